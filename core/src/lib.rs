@@ -1,0 +1,25 @@
+//! Words and ports that every part of Botloom shares. No I/O happens here.
+//!
+//! Read in this order: [`ids`] (who and what), [`error`] (how failures are told), [`bot_js`] (what bot code is given
+//! and gives back), [`model`] (rows of the catalog), [`event`] (what happened), [`ports`] (what backends promise).
+
+pub mod bot_js;
+pub mod error;
+pub mod event;
+pub mod fault;
+pub mod hash;
+pub mod ids;
+pub mod model;
+pub mod ports;
+pub mod secret;
+pub mod time;
+pub mod vault;
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use error::{Coded, Kind};
+pub use hash::{RevHash, Sha256Hash, SpecHash};
+pub use ids::{BotId, ChatId, Epoch, Lane, ProjectId, TaskId, UserId};
+pub use secret::Secret;
+pub use time::{Clock, SystemClock, TimestampMs};

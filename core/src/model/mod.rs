@@ -1,0 +1,15 @@
+//! Rows of the catalog, one file each.
+
+mod account;
+mod bot;
+mod deployment;
+mod revision;
+mod task;
+mod version;
+
+pub use account::{Membership, Project, Role, Session, SessionHash, User};
+pub use bot::{BotRow, IngressMode, SealedToken, TelegramIdentity};
+pub use deployment::{DeployError, Deployment, Stage, StageRecord, TaskStatus};
+pub use revision::{ArtifactDigests, BotPassport, BuildInfo, RevJson, RevisionRow, Security};
+pub use task::{Task, TaskError, TaskKind, TaskPayload};
+pub use version::{SpecVersion, SpecVersionSummary};

@@ -1,0 +1,49 @@
+//! Port: people, sessions, projects.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::StoreResult;
+use crate::ids::UserId;
+use crate::model::{Membership, Project, Session, SessionHash, User};
+use crate::time::TimestampMs;
+
+/// People, their sessions and projects. Every method is one transaction.
+#[async_trait]
+pub trait Accounts: Debug + Send + Sync {
+    /// Makes the first owner and their project if there is no user at all; answers whether it did. Of any number of
+    /// concurrent calls at most one answers `true`.
+    async fn create_first_owner(&self, user: &User, project: &Project) -> StoreResult<bool>;
+
+    /// Whether anybody exists.
+    async fn has_users(&self) -> StoreResult<bool>;
+
+    /// By e-mail, compared in lower case.
+    async fn user_by_email(&self, email: &str) -> StoreResult<Option<User>>;
+
+    /// By id.
+    async fn user(&self, id: UserId) -> StoreResult<Option<User>>;
+
+    /// Projects of a user with the role in each, oldest project first.
+    async fn memberships(&self, user: UserId) -> StoreResult<Vec<Membership>>;
+
+    /// Stores a new session.
+    async fn create_session(&self, session: &Session) -> StoreResult<()>;
+
+    /// By the digest of its id. Expiry is the caller's to judge.
+    async fn session(&self, hash: &SessionHash) -> StoreResult<Option<Session>>;
+
+    /// Moves `seen_at` forward; never back. Nothing happens if the session is gone.
+    async fn touch_session(&self, hash: &SessionHash, at: TimestampMs) -> StoreResult<()>;
+
+    /// Deletes a session; answers whether it was there.
+    async fn delete_session(&self, hash: &SessionHash) -> StoreResult<bool>;
+
+    /// Deletes sessions last seen before `seen_before` or created before `created_before`; answers how many.
+    async fn expire_sessions(
+        &self,
+        seen_before: TimestampMs,
+        created_before: TimestampMs,
+    ) -> StoreResult<u64>;
+}

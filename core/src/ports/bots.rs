@@ -1,0 +1,76 @@
+//! Port: bots.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::{Page, PageRequest, StoreResult};
+use crate::hash::RevHash;
+use crate::ids::{BotId, Epoch, ProjectId};
+use crate::model::{BotRow, IngressMode, SealedToken, TelegramIdentity};
+use crate::time::TimestampMs;
+
+/// A bot to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBot {
+    /// Slug.
+    pub id: BotId,
+    /// Whose.
+    pub project: ProjectId,
+    /// For people.
+    pub name: String,
+    /// When.
+    pub created_at: TimestampMs,
+}
+
+/// How a bot takes updates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Webhook or polling.
+    pub ingress: IngressMode,
+    /// The webhook's secret, sealed; present for webhooks.
+    pub webhook_secret: Option<SealedToken>,
+}
+
+/// Bots. Every method is one transaction; every change but [`Bots::activate`] adds one to `version`.
+#[async_trait]
+pub trait Bots: Debug + Send + Sync {
+    /// Makes a bot; `false` if the id is taken, also by a deleted bot.
+    async fn create_bot(&self, bot: &NewBot) -> StoreResult<bool>;
+
+    /// By id, deleted ones included.
+    async fn bot(&self, id: &BotId) -> StoreResult<Option<BotRow>>;
+
+    /// Bots of these projects that are not deleted, by id.
+    async fn bots(&self, projects: &[ProjectId], page: &PageRequest) -> StoreResult<Page<BotRow>>;
+
+    /// All bots that are connected or have an active revision and are not deleted, by id: for the runtime.
+    async fn live_bots(&self) -> StoreResult<Vec<BotRow>>;
+
+    /// Stores a token with what Telegram said of it and lifts a suspension. `Missing` if there is no such bot.
+    async fn set_token(
+        &self,
+        id: &BotId,
+        token: &SealedToken,
+        identity: &TelegramIdentity,
+    ) -> StoreResult<()>;
+
+    /// The bot, not deleted, other than `except` whose token belongs to the Telegram bot `telegram_id`.
+    async fn bot_of_telegram_id(&self, telegram_id: i64, except: &BotId) -> StoreResult<Option<BotId>>;
+
+    /// Connects (`Some`) or disconnects (`None`). `Missing` if there is no such bot.
+    async fn set_connection(&self, id: &BotId, connection: Option<&Connection>) -> StoreResult<()>;
+
+    /// Suspends with a reason, or lifts it. `Missing` if there is no such bot.
+    async fn set_suspended(&self, id: &BotId, reason: Option<&str>) -> StoreResult<()>;
+
+    /// Renames. `Missing` if there is no such bot.
+    async fn rename_bot(&self, id: &BotId, name: &str) -> StoreResult<()>;
+
+    /// Marks as deleted, wipes token and secret, disconnects; answers whether it was there and not yet deleted.
+    async fn delete_bot(&self, id: &BotId, at: TimestampMs) -> StoreResult<bool>;
+
+    /// Makes `rev` the active revision if the epoch is still `seen`: compare-and-set. Answers the new epoch, or `None`
+    /// if another activation came first or the bot is gone.
+    async fn activate(&self, id: &BotId, seen: Epoch, rev: RevHash) -> StoreResult<Option<Epoch>>;
+}

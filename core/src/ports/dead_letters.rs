@@ -1,0 +1,124 @@
+//! Port: what was set aside.
+
+use std::fmt::{self, Debug};
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{Page, PageRequest, StoreResult};
+use crate::ids::{BotId, ChatId, InvalidId};
+use crate::time::TimestampMs;
+
+/// Which way it was going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// An update (`dlq:in`).
+    In,
+    /// A message (`dlq:out`).
+    Out,
+}
+
+impl Direction {
+    /// As stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Direction {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        match text {
+            "in" => Ok(Self::In),
+            "out" => Ok(Self::Out),
+            _ => Err(InvalidId { what: "direction" }),
+        }
+    }
+}
+
+/// Stable reasons that the runtime itself gives; Telegram's refusals have reasons of their own (`telegram-400` …).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadLetterReason {
+    /// The lane was at its cap.
+    Overflow,
+    /// The body was not an update.
+    Malformed,
+    /// The update outlived what Telegram accepts as an answer.
+    Expired,
+}
+
+impl DeadLetterReason {
+    /// As stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Overflow => "overflow",
+            Self::Malformed => "malformed",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Something to be set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDeadLetter {
+    /// The bot.
+    pub bot: BotId,
+    /// The chat, if it is known.
+    pub chat: Option<ChatId>,
+    /// Stable reason.
+    pub reason: String,
+    /// In words for the author.
+    pub detail: String,
+    /// The update, as far as it was read (at most 64 KiB).
+    pub body: Bytes,
+    /// When.
+    pub at: TimestampMs,
+}
+
+/// Something that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Id, unique for ever.
+    pub id: String,
+    /// Which way it was going.
+    pub direction: Direction,
+    /// What.
+    pub letter: NewDeadLetter,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// Dead letters of both directions.
+#[async_trait]
+pub trait DeadLetters: Debug + Send + Sync {
+    /// Sets an update aside at the door; answers its id. Durable when it returns.
+    async fn set_aside(&self, letter: NewDeadLetter) -> StoreResult<String>;
+
+    /// Newest first.
+    async fn dead_letters(
+        &self,
+        bot: &BotId,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> StoreResult<Page<DeadLetter>>;
+
+    /// One, by id.
+    async fn dead_letter(&self, bot: &BotId, id: &str) -> StoreResult<Option<DeadLetter>>;
+
+    /// Puts it back at the end of its lane (an update, under the dedup key `replay:<id>`) or outbox (a message) and
+    /// deletes it: one atomic step. `false` if there is none, or it has no chat to go back to.
+    async fn replay(&self, bot: &BotId, id: &str) -> StoreResult<bool>;
+
+    /// Deletes it; answers whether it was there.
+    async fn discard(&self, bot: &BotId, id: &str) -> StoreResult<bool>;
+}

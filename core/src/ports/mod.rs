@@ -1,0 +1,74 @@
+//! What backends promise. One file per port; each method says whether it is atomic, whether it is ordered, and what
+//! happens twice. `core::testing::conformance` holds the same promises as executable suites that every backend passes.
+
+mod accounts;
+mod analytics;
+mod artifacts;
+mod bots;
+mod bus;
+mod deployments;
+mod error;
+mod event_log;
+mod idempotency;
+mod lanes;
+mod outbox;
+mod page;
+mod revisions;
+mod sandboxes;
+mod tasks;
+mod versions;
+
+mod dead_letters;
+
+use std::sync::Arc;
+
+pub use accounts::Accounts;
+pub use analytics::{Analytics, AnalyticsEvent, AnalyticsQuery, AnalyticsRow};
+pub use artifacts::{ArtifactError, ArtifactName, Artifacts};
+pub use bots::{Bots, Connection, NewBot};
+pub use bus::{Bus, Notice};
+pub use dead_letters::{DeadLetter, DeadLetterReason, DeadLetters, Direction, NewDeadLetter};
+pub use deployments::{Deployments, NewDeploymentOutcome};
+pub use error::{StoreError, StoreResult};
+pub use event_log::{EventLog, EventPage};
+pub use idempotency::{Idempotency, IdempotencyClaim, IdempotencyKey, StoredResponse};
+pub use lanes::{
+    ActiveRevision, Claims, Commit, CommitOutcome, DedupKey, Fail, FailOutcome, Ingest, IngestOutcome,
+    LaneLease, LaneLimits, LaneStats, Lanes, NextTurn, QueuedUpdate, SetRevision, StateChange, Token, Turn,
+};
+pub use outbox::{AckOut, AckOutOutcome, AfterAck, OutClass, OutMessage, OutTurn, Outbox, QueuedMessage};
+pub use page::{Page, PageRequest};
+pub use revisions::Revisions;
+pub use sandboxes::{ProbeReport, SandboxError, Sandboxes};
+pub use tasks::{EnqueueOutcome, NewTask, TaskLease, Tasks};
+pub use versions::{NewVersion, NewVersionOutcome, Versions};
+
+/// Users, projects, bots, versions, revisions, deployments, idempotency keys: one database.
+pub trait Catalog: Accounts + Bots + Versions + Revisions + Deployments + Idempotency {}
+
+impl<T: Accounts + Bots + Versions + Revisions + Deployments + Idempotency> Catalog for T {}
+
+/// Everything a role may ask of the outside. Made in one place and handed around.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// Rows of the control plane.
+    pub catalog: Arc<dyn Catalog>,
+    /// Files of revisions.
+    pub artifacts: Arc<dyn Artifacts>,
+    /// Updates in, per chat.
+    pub lanes: Arc<dyn Lanes>,
+    /// Messages out, per chat.
+    pub outbox: Arc<dyn Outbox>,
+    /// What was set aside.
+    pub dead_letters: Arc<dyn DeadLetters>,
+    /// Work for generator and deployer.
+    pub tasks: Arc<dyn Tasks>,
+    /// Hints between parts.
+    pub bus: Arc<dyn Bus>,
+    /// Live events with replay.
+    pub events: Arc<dyn EventLog>,
+    /// Counters and telemetry.
+    pub analytics: Arc<dyn Analytics>,
+    /// The clock.
+    pub clock: crate::time::SharedClock,
+}

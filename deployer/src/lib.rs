@@ -1,0 +1,1 @@
+//! bot.js to a live revision: pure state machine, idempotent steps, sweeper.

@@ -1,0 +1,1 @@
+//! BotSpec to bot.js: lowering, emit, AST filter, artifacts.

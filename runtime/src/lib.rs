@@ -1,0 +1,1 @@
+//! Update to sandbox to message: ingress, lanes, sandbox workers, outbox, simulator.

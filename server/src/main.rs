@@ -1,0 +1,3 @@
+//! The one binary: roles, wiring, configuration, command line.
+
+fn main() {}
