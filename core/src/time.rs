@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(TimestampMs(0).to_rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(
             TimestampMs(1_795_200_000_007).to_rfc3339(),
-            "2026-11-20T19:20:00.007Z"
+            "2026-11-20T18:40:00.007Z"
         );
     }
 }
