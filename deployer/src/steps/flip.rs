@@ -1,0 +1,38 @@
+//! The flip: the catalog decides who wins, the lanes make it true for users.
+
+use botloom_core::fault;
+use botloom_core::model::{BotRow, Deployment};
+use botloom_core::ports::{ActiveRevision, Notice, SetRevision};
+
+use super::{StepDone, StepFailed};
+use crate::Deps;
+
+pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<StepDone, StepFailed> {
+    let ports = &deps.ports;
+    let wanted = row.seen_epoch.next();
+    // Only one deployment of a bot is under way, so this epoch with this revision can only be an earlier try of ours
+    // that died before it could note its success.
+    let flipped_before = bot.epoch == wanted && bot.active_rev == Some(row.to_rev);
+    let epoch = if flipped_before {
+        wanted
+    } else {
+        fault::point("deploy-before-activate");
+        let won = ports.catalog.activate(&row.bot, row.seen_epoch, row.to_rev).await?;
+        won.ok_or_else(|| StepFailed::final_("superseded", "Another activation of the bot came first."))?
+    };
+    fault::point("deploy-after-activate");
+
+    let revision = ActiveRevision { epoch, rev: row.to_rev };
+    match ports.lanes.set_revision(&row.bot, revision).await? {
+        SetRevision::Set => {}
+        SetRevision::Superseded(active) if active == revision => {}
+        SetRevision::Superseded(active) => {
+            tracing::error!(bot = %row.bot, ?active, ?revision, "lanes are ahead of the catalog");
+            return Err(StepFailed::final_("superseded", "Another activation of the bot came first."));
+        }
+    }
+    fault::point("deploy-after-set-revision");
+    ports.bus.publish(Notice::RevisionSet { bot: row.bot.clone(), revision }).await;
+    metrics::counter!("botloom_flips_total").increment(1);
+    Ok(StepDone::Flipped(epoch))
+}
