@@ -1,1 +1,21 @@
 //! Every port twice: embedded and services; the only crate that knows the databases.
+
+mod analytics;
+mod artifacts;
+mod bus;
+mod catalog;
+mod data_dir;
+mod error;
+mod event_log;
+mod sql;
+mod tasks;
+
+pub use analytics::SqliteAnalytics;
+pub use artifacts::DirArtifacts;
+pub use bus::LocalBus;
+pub use catalog::SqlCatalog;
+pub use data_dir::{DataDir, DataDirError};
+pub use error::ConnectError;
+pub use event_log::SqlEventLog;
+pub use sql::{Database, newest_schema};
+pub use tasks::SqlTasks;

@@ -1,0 +1,174 @@
+//! People, sessions, projects.
+
+use async_trait::async_trait;
+use botloom_core::ids::UserId;
+use botloom_core::model::{Membership, Project, Role, Session, SessionHash, User};
+use botloom_core::ports::{Accounts, StoreResult};
+use botloom_core::time::TimestampMs;
+use sqlx::any::AnyRow;
+use sqlx::query;
+
+use super::SqlCatalog;
+use crate::sql::{RowExt, store_error};
+
+#[async_trait]
+impl Accounts for SqlCatalog {
+    async fn create_first_owner(&self, user: &User, project: &Project) -> StoreResult<bool> {
+        let mut tx = self.db.write().await?;
+        // The one row of `installation` decides, also where transactions run side by side.
+        let first = query(
+            "INSERT INTO installation (id, first_owner, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING",
+        )
+        .bind(user.id.to_string())
+        .bind(user.created_at.0)
+        .execute(tx.connection())
+        .await
+        .map_err(store_error)?;
+        if first.rows_affected() == 0 {
+            return Ok(false);
+        }
+        query(
+            "INSERT INTO users (id, email, email_key, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(user.id.to_string())
+        .bind(&*user.email)
+        .bind(user.email.to_lowercase())
+        .bind(&*user.password_hash)
+        .bind(user.created_at.0)
+        .execute(tx.connection())
+        .await
+        .map_err(store_error)?;
+        query("INSERT INTO projects (id, name, created_at) VALUES ($1, $2, $3)")
+            .bind(project.id.to_string())
+            .bind(&*project.name)
+            .bind(project.created_at.0)
+            .execute(tx.connection())
+            .await
+            .map_err(store_error)?;
+        query("INSERT INTO members (project_id, user_id, role) VALUES ($1, $2, $3)")
+            .bind(project.id.to_string())
+            .bind(user.id.to_string())
+            .bind(Role::Owner.as_str())
+            .execute(tx.connection())
+            .await
+            .map_err(store_error)?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn has_users(&self) -> StoreResult<bool> {
+        let found = query("SELECT id FROM users LIMIT 1")
+            .fetch_optional(self.db.reader())
+            .await
+            .map_err(store_error)?;
+        Ok(found.is_some())
+    }
+
+    async fn user_by_email(&self, email: &str) -> StoreResult<Option<User>> {
+        query("SELECT id, email, password_hash, created_at FROM users WHERE email_key = $1")
+            .bind(email.to_lowercase())
+            .fetch_optional(self.db.reader())
+            .await
+            .map_err(store_error)?
+            .map(|row| user(&row))
+            .transpose()
+    }
+
+    async fn user(&self, id: UserId) -> StoreResult<Option<User>> {
+        query("SELECT id, email, password_hash, created_at FROM users WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(self.db.reader())
+            .await
+            .map_err(store_error)?
+            .map(|row| user(&row))
+            .transpose()
+    }
+
+    async fn memberships(&self, user: UserId) -> StoreResult<Vec<Membership>> {
+        let rows = query(
+            "SELECT p.id, p.name, p.created_at, m.role FROM members m JOIN projects p ON p.id = m.project_id \
+             WHERE m.user_id = $1 ORDER BY p.created_at, p.id",
+        )
+        .bind(user.to_string())
+        .fetch_all(self.db.reader())
+        .await
+        .map_err(store_error)?;
+        rows.iter().map(membership).collect()
+    }
+
+    async fn create_session(&self, session: &Session) -> StoreResult<()> {
+        let insert = query(
+            "INSERT INTO sessions (hash, user_id, csrf, created_at, seen_at) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(session.hash.to_string())
+        .bind(session.user.to_string())
+        .bind(session.csrf.to_string())
+        .bind(session.created_at.0)
+        .bind(session.seen_at.0);
+        self.db.execute_for("user", insert).await.map(drop)
+    }
+
+    async fn session(&self, hash: &SessionHash) -> StoreResult<Option<Session>> {
+        query("SELECT hash, user_id, csrf, created_at, seen_at FROM sessions WHERE hash = $1")
+            .bind(hash.to_string())
+            .fetch_optional(self.db.reader())
+            .await
+            .map_err(store_error)?
+            .map(|row| session(&row))
+            .transpose()
+    }
+
+    async fn touch_session(&self, hash: &SessionHash, at: TimestampMs) -> StoreResult<()> {
+        let update = query("UPDATE sessions SET seen_at = $2 WHERE hash = $1 AND seen_at < $2")
+            .bind(hash.to_string())
+            .bind(at.0);
+        self.db.execute(update).await.map(drop)
+    }
+
+    async fn delete_session(&self, hash: &SessionHash) -> StoreResult<bool> {
+        let delete = query("DELETE FROM sessions WHERE hash = $1").bind(hash.to_string());
+        Ok(self.db.execute(delete).await? > 0)
+    }
+
+    async fn expire_sessions(
+        &self,
+        seen_before: TimestampMs,
+        created_before: TimestampMs,
+    ) -> StoreResult<u64> {
+        let delete = query("DELETE FROM sessions WHERE seen_at < $1 OR created_at < $2")
+            .bind(seen_before.0)
+            .bind(created_before.0);
+        self.db.execute(delete).await
+    }
+}
+
+fn user(row: &AnyRow) -> StoreResult<User> {
+    Ok(User {
+        id: row.parsed("id")?,
+        email: row.text("email")?,
+        password_hash: row.text("password_hash")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn membership(row: &AnyRow) -> StoreResult<Membership> {
+    Ok(Membership {
+        project: Project {
+            id: row.parsed("id")?,
+            name: row.text("name")?,
+            created_at: row.time("created_at")?,
+        },
+        role: row.parsed("role")?,
+    })
+}
+
+fn session(row: &AnyRow) -> StoreResult<Session> {
+    Ok(Session {
+        hash: row.parsed("hash")?,
+        user: row.parsed("user_id")?,
+        csrf: row.parsed("csrf")?,
+        created_at: row.time("created_at")?,
+        seen_at: row.time("seen_at")?,
+    })
+}

@@ -1,0 +1,198 @@
+//! Bots.
+
+use async_trait::async_trait;
+use botloom_core::hash::RevHash;
+use botloom_core::ids::{BotId, Epoch, ProjectId};
+use botloom_core::model::{BotRow, SealedToken, TelegramIdentity};
+use botloom_core::ports::{Bots, Connection, NewBot, Page, PageRequest, StoreError, StoreResult};
+use botloom_core::time::TimestampMs;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, query};
+
+use super::SqlCatalog;
+use crate::sql::cursor::{self, Start};
+use crate::sql::{RowExt, store_error};
+
+const COLUMNS: &str = "id, project_id, name, active_rev, epoch, token, telegram_id, telegram_username, ingress, \
+    webhook_secret, suspended, deleted_at, created_at, version";
+const LIST: &str = "bots";
+
+impl SqlCatalog {
+    /// Runs an update of one bot that is not deleted.
+    async fn update_bot(&self, update: Query<'_, Any, AnyArguments>) -> StoreResult<()> {
+        match self.db.execute(update).await? {
+            0 => Err(StoreError::Missing("bot")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Bots for SqlCatalog {
+    async fn create_bot(&self, bot: &NewBot) -> StoreResult<bool> {
+        let insert = query(
+            "INSERT INTO bots (id, project_id, name, epoch, created_at, version) VALUES ($1, $2, $3, 0, $4, 1) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(bot.id.as_str())
+        .bind(bot.project.to_string())
+        .bind(&*bot.name)
+        .bind(bot.created_at.0);
+        Ok(self.db.execute_for("project", insert).await? > 0)
+    }
+
+    async fn bot(&self, id: &BotId) -> StoreResult<Option<BotRow>> {
+        query(AssertSqlSafe(format!("SELECT {COLUMNS} FROM bots WHERE id = $1")))
+            .bind(id.as_str())
+            .fetch_optional(self.db.reader())
+            .await
+            .map_err(store_error)?
+            .map(|row| bot_row(&row))
+            .transpose()
+    }
+
+    async fn bots(&self, projects: &[ProjectId], page: &PageRequest) -> StoreResult<Page<BotRow>> {
+        let after = match cursor::start(LIST, page) {
+            Start::First => String::new(),
+            Start::After([id]) => id,
+            Start::Nowhere => return Ok(cursor::empty()),
+        };
+        // Only placeholders are put together here, never values.
+        let placeholders: Vec<String> = (0..projects.len()).map(|n| format!("${}", n + 3)).collect();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM bots WHERE id > $1 AND deleted_at IS NULL AND project_id IN ({}) \
+             ORDER BY id LIMIT $2",
+            placeholders.join(", ")
+        );
+        let mut select = query(AssertSqlSafe(sql))
+            .bind(after)
+            .bind(cursor::rows_to_fetch(page));
+        for project in projects {
+            select = select.bind(project.to_string());
+        }
+        let rows = select.fetch_all(self.db.reader()).await.map_err(store_error)?;
+        cursor::page(LIST, page, &rows, bot_row, |bot| [bot.id.to_string()])
+    }
+
+    async fn live_bots(&self) -> StoreResult<Vec<BotRow>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM bots WHERE deleted_at IS NULL AND (ingress IS NOT NULL OR active_rev IS NOT NULL) \
+             ORDER BY id"
+        );
+        let rows = query(AssertSqlSafe(sql))
+            .fetch_all(self.db.reader())
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(bot_row).collect()
+    }
+
+    async fn set_token(
+        &self,
+        id: &BotId,
+        token: &SealedToken,
+        identity: &TelegramIdentity,
+    ) -> StoreResult<()> {
+        self.update_bot(
+            query(
+                "UPDATE bots SET token = $2, telegram_id = $3, telegram_username = $4, suspended = NULL, \
+                 version = version + 1 WHERE id = $1 AND deleted_at IS NULL",
+            )
+            .bind(id.as_str())
+            .bind(&*token.0)
+            .bind(identity.id)
+            .bind(&*identity.username),
+        )
+        .await
+    }
+
+    async fn bot_of_telegram_id(&self, telegram_id: i64, except: &BotId) -> StoreResult<Option<BotId>> {
+        query("SELECT id FROM bots WHERE telegram_id = $1 AND id <> $2 AND deleted_at IS NULL ORDER BY id LIMIT 1")
+            .bind(telegram_id)
+            .bind(except.as_str())
+            .fetch_optional(self.db.reader())
+            .await
+            .map_err(store_error)?
+            .map(|row| row.parsed("id"))
+            .transpose()
+    }
+
+    async fn set_connection(&self, id: &BotId, connection: Option<&Connection>) -> StoreResult<()> {
+        let ingress = connection.map(|connection| connection.ingress.as_str());
+        let secret = connection.and_then(|connection| connection.webhook_secret.as_ref());
+        self.update_bot(
+            query(
+                "UPDATE bots SET ingress = $2, webhook_secret = $3, version = version + 1 \
+                 WHERE id = $1 AND deleted_at IS NULL",
+            )
+            .bind(id.as_str())
+            .bind(ingress)
+            .bind(secret.map(|secret| &*secret.0)),
+        )
+        .await
+    }
+
+    async fn set_suspended(&self, id: &BotId, reason: Option<&str>) -> StoreResult<()> {
+        self.update_bot(
+            query(
+                "UPDATE bots SET suspended = $2, version = version + 1 WHERE id = $1 AND deleted_at IS NULL",
+            )
+            .bind(id.as_str())
+            .bind(reason),
+        )
+        .await
+    }
+
+    async fn rename_bot(&self, id: &BotId, name: &str) -> StoreResult<()> {
+        self.update_bot(
+            query("UPDATE bots SET name = $2, version = version + 1 WHERE id = $1 AND deleted_at IS NULL")
+                .bind(id.as_str())
+                .bind(name),
+        )
+        .await
+    }
+
+    async fn delete_bot(&self, id: &BotId, at: TimestampMs) -> StoreResult<bool> {
+        let delete = query(
+            "UPDATE bots SET deleted_at = $2, token = NULL, telegram_id = NULL, telegram_username = NULL, \
+             ingress = NULL, webhook_secret = NULL, version = version + 1 WHERE id = $1 AND deleted_at IS NULL",
+        )
+        .bind(id.as_str())
+        .bind(at.0);
+        Ok(self.db.execute(delete).await? > 0)
+    }
+
+    async fn activate(&self, id: &BotId, seen: Epoch, rev: RevHash) -> StoreResult<Option<Epoch>> {
+        let next = seen.next();
+        let update = query(
+            "UPDATE bots SET active_rev = $3, epoch = $4 WHERE id = $1 AND epoch = $2 AND deleted_at IS NULL",
+        )
+        .bind(id.as_str())
+        .bind(seen.0.cast_signed())
+        .bind(rev.to_string())
+        .bind(next.0.cast_signed());
+        Ok((self.db.execute(update).await? > 0).then_some(next))
+    }
+}
+
+fn bot_row(row: &AnyRow) -> StoreResult<BotRow> {
+    let identity = match (row.opt_int("telegram_id")?, row.opt_text("telegram_username")?) {
+        (Some(id), Some(username)) => Some(TelegramIdentity { id, username }),
+        _ => None,
+    };
+    Ok(BotRow {
+        id: row.parsed("id")?,
+        project: row.parsed("project_id")?,
+        name: row.text("name")?,
+        active_rev: row.opt_parsed("active_rev")?,
+        epoch: Epoch(row.number("epoch")?),
+        token: row.opt_bytes("token")?.map(SealedToken),
+        identity,
+        ingress: row.opt_parsed("ingress")?,
+        webhook_secret: row.opt_bytes("webhook_secret")?.map(SealedToken),
+        suspended: row.opt_text("suspended")?,
+        deleted_at: row.opt_int("deleted_at")?.map(TimestampMs),
+        created_at: row.time("created_at")?,
+        version: row.int("version")?,
+    })
+}

@@ -1,0 +1,163 @@
+//! Immutable versions of specs.
+
+use async_trait::async_trait;
+use botloom_core::ids::BotId;
+use botloom_core::model::{SpecVersion, SpecVersionSummary};
+use botloom_core::ports::{
+    NewVersion, NewVersionOutcome, Page, PageRequest, StoreError, StoreResult, Versions,
+};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, query};
+
+use super::SqlCatalog;
+use crate::sql::cursor::{self, Start};
+use crate::sql::{RowExt, store_error};
+
+fn list(bot: &BotId) -> String {
+    format!("versions:{bot}")
+}
+
+#[async_trait]
+impl Versions for SqlCatalog {
+    async fn add_version(&self, version: &NewVersion) -> StoreResult<NewVersionOutcome> {
+        let mut tx = self.db.write().await?;
+        loop {
+            let latest = latest_number(tx.connection(), &version.bot).await?;
+            if version.edited.is_some_and(|edited| edited != latest) {
+                return Ok(NewVersionOutcome::Stale { latest });
+            }
+            if let Some(existing) = same_content(tx.connection(), version).await? {
+                return Ok(NewVersionOutcome::Existing(existing));
+            }
+            let summary = SpecVersionSummary {
+                bot: version.bot.clone(),
+                version: latest + 1,
+                spec_hash: version.spec_hash,
+                author: version.author,
+                created_at: version.created_at,
+            };
+            // Where transactions run side by side, two may have read the same number: who comes second looks again.
+            if insert(tx.connection(), version, summary.version).await? {
+                tx.commit().await?;
+                return Ok(NewVersionOutcome::Created(summary));
+            }
+        }
+    }
+
+    async fn version(&self, bot: &BotId, version: u32) -> StoreResult<Option<SpecVersion>> {
+        query(
+            "SELECT bot_id, version, spec_hash, author, created_at, canonical, warnings FROM spec_versions \
+             WHERE bot_id = $1 AND version = $2",
+        )
+        .bind(bot.as_str())
+        .bind(i64::from(version))
+        .fetch_optional(self.db.reader())
+        .await
+        .map_err(store_error)?
+        .map(|row| spec_version(&row))
+        .transpose()
+    }
+
+    async fn latest_version(&self, bot: &BotId) -> StoreResult<Option<SpecVersion>> {
+        query(
+            "SELECT bot_id, version, spec_hash, author, created_at, canonical, warnings FROM spec_versions \
+             WHERE bot_id = $1 ORDER BY version DESC LIMIT 1",
+        )
+        .bind(bot.as_str())
+        .fetch_optional(self.db.reader())
+        .await
+        .map_err(store_error)?
+        .map(|row| spec_version(&row))
+        .transpose()
+    }
+
+    async fn versions(&self, bot: &BotId, page: &PageRequest) -> StoreResult<Page<SpecVersionSummary>> {
+        let list = list(bot);
+        let before = match cursor::start(&list, page) {
+            Start::First => i64::MAX,
+            Start::After([version]) => match version.parse() {
+                Ok(version) => version,
+                Err(_) => return Ok(cursor::empty()),
+            },
+            Start::Nowhere => return Ok(cursor::empty()),
+        };
+        let rows = query(
+            "SELECT bot_id, version, spec_hash, author, created_at FROM spec_versions \
+             WHERE bot_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3",
+        )
+        .bind(bot.as_str())
+        .bind(before)
+        .bind(cursor::rows_to_fetch(page))
+        .fetch_all(self.db.reader())
+        .await
+        .map_err(store_error)?;
+        cursor::page(&list, page, &rows, summary, |item| [item.version.to_string()])
+    }
+}
+
+/// Number of the latest version, 0 if there is none.
+async fn latest_number(connection: &mut AnyConnection, bot: &BotId) -> StoreResult<u32> {
+    query(
+        "SELECT (SELECT COALESCE(MAX(version), 0) FROM spec_versions WHERE bot_id = b.id) AS latest FROM bots b \
+         WHERE b.id = $1 AND b.deleted_at IS NULL",
+    )
+    .bind(bot.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?
+    .ok_or(StoreError::Missing("bot"))?
+    .number("latest")
+}
+
+async fn same_content(
+    connection: &mut AnyConnection,
+    version: &NewVersion,
+) -> StoreResult<Option<SpecVersionSummary>> {
+    query(
+        "SELECT bot_id, version, spec_hash, author, created_at FROM spec_versions \
+         WHERE bot_id = $1 AND spec_hash = $2",
+    )
+    .bind(version.bot.as_str())
+    .bind(version.spec_hash.to_string())
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?
+    .map(|row| summary(&row))
+    .transpose()
+}
+
+async fn insert(connection: &mut AnyConnection, version: &NewVersion, number: u32) -> StoreResult<bool> {
+    let done = query(
+        "INSERT INTO spec_versions (bot_id, version, spec_hash, canonical, warnings, author, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+    )
+    .bind(version.bot.as_str())
+    .bind(i64::from(number))
+    .bind(version.spec_hash.to_string())
+    .bind(&*version.canonical)
+    .bind(&*version.warnings)
+    .bind(version.author.map(|author| author.to_string()))
+    .bind(version.created_at.0)
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(done.rows_affected() > 0)
+}
+
+fn summary(row: &AnyRow) -> StoreResult<SpecVersionSummary> {
+    Ok(SpecVersionSummary {
+        bot: row.parsed("bot_id")?,
+        version: row.number("version")?,
+        spec_hash: row.parsed("spec_hash")?,
+        author: row.opt_parsed("author")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn spec_version(row: &AnyRow) -> StoreResult<SpecVersion> {
+    Ok(SpecVersion {
+        summary: summary(row)?,
+        canonical: row.text("canonical")?,
+        warnings: row.text("warnings")?,
+    })
+}

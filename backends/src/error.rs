@@ -1,0 +1,62 @@
+//! Why an installation's storage could not be opened.
+
+use botloom_core::ports::StoreError;
+use botloom_core::{Coded, Kind};
+
+use crate::data_dir::DataDirError;
+
+/// Why the backends could not be connected. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The database was written by a newer version of the software.
+    #[error("the database has schema {found}, this version knows schemas up to {newest}")]
+    SchemaTooNew {
+        /// Number of an applied migration that this version does not have.
+        found: i64,
+        /// Number of the newest migration that this version has.
+        newest: i64,
+    },
+    /// A migration that was applied is not the one of this version: the two come from different lines of development.
+    #[error("migration {0} of the database is not the one that this version knows")]
+    SchemaChanged(i64),
+    /// A store did not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Coded for ConnectError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::DataDir(error) => error.kind(),
+            Self::SchemaTooNew { .. } | Self::SchemaChanged(_) => Kind::Conflict,
+            Self::Store(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::DataDir(error) => error.code(),
+            Self::SchemaTooNew { .. } => "schema-too-new",
+            Self::SchemaChanged(_) => "schema-changed",
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn outside(&self) -> String {
+        match self {
+            Self::DataDir(error) => error.outside(),
+            Self::SchemaTooNew { found, newest } => format!(
+                "The data was written by a newer version (schema {found}, this one knows {newest}); start that version."
+            ),
+            Self::SchemaChanged(version) => {
+                format!(
+                    "The data was written by another build (migration {version} differs); start that build."
+                )
+            }
+            Self::Store(error) => error.outside(),
+        }
+    }
+}

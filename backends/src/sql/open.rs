@@ -1,0 +1,100 @@
+//! Opening: the file, its settings, its schema.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Once;
+use std::time::Duration;
+
+use botloom_core::ports::StoreError;
+use sqlx::Executor as _;
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::migrate::{MigrateError, Migrator};
+
+use super::{Database, WAIT, store_error};
+use crate::error::ConnectError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
+
+/// One connection writes at a time; the others keep reads from waiting for it.
+const CONNECTIONS: u32 = 4;
+
+/// Settings of every connection. Busy waits come first: the switch to WAL may meet another connection.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+    PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
+
+/// Number of the newest migration that this version has.
+pub fn newest_schema() -> i64 {
+    MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
+}
+
+impl Database {
+    /// Opens or makes the SQLite database at `path`, readable for its owner alone, and brings its schema up to date.
+    /// `path` must be absolute.
+    pub async fn open_sqlite(path: &Path) -> Result<Self, ConnectError> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(install_default_drivers);
+        make_private(path).map_err(StoreError::unavailable)?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(WAIT)
+            .idle_timeout(None::<Duration>)
+            .max_lifetime(None::<Duration>)
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
+            })
+            .connect(&sqlite_url(path)?)
+            .await
+            .map_err(store_error)?;
+        MIGRATIONS.run(&pool).await.map_err(schema_error)?;
+        Ok(Self::new(pool))
+    }
+}
+
+/// The file is made before SQLite makes it, because SQLite leaves the mode to the umask. Its side files take over the
+/// mode of the main one.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+}
+
+fn sqlite_url(path: &Path) -> Result<String, StoreError> {
+    let path = path
+        .to_str()
+        .ok_or_else(|| StoreError::unavailable("the path of the database is not UTF-8"))?;
+    let mut url = "sqlite://".to_owned();
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    url.push_str("?mode=rwc");
+    Ok(url)
+}
+
+fn schema_error(error: MigrateError) -> ConnectError {
+    match error {
+        MigrateError::VersionMissing(found) => ConnectError::SchemaTooNew {
+            found,
+            newest: newest_schema(),
+        },
+        MigrateError::VersionMismatch(version) | MigrateError::Dirty(version) => {
+            ConnectError::SchemaChanged(version)
+        }
+        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
+            store_error(source).into()
+        }
+        other => StoreError::unavailable(other).into(),
+    }
+}
