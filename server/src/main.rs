@@ -1,3 +1,75 @@
-//! The one binary: roles, wiring, configuration, command line.
+//! The one binary: roles, wiring, settings, command line.
+//!
+//! `cli` is the grammar, `commands` has one file per command, `config` reads the settings, `wiring` joins ports,
+//! backends and roles. No rules live here.
 
-fn main() {}
+mod api_client;
+mod cli;
+mod commands;
+mod config;
+mod error;
+mod telemetry;
+mod terminal;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Command};
+use error::CommandResult;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::note(format!("botloom: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> CommandResult {
+    let config = cli.config.as_deref();
+    match cli.command {
+        Command::Serve(args) => commands::serve::serve(config, args),
+        Command::Migrate => block_on(commands::migrate::migrate(config)),
+        Command::Validate { file, json } => commands::validate::validate(&file, json),
+        Command::Compile { file, out } => commands::compile::compile(&file, out.as_deref()),
+        Command::Simulate(args) => block_on(commands::simulate::simulate(config, &args)),
+        Command::Setup { login } => block_on(commands::apply::setup(&login)),
+        Command::Apply(args) => block_on(commands::apply::apply(&args)),
+        Command::Connect { bot, connection, login } => {
+            block_on(commands::apply::connect(&bot, &connection, &login))
+        }
+        Command::SandboxRun { file, body, input } => {
+            block_on(commands::sandbox_run::sandbox_run(config, &file, body, input.as_deref()))
+        }
+        Command::Simulator(args) => block_on(commands::simulator::simulator(&args)),
+        Command::Config { reference: true } => {
+            terminal::say(config::reference().trim_end());
+            Ok(())
+        }
+        Command::Config { reference: false } => commands::config::config(config),
+        Command::Openapi => {
+            terminal::say(botloom_control_plane::openapi_json().trim_end());
+            Ok(())
+        }
+        Command::Schema => {
+            terminal::say(botloom_spec::schema_json().trim_end());
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "botloom", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::SandboxWorker => botloom_runtime::sandbox::worker::main(),
+    }
+}
+
+fn block_on(command: impl Future<Output = CommandResult>) -> CommandResult {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| error::CommandError::Start(error.to_string()))?;
+    runtime.block_on(command)
+}

@@ -1,0 +1,166 @@
+//! The client commands' side of the API: cookie, CSRF token, problems as words.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::cli::Login;
+use crate::error::CommandError;
+use crate::terminal;
+
+/// Largest answer that is read.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// An answer of the API.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub status: StatusCode,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The answer, if its status is a success; else the problem in words.
+    pub(crate) fn ok(self) -> Result<Value, CommandError> {
+        if self.status.is_success() { Ok(self.body) } else { Err(CommandError::Api(problem(self.status, &self.body))) }
+    }
+}
+
+/// A session with a server.
+#[derive(Debug)]
+pub(crate) struct Api {
+    client: Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
+    server: Url,
+    headers: HeaderMap,
+}
+
+impl Api {
+    /// A connection without a login.
+    pub(crate) fn new(server: &Url) -> Self {
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Self { client, server: server.clone(), headers: HeaderMap::new() }
+    }
+
+    /// Logs in.
+    pub(crate) async fn login(login: &Login) -> Result<Self, CommandError> {
+        let mut api = Self::new(&login.server);
+        let (email, password) = credentials(login)?;
+        let body = json!({ "email": email, "password": password });
+        let (answer, headers) = api.send(Method::POST, "/auth/login", Some(body)).await?;
+        let body = answer.ok()?;
+        let cookie = headers.get(header::SET_COOKIE).and_then(|cookie| cookie.to_str().ok());
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).unwrap_or_default();
+        let csrf = body["csrfToken"].as_str().unwrap_or_default();
+        for (name, text) in [("cookie", cookie), ("x-csrf-token", csrf)] {
+            let mut value = HeaderValue::from_str(text)
+                .map_err(|_| CommandError::Api("the server's answer to the login is not usable".to_owned()))?;
+            value.set_sensitive(true);
+            api.headers.insert(name, value);
+        }
+        Ok(api)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Answer, CommandError> {
+        Ok(self.send(Method::GET, path, None).await?.0)
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Result<Answer, CommandError> {
+        Ok(self.send(Method::POST, path, Some(body)).await?.0)
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Result<Answer, CommandError> {
+        Ok(self.send(Method::PUT, path, Some(body)).await?.0)
+    }
+
+    /// Posts JSON text as it is.
+    pub(crate) async fn post_text(&self, path: &str, text: Vec<u8>) -> Result<Answer, CommandError> {
+        Ok(self.send_bytes(Method::POST, path, Bytes::from(text)).await?.0)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<(Answer, HeaderMap), CommandError> {
+        let bytes = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
+        self.send_bytes(method, path, bytes).await
+    }
+
+    async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(Answer, HeaderMap), CommandError> {
+        let unreachable = |reason: String| {
+            CommandError::Api(format!("cannot reach {}: {reason}; is `botloom serve` running there?", self.server))
+        };
+        let url = format!("{}{path}", self.server.as_str().trim_end_matches('/'));
+        let mut request = Request::builder().method(method).uri(url).header(header::ACCEPT, "application/json");
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let mut request =
+            request.body(Full::new(body)).map_err(|error| CommandError::Api(error.to_string()))?;
+        request.headers_mut().extend(self.headers.clone());
+        let answer = self.client.request(request).await.map_err(|error| {
+            let source = std::error::Error::source(&error);
+            unreachable(source.map_or_else(|| error.to_string(), ToString::to_string))
+        })?;
+        let (parts, body) = answer.into_parts();
+        let bytes = Limited::new(body, MAX_ANSWER).collect().await;
+        let bytes = bytes.map_err(|error| unreachable(error.to_string()))?.to_bytes();
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes)
+                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
+        };
+        Ok((Answer { status: parts.status, body }, parts.headers))
+    }
+}
+
+/// E-mail and password from arguments or environment, asked for on a terminal when they are missing.
+pub(crate) fn credentials(login: &Login) -> Result<(String, String), CommandError> {
+    let email = ask(login.email.as_deref(), "E-mail: ", "--email or BOTLOOM_EMAIL")?;
+    let password = ask(login.password.as_deref(), "Password: ", "BOTLOOM_PASSWORD")?;
+    Ok((email, password))
+}
+
+fn ask(given: Option<&str>, question: &str, otherwise: &str) -> Result<String, CommandError> {
+    if let Some(text) = given {
+        return Ok(text.to_owned());
+    }
+    if !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        return Err(CommandError::Other(format!("give {otherwise}")));
+    }
+    terminal::prompt(question);
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(|error| CommandError::Other(error.to_string()))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// A problem document in words: title, detail, and each finding on a line of its own.
+fn problem(status: StatusCode, body: &Value) -> String {
+    let title = body["title"].as_str().unwrap_or_else(|| status.canonical_reason().unwrap_or("error"));
+    let mut text = format!("{title} ({})", status.as_u16());
+    if let Some(detail) = body["detail"].as_str() {
+        text.push_str(&format!(": {detail}"));
+    }
+    for error in body["errors"].as_array().into_iter().flatten() {
+        let pointer = error["pointer"].as_str().unwrap_or_default();
+        let message = error["message"].as_str().or_else(|| error["detail"].as_str()).unwrap_or_default();
+        text.push_str(&format!("\n  {pointer}: {message}"));
+    }
+    text
+}

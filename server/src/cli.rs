@@ -1,0 +1,199 @@
+//! The grammar of the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Telegram bots as data: describe, validate, deploy, undo.
+#[derive(Debug, Parser)]
+#[command(
+    name = "botloom",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "From nothing to a bot that answers:\n  botloom serve\n  botloom setup --email you@example.com\n  botloom apply bot.json --deploy --wait --bot-token 123:ABC --connect polling\n\nWithout Telegram, in the terminal:\n  botloom simulate bot.json\n\nSettings: environment variables or botloom.toml; `botloom config` prints what is in force."
+)]
+pub(crate) struct Cli {
+    /// Settings file; without it botloom.toml in the working folder, if there is one.
+    #[arg(long, global = true, value_name = "FILE", env = "BOTLOOM_CONFIG", hide_env = true)]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server: API, generator, deployer and runtime in one process.
+    Serve(ServeArgs),
+    /// Create or update the embedded storage, then stop. `serve` does the same at start.
+    Migrate,
+    /// Check a BotSpec: syntax, schema, meaning; all findings at once.
+    Validate {
+        /// The spec, or - for standard input.
+        file: PathBuf,
+        /// Print the findings as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the bot.js that a BotSpec compiles to.
+    Compile {
+        /// The spec, or - for standard input.
+        file: PathBuf,
+        /// Write to this file instead of standard output.
+        #[arg(long, short, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Talk to a bot in the terminal, or run a scripted conversation. Needs neither Telegram nor a server.
+    ///
+    /// Type messages as a user would; `/quit` or end of input ends. Lines with `:` are for the simulator:
+    /// `:user ID NAME [LANGUAGE]` speaks as somebody else, `:wait SECONDS` lets time pass.
+    Simulate(SimulateArgs),
+    /// Create the first owner of a server.
+    Setup {
+        #[command(flatten)]
+        login: Login,
+    },
+    /// Bring a BotSpec to a server: create the bot if it is new, store the version, generate, deploy.
+    Apply(ApplyArgs),
+    /// Give a bot its token and let it take updates.
+    Connect {
+        /// The bot.
+        bot: String,
+        #[command(flatten)]
+        connection: Connection,
+        #[command(flatten)]
+        login: Login,
+    },
+    /// Run a bot.js in a real sandbox worker and print {outcome, wallMs, result}: why was a bot stopped?
+    ///
+    /// Skips the AST filter and never retries. wallMs runs from the call to its outcome; starting the process and
+    /// loading the program are not in it.
+    SandboxRun {
+        /// The program, or - for standard input.
+        file: PathBuf,
+        /// The file is the body of a handler, not a module.
+        #[arg(long)]
+        body: bool,
+        /// Argument of handle, a JSON object; without it a message with the text "/start".
+        #[arg(long, value_name = "JSON")]
+        input: Option<String>,
+    },
+    /// Run a simulator of the Bot API: virtual people, webhooks, long polling, faults, a journal.
+    Simulator(SimulatorArgs),
+    /// Print the settings in force and where each comes from; secrets are redacted.
+    Config {
+        /// Print the reference of all settings instead.
+        #[arg(long)]
+        reference: bool,
+    },
+    /// Print the OpenAPI document of the API.
+    Openapi,
+    /// Print the JSON Schema of a BotSpec.
+    Schema,
+    /// Print a completion script for a shell, e.g. `botloom completions bash > /etc/bash_completion.d/botloom`.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// The process that holds bot code; started by the server, never by people.
+    #[command(hide = true)]
+    SandboxWorker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address and port (setting BOTLOOM_LISTEN).
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Folder of the embedded storage (setting BOTLOOM_DATA_DIR).
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// The spec.
+    pub file: PathBuf,
+    /// A scripted conversation (chat.json): runs it and fails where the bot answers otherwise.
+    pub chat: Option<PathBuf>,
+    /// Print states, telemetry and timings too.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// Where the server is and who logs in.
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// The server.
+    #[arg(long, value_name = "URL", env = "BOTLOOM_SERVER", default_value = "http://127.0.0.1:8080")]
+    pub server: url::Url,
+    /// E-mail of the account.
+    #[arg(long, env = "BOTLOOM_EMAIL")]
+    pub email: Option<String>,
+    /// Password; asked for when it is missing. Prefer the environment variable: arguments are visible to others.
+    #[arg(long, env = "BOTLOOM_PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+}
+
+/// A bot's connection to Telegram.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// Token from @BotFather; stored sealed, never given back.
+    #[arg(long, env = "BOT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub bot_token: Option<String>,
+    /// How updates reach the bot.
+    #[arg(long = "connect", value_name = "INGRESS")]
+    pub ingress: Option<IngressArg>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IngressArg {
+    /// Telegram calls this server; needs BOTLOOM_PUBLIC_URL.
+    Webhook,
+    /// The server asks Telegram; works behind NAT, needs no domain.
+    Polling,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// The spec, or - for standard input.
+    pub file: PathBuf,
+    /// Make the new revision live.
+    #[arg(long)]
+    pub deploy: bool,
+    /// Wait for the end and show progress.
+    #[arg(long)]
+    pub wait: bool,
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(flatten)]
+    pub login: Login,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulatorArgs {
+    /// Address and port.
+    #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Apply Telegram's published sending limits (429 with retry_after).
+    #[arg(long)]
+    pub flood: bool,
+    /// Milliseconds every call takes.
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    pub latency_ms: u64,
+    /// How much of the journal is kept.
+    #[arg(long, default_value = "full", value_name = "MODE")]
+    pub journal: JournalArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JournalArg {
+    /// Every call with its parameters.
+    Full,
+    /// Only how often each method was called.
+    Counters,
+    /// Nothing.
+    Off,
+}

@@ -1,0 +1,132 @@
+//! `botloom apply`, `setup` and `connect`: a spec on its way to users, through the API like any other client.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::api_client::{Api, credentials};
+use crate::cli::{ApplyArgs, Connection, IngressArg, Login};
+use crate::error::{self, CommandError, CommandResult};
+use crate::terminal::{note, say};
+
+/// How often the state of a task is asked for.
+const POLL: Duration = Duration::from_millis(150);
+
+/// Creates the first owner.
+pub(crate) async fn setup(login: &Login) -> CommandResult {
+    let (email, password) = credentials(login)?;
+    let api = Api::new(&login.server);
+    api.post("/auth/setup", json!({ "email": email, "password": password })).await?.ok()?;
+    say(format!("{email} owns {}", login.server));
+    Ok(())
+}
+
+/// Gives a bot its token and connects it.
+pub(crate) async fn connect(bot: &str, connection: &Connection, login: &Login) -> CommandResult {
+    let api = Api::login(login).await?;
+    attach(&api, bot, connection).await
+}
+
+/// Brings a spec to a server.
+pub(crate) async fn apply(args: &ApplyArgs) -> CommandResult {
+    let text = error::read(&args.file)?;
+    let spec = super::validate::accept(&args.file, &text)?;
+    let (bot, name) = (spec.spec.meta.bot_id.clone(), spec.spec.meta.name.clone());
+    let api = Api::login(&args.login).await?;
+
+    let found = api.get(&format!("/bots/{bot}")).await?;
+    if found.status == StatusCode::NOT_FOUND {
+        api.post("/bots", json!({ "botId": bot, "name": name })).await?.ok()?;
+        say(format!("bot {bot} created"));
+    } else {
+        found.ok()?;
+    }
+
+    let stored = api.post_text("/spec", text).await?;
+    let created = stored.status == StatusCode::CREATED;
+    let stored = stored.ok()?;
+    let version = stored["version"].as_u64().unwrap_or_default();
+    let unchanged = if created { "" } else { " (unchanged)" };
+    say(format!("version {version}{unchanged}  {}", stored["specHash"].as_str().unwrap_or_default()));
+
+    let task = api.post("/generate", json!({ "botId": bot, "specVersion": version })).await?.ok()?;
+    if !args.wait && !args.deploy {
+        say(format!("generating: task {}", task_id(&task)));
+        return attach(&api, &bot, &args.connection).await;
+    }
+    let revision = generated(&api, &task_id(&task)).await?;
+    say(format!("revision {revision}"));
+
+    if args.deploy {
+        let task = api.post("/deploy", json!({ "botId": bot, "revHash": revision, "strategy": "flip" })).await?.ok()?;
+        let task = task_id(&task);
+        if args.wait { deployed(&api, &task).await? } else { say(format!("deploying: task {task}")) }
+    }
+    attach(&api, &bot, &args.connection).await
+}
+
+async fn attach(api: &Api, bot: &str, connection: &Connection) -> CommandResult {
+    if let Some(token) = &connection.bot_token {
+        api.put(&format!("/bots/{bot}/token"), json!({ "token": token })).await?.ok()?;
+        say("token stored");
+    }
+    if let Some(ingress) = connection.ingress {
+        let ingress = match ingress {
+            IngressArg::Webhook => "webhook",
+            IngressArg::Polling => "polling",
+        };
+        let answer = api.post(&format!("/bots/{bot}/connect"), json!({ "ingress": ingress })).await?.ok()?;
+        let username = answer["telegram"]["username"].as_str();
+        let link = username.map_or_else(String::new, |username| format!(": https://t.me/{username}"));
+        say(format!("connected by {ingress}{link}"));
+    }
+    Ok(())
+}
+
+fn task_id(answer: &Value) -> String {
+    answer["taskId"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Waits for a generation and answers its revision.
+async fn generated(api: &Api, task: &str) -> Result<String, CommandError> {
+    loop {
+        let state = api.get(&format!("/tasks/{task}")).await?.ok()?;
+        match state["status"].as_str() {
+            Some("succeeded") => return Ok(state["revHash"].as_str().unwrap_or_default().to_owned()),
+            Some("failed") => return Err(CommandError::Api(format!("generation failed: {}", failure(&state)))),
+            _ => tokio::time::sleep(POLL).await,
+        }
+    }
+}
+
+/// Waits for a deployment and shows its stages as they end.
+async fn deployed(api: &Api, task: &str) -> CommandResult {
+    let mut shown = 0;
+    loop {
+        let state = api.get(&format!("/deployments/{task}")).await?.ok()?;
+        let stages = state["stages"].as_array().map_or(&[][..], Vec::as_slice);
+        for stage in stages.iter().filter(|stage| !stage["finishedAt"].is_null()).skip(shown) {
+            shown += 1;
+            let detail = stage["detail"].as_str().unwrap_or_default();
+            say(format!("  {:<11} {detail}", stage["name"].as_str().unwrap_or_default()).trim_end());
+        }
+        match state["status"].as_str() {
+            Some("succeeded") => {
+                say(format!("live, epoch {}", state["epoch"]));
+                return Ok(());
+            }
+            Some("failed") => {
+                note("nothing changed for users: the revision that was live still is");
+                return Err(CommandError::Api(format!("deployment failed: {}", failure(&state))));
+            }
+            _ => tokio::time::sleep(POLL).await,
+        }
+    }
+}
+
+fn failure(state: &Value) -> String {
+    let error = &state["error"];
+    let (code, detail) = (error["code"].as_str().unwrap_or("unknown"), error["detail"].as_str().unwrap_or_default());
+    format!("{code}: {detail}")
+}

@@ -1,0 +1,17 @@
+//! `botloom migrate`: the storage's schema, brought up to date.
+
+use std::path::Path;
+
+use crate::config::Config;
+use crate::error::CommandResult;
+use crate::terminal::say;
+use crate::{telemetry, wiring};
+
+/// Opens the embedded storage, which creates or migrates it, and closes it again.
+pub(crate) async fn migrate(file: Option<&Path>) -> CommandResult {
+    let config = Config::load(file)?;
+    telemetry::start(&config)?;
+    wiring::open_storage(&config).await?;
+    say(format!("{} is up to date", config.data_dir.display()));
+    Ok(())
+}

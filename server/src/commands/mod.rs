@@ -1,0 +1,11 @@
+//! One file per command.
+
+pub(crate) mod apply;
+pub(crate) mod compile;
+pub(crate) mod config;
+pub(crate) mod migrate;
+pub(crate) mod sandbox_run;
+pub(crate) mod serve;
+pub(crate) mod simulate;
+pub(crate) mod simulator;
+pub(crate) mod validate;

@@ -1,0 +1,263 @@
+//! Settings: read from layers, checked as a whole, typed.
+
+mod error;
+mod layers;
+mod table;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use botloom_core::Secret;
+use url::Url;
+
+pub(crate) use error::ConfigError;
+pub(crate) use layers::Layers;
+pub(crate) use table::{SETTINGS, reference};
+
+/// How logs are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Auto,
+    Json,
+    Text,
+}
+
+/// Limits of sending; 0 switches one off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SendLimits {
+    pub bot_per_s: u32,
+    pub bulk_per_s: u32,
+    pub chat_per_s: u32,
+    pub chat_burst: u32,
+    pub group_per_min: u32,
+    pub group_burst: u32,
+}
+
+/// Numbers of the sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SandboxSettings {
+    /// `None`: one per core.
+    pub workers: Option<usize>,
+    pub budget: Duration,
+    pub cache: usize,
+    pub idle: Duration,
+}
+
+/// The settings in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub public_url: Option<Url>,
+    pub console_origin: Option<String>,
+    pub master_key: Option<Secret>,
+    pub telegram_api_root: Url,
+    pub owner: Option<(String, Secret)>,
+    pub dev_hosts: BTreeMap<String, Url>,
+    pub send: SendLimits,
+    pub sandbox: SandboxSettings,
+    pub drain: Duration,
+    pub log: String,
+    pub log_format: LogFormat,
+}
+
+impl Config {
+    /// Reads file and environment of this process.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::from_layers(&Layers::read(file, std::env::vars())?)
+    }
+
+    /// Types and cross-checks values.
+    pub(crate) fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
+        let read = Reader { layers };
+        let public_url = read.url("BOTLOOM_PUBLIC_URL")?;
+        let dev_hosts = dev_hosts(&read.text("BOTLOOM_DEV_HOSTS"))?;
+        if !dev_hosts.is_empty() && public_url.as_ref().is_some_and(|url| url.scheme() == "https") {
+            return Err(invalid("BOTLOOM_DEV_HOSTS", "is for development and refused when BOTLOOM_PUBLIC_URL is https"));
+        }
+        let roles = read.text("BOTLOOM_ROLES");
+        check_roles(&roles)?;
+        let owner = match (read.text("BOTLOOM_OWNER_EMAIL"), read.text("BOTLOOM_OWNER_PASSWORD")) {
+            (email, password) if email.is_empty() && password.is_empty() => None,
+            (email, password) if email.is_empty() || password.is_empty() => {
+                let key = if email.is_empty() { "BOTLOOM_OWNER_EMAIL" } else { "BOTLOOM_OWNER_PASSWORD" };
+                return Err(invalid(key, "is missing: e-mail and password of the owner go together"));
+            }
+            (email, password) => Some((email, Secret::new(password))),
+        };
+        let workers: usize = read.number("BOTLOOM_SANDBOX_WORKERS", 0, 256)?;
+        Ok(Self {
+            listen: read.parse("BOTLOOM_LISTEN", "an address with a port, like 127.0.0.1:8080")?,
+            data_dir: PathBuf::from(read.text("BOTLOOM_DATA_DIR")),
+            console_origin: origin(&read)?,
+            master_key: read.optional("BOTLOOM_MASTER_KEY").map(Secret::new),
+            telegram_api_root: read
+                .url("BOTLOOM_TELEGRAM_API_ROOT")?
+                .ok_or_else(|| invalid("BOTLOOM_TELEGRAM_API_ROOT", "must not be empty"))?,
+            owner,
+            dev_hosts,
+            public_url,
+            send: SendLimits {
+                bot_per_s: read.number("BOTLOOM_SEND_BOT_PER_S", 0, 10_000)?,
+                bulk_per_s: read.number("BOTLOOM_SEND_BULK_PER_S", 0, 10_000)?,
+                chat_per_s: read.number("BOTLOOM_SEND_CHAT_PER_S", 0, 1_000)?,
+                chat_burst: read.number("BOTLOOM_SEND_CHAT_BURST", 1, 1_000)?,
+                group_per_min: read.number("BOTLOOM_SEND_GROUP_PER_MIN", 0, 10_000)?,
+                group_burst: read.number("BOTLOOM_SEND_GROUP_BURST", 1, 1_000)?,
+            },
+            sandbox: SandboxSettings {
+                workers: (workers > 0).then_some(workers),
+                budget: Duration::from_millis(read.number("BOTLOOM_SANDBOX_BUDGET_MS", 10, 1_000)?),
+                cache: read.number("BOTLOOM_SANDBOX_CACHE", 1, 10_000)?,
+                idle: Duration::from_secs(60 * read.number::<u64>("BOTLOOM_SANDBOX_IDLE_MIN", 1, 1_440)?),
+            },
+            drain: Duration::from_secs(read.number("BOTLOOM_DRAIN_S", 1, 600)?),
+            log: read.text("BOTLOOM_LOG"),
+            log_format: match read.text("BOTLOOM_LOG_FORMAT").as_str() {
+                "auto" => LogFormat::Auto,
+                "json" => LogFormat::Json,
+                "text" => LogFormat::Text,
+                _ => return Err(invalid("BOTLOOM_LOG_FORMAT", "must be auto, json or text")),
+            },
+        })
+    }
+
+    /// Where people reach this server, for printing.
+    pub(crate) fn address(&self) -> String {
+        self.public_url.as_ref().map_or_else(|| format!("http://{}", self.listen), |url| url.as_str().trim_end_matches('/').to_owned())
+    }
+}
+
+fn invalid(key: &'static str, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid { key, reason: reason.into() }
+}
+
+fn check_roles(roles: &str) -> Result<(), ConfigError> {
+    const ALL: [&str; 4] = ["control-plane", "generator", "deployer", "runtime"];
+    let named: Vec<&str> = roles.split(',').map(str::trim).filter(|role| !role.is_empty()).collect();
+    if let Some(unknown) = named.iter().find(|role| !ALL.contains(role)) {
+        return Err(invalid("BOTLOOM_ROLES", format!("there is no role {unknown}; roles are {}", ALL.join(", "))));
+    }
+    if ALL.iter().any(|role| !named.contains(role)) {
+        return Err(ConfigError::EmbeddedRoles);
+    }
+    Ok(())
+}
+
+fn origin(read: &Reader<'_>) -> Result<Option<String>, ConfigError> {
+    let Some(url) = read.url("BOTLOOM_CONSOLE_ORIGIN")? else { return Ok(None) };
+    let origin = url.origin().ascii_serialization();
+    if url.path() != "/" || url.query().is_some() || origin == "null" {
+        return Err(invalid("BOTLOOM_CONSOLE_ORIGIN", "must be an origin, like https://console.example.com"));
+    }
+    Ok(Some(origin))
+}
+
+fn dev_hosts(text: &str) -> Result<BTreeMap<String, Url>, ConfigError> {
+    let bad = |part: &str| invalid("BOTLOOM_DEV_HOSTS", format!("{part:?} is not host=http://address"));
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let (host, base) = part.split_once('=').ok_or_else(|| bad(part))?;
+            let base = Url::parse(base).map_err(|_| bad(part))?;
+            let http = matches!(base.scheme(), "http" | "https") && base.has_host();
+            if host.is_empty() || !http { Err(bad(part)) } else { Ok((host.to_ascii_lowercase(), base)) }
+        })
+        .collect()
+}
+
+struct Reader<'a> {
+    layers: &'a Layers,
+}
+
+impl Reader<'_> {
+    fn text(&self, key: &'static str) -> String {
+        let setting = table::find(key).expect("every key that is read stands in the table");
+        self.layers.get(setting).text
+    }
+
+    fn optional(&self, key: &'static str) -> Option<String> {
+        Some(self.text(key)).filter(|text| !text.is_empty())
+    }
+
+    fn parse<T: FromStr>(&self, key: &'static str, form: &str) -> Result<T, ConfigError> {
+        self.text(key).trim().parse().map_err(|_| invalid(key, format!("must be {form}")))
+    }
+
+    fn number<T: FromStr + PartialOrd + std::fmt::Display>(&self, key: &'static str, min: T, max: T) -> Result<T, ConfigError> {
+        let form = format!("a number from {min} to {max}");
+        let number: T = self.parse(key, &form)?;
+        if number < min || number > max { Err(invalid(key, format!("must be {form}"))) } else { Ok(number) }
+    }
+
+    fn url(&self, key: &'static str) -> Result<Option<Url>, ConfigError> {
+        let Some(text) = self.optional(key) else { return Ok(None) };
+        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        url.map(Some).ok_or_else(|| invalid(key, "must be an http or https URL"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> Result<Config, String> {
+        let env = pairs.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect::<Vec<_>>();
+        let layers = Layers::read(None, env.into_iter()).map_err(|error| error.to_string())?;
+        Config::from_layers(&layers).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.address(), "http://127.0.0.1:8080");
+        assert_eq!(config.send.chat_burst, 3);
+        assert!(config.owner.is_none() && config.public_url.is_none());
+    }
+
+    #[test]
+    fn bad_values_name_their_key() {
+        for (key, text) in [
+            ("BOTLOOM_LISTEN", "nowhere"),
+            ("BOTLOOM_PUBLIC_URL", "ftp://x"),
+            ("BOTLOOM_SEND_BOT_PER_S", "-1"),
+            ("BOTLOOM_SANDBOX_BUDGET_MS", "5"),
+            ("BOTLOOM_ROLES", "runtime,cook"),
+            ("BOTLOOM_ROLES", "runtime"),
+            ("BOTLOOM_OWNER_EMAIL", "a@example.com"),
+            ("BOTLOOM_DEV_HOSTS", "api.example"),
+            ("BOTLOOM_CONSOLE_ORIGIN", "https://a.example/path"),
+            ("BOTLOOM_LOG_FORMAT", "xml"),
+        ] {
+            let error = config(&[(key, text)]).unwrap_err();
+            let named = if key == "BOTLOOM_OWNER_EMAIL" { "BOTLOOM_OWNER_PASSWORD" } else { key };
+            assert!(error.starts_with(named), "{key}={text}: {error}");
+        }
+    }
+
+    #[test]
+    fn development_hosts_are_refused_in_production() {
+        let hosts = ("BOTLOOM_DEV_HOSTS", "api.pizza.example=http://127.0.0.1:9000, b.example=http://127.0.0.1:1");
+        assert_eq!(config(&[hosts]).unwrap().dev_hosts.len(), 2);
+        let error = config(&[hosts, ("BOTLOOM_PUBLIC_URL", "https://bots.example.com")]).unwrap_err();
+        assert!(error.contains("development"), "{error}");
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let config = config(&[("BOTLOOM_OWNER_EMAIL", "a@b.c"), ("BOTLOOM_OWNER_PASSWORD", "canary-password")]).unwrap();
+        assert!(!format!("{config:?}").contains("canary"));
+    }
+
+    #[test]
+    fn the_reference_page_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/settings.md");
+        if std::env::var_os("BOTLOOM_REGEN").is_some() {
+            std::fs::write(path, reference()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), reference(), "run `make regen`");
+    }
+}

@@ -1,0 +1,44 @@
+//! How a command fails: one line that names the fault, one that says what to do.
+
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+
+/// Why a command ended without doing its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file cannot be read or written.
+    #[error("{}: {source}", .path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    /// The spec has errors; the findings were printed.
+    #[error("{file}: {errors} error(s)")]
+    InvalidSpec { file: String, errors: usize },
+    /// The conversation went another way than its script says.
+    #[error("{0}")]
+    Script(String),
+    /// The server could not start.
+    #[error("{0}")]
+    Start(String),
+    /// The API answered with a problem.
+    #[error("{0}")]
+    Api(String),
+    /// Something else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Result of a command.
+pub(crate) type CommandResult = Result<(), CommandError>;
+
+/// Reads a file, naming it in the error.
+pub(crate) fn read(path: &std::path::Path) -> Result<Vec<u8>, CommandError> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        let read = std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes);
+        return read.map(|_| bytes).map_err(|source| CommandError::File { path: path.to_owned(), source });
+    }
+    std::fs::read(path).map_err(|source| CommandError::File { path: path.to_owned(), source })
+}

@@ -1,0 +1,140 @@
+//! A client of the API with the owner's session.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::http::{Answer, Http};
+use super::process::Server;
+
+pub const EMAIL: &str = "owner@example.com";
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Logged in as the owner.
+#[derive(Debug, Clone)]
+pub struct Api {
+    http: Http,
+    base: String,
+    cookie: String,
+    csrf: String,
+}
+
+impl Api {
+    /// Creates the owner of a new server and logs in.
+    pub async fn set_up(server: &Server) -> Self {
+        let http = Http::new();
+        let account = json!({ "email": EMAIL, "password": PASSWORD }).to_string();
+        let json_type = [("content-type", "application/json")];
+        let made = http.send("POST", &server.url("/auth/setup"), &json_type, account).await.unwrap();
+        assert!(made.status.is_success(), "{made:?}");
+        Self::log_in(server).await
+    }
+
+    /// Logs in.
+    pub async fn log_in(server: &Server) -> Self {
+        let http = Http::new();
+        let account = json!({ "email": EMAIL, "password": PASSWORD }).to_string();
+        let headers = [("content-type", "application/json")];
+        let answer = http.send("POST", &server.url("/auth/login"), &headers, account).await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+        let csrf = answer.json()["csrfToken"].as_str().unwrap().to_owned();
+        Self { http, base: server.url(""), cookie, csrf }
+    }
+
+    /// Any request with more headers.
+    pub async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, String> {
+        let mut all = vec![
+            ("cookie", self.cookie.as_str()),
+            ("x-csrf-token", self.csrf.as_str()),
+            ("content-type", "application/json"),
+        ];
+        all.extend_from_slice(headers);
+        self.http.send(method, &format!("{}{path}", self.base), &all, body).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], "").await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.request("POST", path, &[], body.to_string()).await.unwrap()
+    }
+
+    /// Makes a bot with the spec's id.
+    pub async fn create_bot(&self, spec: &Value) -> String {
+        let bot = spec["meta"]["botId"].as_str().unwrap().to_owned();
+        let made = self.post("/bots", &json!({ "botId": bot, "name": spec["meta"]["name"] })).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        bot
+    }
+
+    /// Gives a bot a token and connects it.
+    pub async fn connect(&self, bot: &str, token: &str, ingress: &str) {
+        let path = format!("/bots/{bot}/token");
+        let body = json!({ "token": token }).to_string();
+        let stored = self.request("PUT", &path, &[], body).await.unwrap();
+        assert!(stored.status.is_success(), "{stored:?}");
+        let connected = self.post(&format!("/bots/{bot}/connect"), &json!({ "ingress": ingress })).await;
+        assert_eq!(connected.status, 200, "{connected:?}");
+    }
+
+    /// Stores a spec and builds it; answers the revision.
+    pub async fn build(&self, spec: &Value) -> String {
+        let stored = self.post("/spec", spec).await;
+        assert!(stored.status.is_success(), "{stored:?}");
+        let stored = stored.json();
+        let body = json!({ "botId": stored["botId"], "specVersion": stored["version"] });
+        let task = self.post("/generate", &body).await;
+        assert_eq!(task.status, 202, "{task:?}");
+        let task = task.json()["taskId"].as_str().unwrap().to_owned();
+        let ended = self.ended(&format!("/tasks/{task}")).await;
+        assert_eq!(ended["status"], "succeeded", "{ended}");
+        ended["revHash"].as_str().unwrap().to_owned()
+    }
+
+    /// Deploys a revision and waits for the end; answers the deployment.
+    pub async fn deploy(&self, bot: &str, revision: &str) -> Value {
+        let task = self.start_deploy(bot, revision).await;
+        self.ended(&format!("/deployments/{task}")).await
+    }
+
+    /// Starts a deployment; answers its task.
+    pub async fn start_deploy(&self, bot: &str, revision: &str) -> String {
+        let body = json!({ "botId": bot, "revHash": revision, "strategy": "flip" });
+        let task = self.post("/deploy", &body).await;
+        assert_eq!(task.status, 202, "{task:?}");
+        task.json()["taskId"].as_str().unwrap().to_owned()
+    }
+
+    /// Spec to live bot.
+    pub async fn go_live(&self, spec: &Value) -> String {
+        let revision = self.build(spec).await;
+        let deployed = self.deploy(spec["meta"]["botId"].as_str().unwrap(), &revision).await;
+        assert_eq!(deployed["status"], "succeeded", "{deployed}");
+        revision
+    }
+
+    /// Waits until a task or deployment has ended.
+    pub async fn ended(&self, path: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            // The server may be restarting.
+            if let Ok(answer) = self.request("GET", path, &[], "").await {
+                let body = answer.json();
+                if matches!(body["status"].as_str(), Some("succeeded" | "failed")) {
+                    return body;
+                }
+            }
+            assert!(Instant::now() < deadline, "{path} does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `botloom serve` as a child process, started the way an operator starts it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::http::Http;
+
+/// The binary under test.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_botloom"));
+    // Nothing of the developer's own settings.
+    for (key, _) in std::env::vars() {
+        if key.starts_with("BOTLOOM_") || matches!(key.as_str(), "DATABASE_URL" | "REDIS_URL" | "BOT_TOKEN") {
+            command.env_remove(key);
+        }
+    }
+    command
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A server that can be killed and started again on the same data and the same port.
+#[derive(Debug)]
+pub struct Server {
+    child: Option<Child>,
+    port: u16,
+    dir: tempfile::TempDir,
+    env: Vec<(String, String)>,
+}
+
+impl Server {
+    /// Starts a server on a new data folder.
+    pub async fn start(env: &[(&str, &str)]) -> Self {
+        let env = env.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+        let mut server = Self { child: None, port: free_port(), dir: tempfile::tempdir().unwrap(), env };
+        server.spawn(&[]);
+        server.ready().await;
+        server
+    }
+
+    /// Starts the process again; `extra` settings hold for this life only.
+    pub fn spawn(&mut self, extra: &[(&str, &str)]) {
+        assert!(self.child.is_none(), "still running");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        let mut command = binary();
+        command
+            .arg("serve")
+            .current_dir(self.dir.path())
+            .env("BOTLOOM_LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("BOTLOOM_DATA_DIR", self.data())
+            .env("BOTLOOM_LOG_FORMAT", "json")
+            .envs(self.env.iter().cloned())
+            .envs(extra.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        self.child = Some(command.spawn().unwrap());
+    }
+
+    /// Waits until the server answers that it is ready.
+    pub async fn ready(&mut self) {
+        let http = Http::new();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let answer = http.send("GET", &self.url("/readyz"), &[], "").await;
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                return;
+            }
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            assert!(ended.is_none(), "the server ended with {ended:?}:\n{}", self.log_text());
+            assert!(Instant::now() < deadline, "the server is not ready:\n{}", self.log_text());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// `kill -9`, and the data stays.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("running");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Waits for the process to end by itself; answers its exit code (`None`: a signal).
+    pub async fn ended(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.child.as_mut().expect("running").try_wait().unwrap() {
+                self.child = None;
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the server does not end:\n{}", self.log_text());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Sends a signal by name, as `kill -s` does.
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("running").id()
+    }
+
+    /// Whether the process still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// An address of the server.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// Everything the server printed in all its lives.
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Output of a command that ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs a command to its end.
+pub fn run(args: &[&str], env: &[(&str, &str)], dir: &Path, input: &str) -> Ran {
+    let mut child = binary()
+        .args(args)
+        .envs(env.iter().copied())
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || {
+        // A command that does not read its input closes it; that is its right.
+        let _ = std::io::Write::write_all(&mut stdin, input.as_bytes());
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ran { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+/// Starts a command and reads the first line it prints.
+pub fn first_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    let out: &mut dyn Read = child.stdout.as_mut().unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
+    line.trim().to_owned()
+}
