@@ -45,8 +45,14 @@ pub const DEFAULT_MAX_ATTEMPTS: u32 = 3;
 pub const MAX_ATTEMPTS: u32 = 1_000;
 /// Memory a compiled pattern may take, in bytes: bounds patterns such as `(a{1000}){1000}`.
 pub const REGEX_COMPILED_BYTES: usize = 256 * 1024;
-/// Memory of all compiled patterns of one spec is bounded by their number and by this length of each, in bytes.
+/// Length of a pattern, in bytes.
 pub const REGEX_SOURCE_BYTES: usize = 4_096;
+
+/// Estimated cost of all patterns of one spec together (about the number of states of their automata): some thousand
+/// ordinary patterns.
+pub const PATTERN_BUDGET: u64 = 200_000;
+/// Subschemas of a `validate.schema` when its references are written out.
+pub const SCHEMA_SIZE: u64 = 2_000;
 
 /// Shape of `meta.botId`.
 pub const BOT_ID_PATTERN: &str = "^[a-z][a-z0-9-]{2,62}$";

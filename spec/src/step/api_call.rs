@@ -1,8 +1,9 @@
 //! `apiCall`: call a JSON API.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
@@ -83,9 +84,8 @@ impl Method {
 }
 
 /// A value of a query parameter.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-#[schemars(extend("anyOf" = null, "type" = ["string", "number", "boolean"]))]
 pub enum Scalar {
     /// Text, placeholders allowed.
     Text(String),
@@ -93,6 +93,16 @@ pub enum Scalar {
     Number(Number),
     /// `true` or `false`.
     Boolean(bool),
+}
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["string", "number", "boolean"]})
+    }
 }
 
 /// Pauses between requests: `baseMs`, then each `factor` times the one before.

@@ -85,6 +85,20 @@ impl JsonSchema for Step {
             ("apiCall", generator.subschema_for::<ApiCall>()),
             ("goto", generator.subschema_for::<Goto>()),
         ];
+        for (kind, schema) in &kinds {
+            // The types do not carry `type`; their schemas must, or it would be an unknown field.
+            let name = schema
+                .get("$ref")
+                .and_then(Value::as_str)
+                .and_then(|path| path.rsplit('/').next());
+            let definition = name.and_then(|name| generator.definitions_mut().get_mut(name));
+            if let Some(definition) = definition {
+                definition["properties"]["type"] = json!({"const": kind});
+                if let Some(required) = definition["required"].as_array_mut() {
+                    required.insert(0, json!("type"));
+                }
+            }
+        }
         // A chain of conditions instead of a union: a mistake in a step is reported for the kind its `type` names.
         let mut chain = Value::Object(Map::new());
         for (kind, schema) in kinds.into_iter().rev() {

@@ -1,0 +1,121 @@
+//! What all patterns of a spec may cost together. Compiling one is bounded by its size; a spec may hold thousands.
+
+use regex::RegexBuilder;
+
+use crate::limits::{PATTERN_BUDGET, REGEX_COMPILED_BYTES, REGEX_SOURCE_BYTES};
+
+/// What is left of [`PATTERN_BUDGET`].
+#[derive(Debug)]
+pub(super) struct Budget(u64);
+
+/// Why a pattern is refused.
+pub(super) enum Refusal {
+    /// It does not compile: why, and what to do.
+    Invalid(String, Option<&'static str>),
+    /// The patterns before it used the budget up.
+    Budget,
+}
+
+impl Budget {
+    pub(super) fn new() -> Self {
+        Self(PATTERN_BUDGET)
+    }
+
+    /// Compiles a pattern if the budget allows it.
+    pub(super) fn compile(&mut self, pattern: &str) -> Result<(), Refusal> {
+        if pattern.len() > REGEX_SOURCE_BYTES {
+            let why = format!(
+                "the pattern has {} bytes; at most {REGEX_SOURCE_BYTES} are allowed",
+                pattern.len()
+            );
+            return Err(Refusal::Invalid(why, None));
+        }
+        let cost = estimate(pattern);
+        // One that is dear by itself is refused by its compiled size, at a bounded price.
+        self.0 = self
+            .0
+            .checked_sub(cost.min(PATTERN_BUDGET / 20))
+            .ok_or(Refusal::Budget)?;
+        match RegexBuilder::new(pattern)
+            .size_limit(REGEX_COMPILED_BYTES)
+            .build()
+        {
+            Ok(_) => Ok(()),
+            Err(regex::Error::CompiledTooBig(_)) => Err(Refusal::Invalid(
+                "the pattern is too large when compiled".to_owned(),
+                None,
+            )),
+            Err(error) => {
+                let text = error.to_string();
+                // The library draws the pattern first; the reason is its last line.
+                let why = text
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .trim_start_matches("error: ")
+                    .to_owned();
+                let hint = if why.contains("look-around") {
+                    Some("Look-around is not supported; use `schema` with `allOf` and `not` for such tests.")
+                } else if why.contains("backreference") {
+                    Some("Back-references are not supported.")
+                } else {
+                    None
+                };
+                Err(Refusal::Invalid(why, hint))
+            }
+        }
+    }
+}
+
+/// A rough size of the compiled pattern: characters, more for classes, times counted repetitions.
+fn estimate(pattern: &str) -> u64 {
+    const CLASS: u64 = 60;
+    let mut open: Vec<u64> = Vec::new();
+    let mut total: u64 = 20;
+    let mut last: u64 = 0;
+    let mut characters = pattern.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => {
+                let class = characters.next().is_some_and(|kind| "wdsWDSpPbB".contains(kind));
+                last = if class { CLASS } else { 1 };
+            }
+            '.' | '^' if character == '.' || last == 1 => last = 10,
+            '(' => {
+                open.push(total);
+                total = 1;
+                last = 0;
+                continue;
+            }
+            ')' => {
+                let outer = open.pop().unwrap_or_default();
+                last = total;
+                total = outer;
+            }
+            '{' => {
+                let inside: String = characters.by_ref().take_while(|next| *next != '}').collect();
+                let times = inside
+                    .split(',')
+                    .filter_map(|count| count.trim().parse::<u64>().ok())
+                    .max();
+                last = last.saturating_mul(times.unwrap_or(1));
+            }
+            _ => last = 1,
+        }
+        total = total.saturating_add(last);
+    }
+    open.into_iter().fold(total, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::estimate;
+
+    #[test]
+    fn repetition_multiplies() {
+        assert!(estimate("^[0-9]{7,15}$") < 100);
+        assert!(estimate(r"\w{100}") > 5_000);
+        assert!(estimate(r"((\w{10}){10}){10}") > 50_000);
+        assert!(estimate("(((a{9999}){9999}){9999}){9999}{9999}{9999}{9999}") > 1_000_000_000);
+    }
+}

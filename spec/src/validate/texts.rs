@@ -1,0 +1,165 @@
+//! Localized texts are there, and what is sent can be sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::strings::{resolved, texts};
+use crate::code::Code;
+use crate::draft::Draft;
+use crate::finding::Findings;
+use crate::limits::CAPTION_CODE_POINTS;
+use crate::model::Text;
+use crate::pointer;
+use crate::step::Step;
+use crate::template::{self, Segment};
+
+pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
+    translations(draft, findings);
+    sendable(draft, findings);
+}
+
+fn translations(draft: &Draft<'_>, findings: &mut Findings) {
+    let (Some(localization), Some(default), Some(locales)) =
+        (&draft.localization, draft.default_locale, &draft.locales)
+    else {
+        return;
+    };
+    if !locales.contains(&default) {
+        return;
+    }
+    let nothing = BTreeMap::new();
+    let fallback = localization.get(default).unwrap_or(&nothing);
+    let others: Vec<_> = locales
+        .iter()
+        .filter(|locale| **locale != default)
+        .map(|locale| (*locale, localization.get(locale).unwrap_or(&nothing)))
+        .collect();
+    // The same key is used many times and lacks the same translations each time.
+    let mut lacking: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut lacks = |key: &str| -> Vec<&str> {
+        if let Some((key, _)) = fallback.get_key_value(key) {
+            let find = || {
+                others
+                    .iter()
+                    .filter(|(_, texts)| !texts.contains_key(key))
+                    .map(|(locale, _)| *locale)
+            };
+            return lacking.entry(key).or_insert_with(|| find().collect()).clone();
+        }
+        Vec::new()
+    };
+    let mut used = BTreeSet::new();
+    texts(draft, |at, text| {
+        let Text::Key(key) = text else { return };
+        let key = key.key.as_str();
+        used.insert(key);
+        let at = format!("{at}/key");
+        if !fallback.contains_key(key) {
+            let hint = findings.suggest(key, fallback.keys().copied());
+            findings.add_hinted(Code::MissingText, &at, || {
+                (
+                    format!("The default locale `{default}` has no text `{key}`."),
+                    hint,
+                )
+            });
+            return;
+        }
+        report_untranslated(&at, &lacks(key), findings);
+    });
+    for key in fallback.keys().filter(|key| !used.contains(*key)) {
+        let at = pointer::join(&pointer::join("/localization", default), key);
+        report_untranslated(&at, &lacks(key), findings);
+    }
+    for (locale, texts) in others {
+        for key in texts.keys().filter(|key| !fallback.contains_key(*key)) {
+            let at = pointer::join(&pointer::join("/localization", locale), key);
+            findings.add(Code::MissingText, &at, || {
+                format!("The default locale `{default}` has no text `{key}`.")
+            });
+        }
+    }
+}
+
+fn report_untranslated(at: &str, locales: &[&str], findings: &mut Findings) {
+    if !locales.is_empty() {
+        findings.add(Code::UntranslatedText, at, || {
+            let list: Vec<_> = locales
+                .iter()
+                .take(10)
+                .map(|locale| format!("`{locale}`"))
+                .collect();
+            let more = if locales.len() > 10 { " and others" } else { "" };
+            format!(
+                "There is no such text in {}{more}; the default locale's is used.",
+                list.join(", ")
+            )
+        });
+    }
+}
+
+fn sendable(draft: &Draft<'_>, findings: &mut Findings) {
+    for (_, _, at, step) in draft.steps() {
+        match step {
+            Step::Reply(reply) if reply.media.is_some() => {
+                for (locale, text) in resolved(draft, &reply.text) {
+                    let length = least_length(text);
+                    if length > CAPTION_CODE_POINTS {
+                        findings.add(Code::CaptionTooLong, &format!("{at}/text"), || {
+                            let place = locale.map(|locale| format!(" in `{locale}`")).unwrap_or_default();
+                            format!("The caption has at least {length} code points{place}; at most {CAPTION_CODE_POINTS} are allowed.")
+                        });
+                    }
+                }
+            }
+            Step::Reply(reply) => not_empty(draft, &format!("{at}/text"), &reply.text, findings),
+            Step::Ask(ask) => not_empty(draft, &format!("{at}/text"), &ask.text, findings),
+            Step::Validate(validate) => {
+                not_empty(
+                    draft,
+                    &format!("{at}/onFail/text"),
+                    &validate.on_fail.text,
+                    findings,
+                );
+            }
+            Step::Save(_) | Step::ApiCall(_) | Step::Goto(_) => {}
+        }
+        let buttons = match step {
+            Step::Reply(reply) => &reply.quick_replies,
+            Step::Ask(ask) => &ask.quick_replies,
+            _ => continue,
+        };
+        for (index, button) in buttons.iter().enumerate() {
+            not_empty(
+                draft,
+                &format!("{at}/quickReplies/{index}/text"),
+                &button.text,
+                findings,
+            );
+        }
+    }
+}
+
+fn not_empty(draft: &Draft<'_>, at: &str, text: &Text, findings: &mut Findings) {
+    let empty = resolved(draft, text)
+        .into_iter()
+        .find(|(_, text)| text.trim().is_empty());
+    if let Some((locale, _)) = empty {
+        findings.add(Code::EmptyText, at, || {
+            let place = locale.map(|locale| format!(" in `{locale}`")).unwrap_or_default();
+            format!("The text is empty{place}; Telegram refuses that.")
+        });
+    }
+}
+
+/// Code points of a text when every placeholder is empty.
+fn least_length(text: &str) -> usize {
+    let Ok(segments) = template::parse(text) else {
+        return 0;
+    };
+    segments
+        .iter()
+        .map(|segment| match segment {
+            Segment::Literal(text) => text.chars().count(),
+            Segment::Placeholder { .. } => 0,
+        })
+        .sum()
+}
