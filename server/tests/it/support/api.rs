@@ -57,7 +57,15 @@ impl Api {
             ("content-type", "application/json"),
         ];
         all.extend_from_slice(headers);
-        self.http.send(method, &format!("{}{path}", self.base), &all, body).await
+        let (url, body) = (format!("{}{path}", self.base), body.into());
+        loop {
+            let answer = self.http.send(method, &url, &all, body.clone()).await?;
+            if answer.status != 429 {
+                return Ok(answer);
+            }
+            // The stories ask more often than people do; the limit itself is tested elsewhere.
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -134,7 +142,16 @@ impl Api {
                 }
             }
             assert!(Instant::now() < deadline, "{path} does not end");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(40)).await;
         }
+    }
+}
+
+impl Api {
+    /// Reads a stream until a text was seen.
+    pub async fn stream(&self, path: &str, until: &str, patience: Duration) -> String {
+        let (url, cookie) = (format!("{}{path}", self.base), self.cookie.clone());
+        let read = self.http.read_until(&url, &[("cookie", &cookie)], until);
+        tokio::time::timeout(patience, read).await.expect("the stream says it in time")
     }
 }

@@ -60,4 +60,22 @@ impl Http {
         };
         tokio::time::timeout(Duration::from_secs(30), answer).await.map_err(|_| "timeout".to_owned())?
     }
+
+    /// Reads an answer that does not end until a text was seen in it.
+    pub async fn read_until(&self, url: &str, headers: &[(&str, &str)], until: &str) -> String {
+        let mut request = Request::builder().method("GET").uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::new())).unwrap();
+        let mut body = self.0.request(request).await.unwrap().into_body();
+        let mut text = String::new();
+        while !text.contains(until) {
+            let frame = body.frame().await.expect("the stream goes on").unwrap();
+            if let Ok(data) = frame.into_data() {
+                text.push_str(&String::from_utf8_lossy(&data));
+            }
+        }
+        text
+    }
 }

@@ -1,6 +1,5 @@
 //! `botloom serve` as a child process, started the way an operator starts it.
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -54,6 +53,7 @@ impl Server {
             .current_dir(self.dir.path())
             .env("BOTLOOM_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("BOTLOOM_DATA_DIR", self.data())
+            .env("BOTLOOM_PUBLIC_URL", self.url(""))
             .env("BOTLOOM_LOG_FORMAT", "json")
             .envs(self.env.iter().cloned())
             .envs(extra.iter().copied())
@@ -173,12 +173,4 @@ pub fn run(args: &[&str], env: &[(&str, &str)], dir: &Path, input: &str) -> Ran 
     writer.join().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ran { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
-}
-
-/// Starts a command and reads the first line it prints.
-pub fn first_line(child: &mut Child) -> String {
-    let mut line = String::new();
-    let out: &mut dyn Read = child.stdout.as_mut().unwrap();
-    BufReader::new(out).read_line(&mut line).unwrap();
-    line.trim().to_owned()
 }

@@ -1,0 +1,51 @@
+//! Killed at every point of a deployment: after the next start it converges, to one revision or the other, never between.
+
+use serde_json::json;
+
+use crate::support::specs;
+use crate::support::world::World;
+
+/// Every named point of a deployment, in the order in which it passes them.
+const POINTS: &[&str] = &[
+    "deploy-saved-preflight",
+    "deploy-done-preflight",
+    "deploy-saved-stage",
+    "deploy-done-stage",
+    "deploy-saved-prewarm",
+    "deploy-done-prewarm",
+    "deploy-saved-health",
+    "deploy-done-health",
+    "deploy-saved-flip",
+    "deploy-before-activate",
+    "deploy-after-activate",
+    "deploy-after-set-revision",
+    "deploy-done-flip",
+    "deploy-saved-invalidate",
+    "deploy-done-invalidate",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_survives_a_kill_at_every_point() {
+    let mut world = World::start(&[]).await;
+    let bot = world.bot(&specs::chain("fault-bot", "A "), 7_100_000_050, "webhook").await;
+    let revisions =
+        [world.api.build(&specs::chain("fault-bot", "B ")).await, world.api.build(&specs::chain("fault-bot", "A ")).await];
+    for (at, point) in POINTS.iter().enumerate() {
+        world.server.kill();
+        world.server.spawn(&[("BOTLOOM_FAULT", point)]);
+        world.server.ready().await;
+        let task = world.api.start_deploy("fault-bot", &revisions[at % 2]).await;
+        assert_eq!(world.server.ended().await, None, "{point} was not reached");
+
+        world.server.spawn(&[]);
+        world.server.ready().await;
+        let done = world.api.ended(&format!("/deployments/{task}")).await;
+        assert_eq!(done["status"], "succeeded", "{point}: {done}");
+        assert_eq!(done["epoch"], json!(at + 2), "{point}");
+        let person = world.person("Ada", "en");
+        let mark = if at % 2 == 0 { "B" } else { "A" };
+        assert_eq!(world.ask(bot, person, "/start", 1).await, [format!("{mark} hello")], "{point}");
+        let row = world.api.get("/bots/fault-bot").await.json();
+        assert_eq!(row["activeRevHash"], json!(revisions[at % 2]), "{point}");
+    }
+}

@@ -1,0 +1,90 @@
+//! A server, a simulated Telegram, and people who write to bots.
+
+use std::time::Duration;
+
+use botloom_telegram::simulator::{Event, Filter, FloodModel, Handle, NewBot, Options, Person, Seen, Simulator};
+use serde_json::Value;
+
+use super::api::Api;
+use super::process::Server;
+
+/// How long a story waits for something that must happen.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sending limits off, so that stories do not wait for them.
+pub const FAST: &[(&str, &str)] = &[
+    ("BOTLOOM_SEND_BOT_PER_S", "0"),
+    ("BOTLOOM_SEND_BULK_PER_S", "0"),
+    ("BOTLOOM_SEND_CHAT_PER_S", "0"),
+    ("BOTLOOM_SEND_GROUP_PER_MIN", "0"),
+];
+
+/// Everything a story needs.
+#[derive(Debug)]
+pub struct World {
+    pub telegram: Handle,
+    pub server: Server,
+    pub api: Api,
+}
+
+impl World {
+    /// A fresh server whose owner is logged in, and a Telegram that refuses nothing.
+    pub async fn start(settings: &[(&str, &str)]) -> Self {
+        let flood = FloodModel { chat: None, group: None, bulk: None, set_webhook: None, penalty_secs: 0 };
+        let options = Options { flood, accept_unknown: true, journal_limit: 1_000_000, ..Options::default() };
+        Self::with_telegram(options, settings).await
+    }
+
+    /// The same with a Telegram of the story's own.
+    pub async fn with_telegram(options: Options, settings: &[(&str, &str)]) -> Self {
+        let telegram = Simulator::start(options).await.unwrap();
+        let root = telegram.url().to_string();
+        let mut env = vec![("BOTLOOM_TELEGRAM_API_ROOT", root.as_str())];
+        env.extend_from_slice(FAST);
+        env.extend_from_slice(settings);
+        let server = Server::start(&env).await;
+        let api = Api::set_up(&server).await;
+        Self { telegram, server, api }
+    }
+
+    /// Brings a bot live and connects it; answers its number at Telegram.
+    pub async fn bot(&self, spec: &Value, number: i64, ingress: &str) -> i64 {
+        let bot = self.api.create_bot(spec).await;
+        self.api.go_live(spec).await;
+        let token = format!("{number}:AA-story-token");
+        let username = Some(format!("{}_bot", bot.replace('-', "_")));
+        let known = self.telegram.add_bot(&NewBot { token: token.clone(), username, name: None }).unwrap();
+        self.api.connect(&bot, &token, ingress).await;
+        known
+    }
+
+    /// The secret that Telegram was given for a bot's webhook.
+    pub fn secret(&self, bot: i64) -> String {
+        let filter = Filter { bot: Some(bot), method: Some("setWebhook".to_owned()), ..Filter::default() };
+        let calls = self.telegram.journal(&filter);
+        let Some(Event::Call { params, .. }) = calls.last().map(|entry| &entry.event) else {
+            panic!("the webhook was never set")
+        };
+        params["secret_token"].as_str().unwrap().to_owned()
+    }
+
+    /// A person with a language.
+    pub fn person(&self, name: &str, language: &str) -> i64 {
+        let person = self.telegram.person(name);
+        self.telegram.put_person(Person { language_code: Some(language.to_owned()), ..person })
+    }
+
+    /// Says something and waits for so many answers; answers their texts.
+    pub async fn ask(&self, bot: i64, person: i64, text: &str, answers: usize) -> Vec<String> {
+        let after = self.telegram.position();
+        self.telegram.say(bot, person, text).unwrap();
+        let seen = self.telegram.wait_messages(bot, person, after, answers, PATIENCE).await;
+        let seen = seen.unwrap_or_else(|error| panic!("{text:?}: {error:?}\n{}", self.server.log_text()));
+        seen.iter().map(text_of).collect()
+    }
+}
+
+/// Text of a message.
+pub fn text_of(seen: &Seen) -> String {
+    seen.message.get("text").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
