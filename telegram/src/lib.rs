@@ -13,6 +13,9 @@ mod multipart;
 mod token;
 pub mod update;
 
+#[cfg(feature = "simulator")]
+pub mod simulator;
+
 pub use class::{Class, classify};
 pub use client::{BotCommand, Client, GetUpdates, Me, Options, SetWebhook, WebhookInfo};
 pub use error::{CallError, InvalidOptions, Parameters};

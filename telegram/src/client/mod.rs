@@ -24,7 +24,8 @@ pub use methods::{BotCommand, GetUpdates, Me, SetWebhook, WebhookInfo};
 
 use crate::error::chain;
 use crate::{CallError, InvalidOptions, Token, Upload};
-use wire::{Connector, Sent, TrackedBody};
+pub(crate) use wire::Connector;
+use wire::{Sent, TrackedBody};
 
 /// How to reach the Bot API.
 #[derive(Debug, Clone)]
