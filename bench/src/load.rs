@@ -1,0 +1,99 @@
+//! Load on a webhook: a closed loop (as fast as it is acknowledged) or a steady rate.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+/// Chats that speak.
+pub(crate) const CHATS: u64 = 1_000;
+/// Connections, as many as Telegram opens by default.
+pub(crate) const CONNECTIONS: u64 = 40;
+
+/// Where updates go.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub url: String,
+    pub secret: String,
+}
+
+/// What the load saw.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// From the first request to the last acknowledgement.
+    pub wall: Duration,
+    /// Time to acknowledgement of each update, sorted.
+    pub acks: Vec<Duration>,
+    /// Answers that were no 200.
+    pub refused: u64,
+}
+
+impl Seen {
+    /// The time within which this share of the updates was acknowledged.
+    pub(crate) fn percentile(&self, share: f64) -> Duration {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index into a list")]
+        let index = ((self.acks.len() as f64 * share) as usize).min(self.acks.len().saturating_sub(1));
+        self.acks.get(index).copied().unwrap_or_default()
+    }
+}
+
+/// The update `number` of the run, a text of `chat`. Ids and chats differ between runs that share a server.
+fn body(run: u64, number: u64, chat: u64) -> Bytes {
+    let (update, chat) = (run * 10_000_000 + number + 1, 5_000_000_000 + chat);
+    Bytes::from(format!(
+        r#"{{"update_id":{update},"message":{{"message_id":{number},"date":1795200000,"from":{{"id":{chat},"is_bot":false,"first_name":"Ada","last_name":"L","username":"ada{chat}","language_code":"en"}},"chat":{{"id":{chat},"type":"private","first_name":"Ada","last_name":"L","username":"ada{chat}"}},"text":"/n {number}","entities":[{{"offset":0,"length":2,"type":"bot_command"}}]}}}}"#
+    ))
+}
+
+/// Sends `updates` updates; with a rate, spread evenly over time.
+pub(crate) async fn run(target: &Target, run: u64, updates: u64, per_second: Option<f64>) -> Seen {
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let next = Arc::new(AtomicU64::new(0));
+    let started = Instant::now();
+    let connections: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (client, next, target) = (client.clone(), Arc::clone(&next), target.clone());
+            tokio::spawn(async move {
+                let (mut acks, mut refused) = (Vec::new(), 0u64);
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= updates {
+                        return (acks, refused);
+                    }
+                    if let Some(rate) = per_second {
+                        #[expect(clippy::cast_precision_loss, reason = "a time of day")]
+                        let due = Duration::from_secs_f64(number as f64 / rate);
+                        tokio::time::sleep_until((started + due).into()).await;
+                    }
+                    let request = Request::post(&target.url)
+                        .header("content-type", "application/json")
+                        .header("x-telegram-bot-api-secret-token", &target.secret)
+                        .body(Full::new(body(run, number, number % CHATS)))
+                        .expect("a request of constants and numbers");
+                    let asked = Instant::now();
+                    match client.request(request).await {
+                        Ok(answer) if answer.status() == 200 => {
+                            let _ = answer.into_body().collect().await;
+                            acks.push(asked.elapsed());
+                        }
+                        _ => refused += 1,
+                    }
+                }
+            })
+        })
+        .collect();
+    let (mut acks, mut refused) = (Vec::new(), 0);
+    for connection in connections {
+        if let Ok((some, no)) = connection.await {
+            acks.extend(some);
+            refused += no;
+        }
+    }
+    acks.sort_unstable();
+    Seen { wall: started.elapsed(), acks, refused }
+}

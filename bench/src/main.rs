@@ -1,0 +1,78 @@
+//! `botloom-bench`: what Botloom costs, as ratios to a bare handler in the same run.
+//!
+//! The machine's absolute speed is nobody's business; two servers under the same load, against the same simulated
+//! Telegram, one after the other in several rounds, are. See the folder's README for how to read the figures.
+
+mod bare;
+mod cpu;
+mod load;
+mod peer;
+mod report;
+mod sandbox;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use url::Url;
+
+/// Measures Botloom.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything: end to end against the bare handler, then the sandbox alone.
+    Run {
+        /// The server under test, a release build.
+        #[arg(long)]
+        botloom: PathBuf,
+        /// Updates of one load.
+        #[arg(long, default_value_t = 20_000)]
+        updates: u64,
+        /// Rounds; the median counts.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// The bare handler, as a process of its own.
+    #[command(hide = true)]
+    Bare {
+        #[arg(long)]
+        listen: SocketAddr,
+        #[arg(long)]
+        api_root: Url,
+        #[arg(long)]
+        token: String,
+    },
+    /// A sandbox worker, started by the pool.
+    #[command(hide = true)]
+    SandboxWorker,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::SandboxWorker => return worker(),
+        Command::Bare { listen, api_root, token } => block_on(bare::serve(listen, api_root, &token)),
+        Command::Run { botloom, updates, rounds } => block_on(report::run(&botloom, updates, rounds)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::line(format!("botloom-bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn worker() -> ! {
+    botloom_runtime::sandbox::worker::main()
+}
+
+fn block_on(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(work)
+}

@@ -1,0 +1,131 @@
+//! Rounds, medians, ratios.
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use botloom_telegram::simulator::{Event, Filter, FloodModel, Handle, Options, Simulator};
+
+use crate::load::{self, Seen};
+use crate::peer::{self, Peer};
+use crate::{cpu, sandbox};
+
+/// Prints a line of the report.
+pub(crate) fn line(text: impl Display) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// One load on one server.
+#[derive(Debug, Clone, Copy)]
+struct Figures {
+    per_second: f64,
+    per_cpu_second: f64,
+    ack_p50: Duration,
+    ack_p99: Duration,
+    rss: u64,
+}
+
+/// Measures everything and prints it.
+pub(crate) async fn run(botloom: &Path, updates: u64, rounds: usize) -> Result<(), String> {
+    line(format!("{updates} updates, {} chats, {} connections, {rounds} rounds, medians", load::CHATS, load::CONNECTIONS));
+    let flood = FloodModel { chat: None, group: None, bulk: None, set_webhook: None, penalty_secs: 0 };
+    // History off: what the simulated Telegram keeps must not grow with the rounds.
+    let options = Options { flood, accept_unknown: true, history: 1, journal_limit: 1_000, ..Options::default() };
+    let telegram = Simulator::start(options).await.map_err(|error| error.to_string())?;
+    let peers =
+        [peer::bare(&telegram, "7100000901:AA-bench-token").await?, peer::botloom(botloom, &telegram, "7100000902:AA-bench-token").await?];
+
+    let mut full: [Vec<Figures>; 2] = [Vec::new(), Vec::new()];
+    for round in 0..=rounds {
+        for (peer, figures) in peers.iter().zip(&mut full) {
+            let figure = measure(&telegram, peer, round as u64, updates, None).await?;
+            // The first round warms caches, connections and the allocator.
+            if round > 0 {
+                figures.push(figure);
+            }
+        }
+    }
+    let [bare, ours] = full.each_ref().map(|figures| median(figures));
+    let rate = ours.per_second.min(bare.per_second) / 2.0;
+    let mut half: [Vec<Figures>; 2] = [Vec::new(), Vec::new()];
+    for round in 0..rounds {
+        for (peer, figures) in peers.iter().zip(&mut half) {
+            let run = 100 + round as u64;
+            figures.push(measure(&telegram, peer, run, updates / 2, Some(rate)).await?);
+        }
+    }
+    let [bare_half, ours_half] = half.each_ref().map(|figures| median(figures));
+
+    line("\nas fast as it is acknowledged      updates/s   per CPU-s   ack p50    ack p99    resident");
+    row("bare handler", bare);
+    row("botloom", ours);
+    line(format!("\nbotloom ÷ bare: {:.2} updates/s, {:.2} updates per CPU second", ours.per_second / bare.per_second, ours.per_cpu_second / bare.per_cpu_second));
+    line(format!("\nat {rate:.0} updates/s"));
+    row("bare handler", bare_half);
+    row("botloom", ours_half);
+    line(format!("\nbotloom ÷ bare: {:.2} × p99 of the acknowledgement\n", ours_half.ack_p99.as_secs_f64() / bare_half.ack_p99.as_secs_f64()));
+    drop(peers);
+    sandbox::run(botloom).await
+}
+
+fn row(name: &str, figures: Figures) {
+    line(format!(
+        "  {name:<32} {:>9.0}   {:>9.0}   {:>7.2} ms {:>7.2} ms {:>6} MiB",
+        figures.per_second,
+        figures.per_cpu_second,
+        figures.ack_p50.as_secs_f64() * 1e3,
+        figures.ack_p99.as_secs_f64() * 1e3,
+        figures.rss / 1024 / 1024,
+    ));
+}
+
+async fn measure(telegram: &Handle, peer: &Peer, run: u64, updates: u64, rate: Option<f64>) -> Result<Figures, String> {
+    let sent_before = sent(telegram);
+    let before = cpu::usage(peer.pid());
+    let started = Instant::now();
+    let seen: Seen = load::run(&peer.target, run, updates, rate).await;
+    if seen.refused > 0 {
+        return Err(format!("{} refused {} updates", peer.name, seen.refused));
+    }
+    // Acknowledged is not answered: the clock runs until Telegram has every reply.
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while sent(telegram) < sent_before + updates {
+        if Instant::now() > deadline {
+            let missing = sent_before + updates - sent(telegram);
+            return Err(format!("{} did not answer {missing} of {updates} updates; {}", peer.name, last_call(telegram, peer)));
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let wall = started.elapsed();
+    let after = cpu::usage(peer.pid());
+    #[expect(clippy::cast_precision_loss, reason = "a count of updates")]
+    let count = updates as f64;
+    Ok(Figures {
+        per_second: count / wall.as_secs_f64(),
+        per_cpu_second: count / (after.cpu.saturating_sub(before.cpu)).as_secs_f64().max(0.001),
+        ack_p50: seen.percentile(0.5),
+        ack_p99: seen.percentile(0.99),
+        rss: after.rss,
+    })
+}
+
+/// Messages that Telegram took so far.
+fn sent(telegram: &Handle) -> u64 {
+    telegram.counters().calls.get("sendMessage").copied().unwrap_or_default()
+}
+
+fn last_call(telegram: &Handle, peer: &Peer) -> String {
+    let calls = telegram.journal(&Filter { bot: Some(peer.bot), ..Filter::default() });
+    match calls.last().map(|entry| &entry.event) {
+        Some(Event::Call { method, status, description, .. }) => format!("its last call: {method} {status} {description:?}"),
+        _ => "it made no call".to_owned(),
+    }
+}
+
+/// The run in the middle by updates per CPU second.
+fn median(figures: &[Figures]) -> Figures {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(|left, right| left.per_cpu_second.total_cmp(&right.per_cpu_second));
+    sorted[sorted.len() / 2]
+}
