@@ -1,1 +1,31 @@
 //! The HTTP API: routes, rules, auth, problems, events.
+//!
+//! [`ControlPlane::new`] takes what the API needs of the outside ([`Deps`]) and how it behaves ([`Options`]);
+//! [`ControlPlane::router`] serves it, [`ControlPlane::run`] forgets what has expired.
+//!
+//! Read `router.rs` first: it is the list of all routes. `routes/` holds the HTTP shape of each, `app/` the rules
+//! without a word of HTTP, `auth/` who may do what, `problem.rs` how failures look.
+
+mod app;
+mod auth;
+mod code;
+mod deps;
+mod etag;
+mod events;
+mod http;
+mod idempotency;
+mod limits;
+mod openapi;
+mod options;
+mod pages;
+mod problem;
+mod router;
+mod routes;
+mod state;
+mod sweep;
+
+pub use app::Error;
+pub use deps::{Dependency, Deps, Readiness};
+pub use openapi::openapi_json;
+pub use options::{InvalidOptions, Limits, Options, PasswordCost};
+pub use state::ControlPlane;

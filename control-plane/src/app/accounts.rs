@@ -1,0 +1,136 @@
+//! People: the first owner, logging in and out.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use botloom_core::hash::Sha256Hash;
+use botloom_core::ids::{ProjectId, UserId};
+use botloom_core::model::{Membership, Project, User};
+use botloom_core::ports::Notice;
+use botloom_core::secret::Secret;
+
+use super::Error;
+use crate::auth::session::SessionId;
+use crate::state::App;
+
+/// Characters of a new password. No other rule: length is what counts (NIST SP 800-63B, 5.1.1.2).
+pub(crate) const PASSWORD_LENGTH: RangeInclusive<usize> = 8..=256;
+/// Name of the project that comes with the first owner.
+const FIRST_PROJECT: &str = "default";
+
+/// An e-mail address, as far as it can be judged without writing to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Email(pub(crate) String);
+
+impl FromStr for Email {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let plain = text.chars().all(|c| !c.is_whitespace() && !c.is_control());
+        match text.split_once('@') {
+            Some((name, host)) if plain && text.len() <= 254 => {
+                if name.is_empty() || host.is_empty() || host.contains('@') {
+                    return Err(Error::InvalidAccount("the e-mail address needs a name and a host"));
+                }
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(Error::InvalidAccount("the e-mail address needs an @ and no spaces")),
+        }
+    }
+}
+
+/// A login that has just happened.
+#[derive(Debug)]
+pub(crate) struct Login {
+    pub(crate) user: User,
+    pub(crate) session: SessionId,
+    pub(crate) memberships: Vec<Membership>,
+}
+
+/// Makes the first owner unless somebody exists; answers whether it did.
+pub(crate) async fn ensure_owner(app: &App, email: &str, password: &str) -> Result<bool, Error> {
+    if app.deps.ports.catalog.has_users().await? {
+        return Ok(false);
+    }
+    let email = email.trim().parse()?;
+    if !PASSWORD_LENGTH.contains(&password.chars().count()) {
+        return Err(Error::InvalidAccount("the owner's password must have 8 to 256 characters"));
+    }
+    Ok(create_owner(app, &email, &Secret::new(password)).await?.is_some())
+}
+
+/// The first start: makes the owner and logs them in.
+pub(crate) async fn set_up(app: &App, email: &Email, password: &Secret) -> Result<Login, Error> {
+    if app.deps.ports.catalog.has_users().await? {
+        return Err(Error::AlreadySetUp);
+    }
+    let user = create_owner(app, email, password).await?.ok_or(Error::AlreadySetUp)?;
+    open_session(app, user).await
+}
+
+async fn create_owner(app: &App, email: &Email, password: &Secret) -> Result<Option<User>, Error> {
+    let password_hash = app.passwords.hash(password).await.map_err(|_| Error::Internal("password hash"))?;
+    let now = app.now();
+    let user = User { id: UserId::generate(), email: email.0.clone(), password_hash, created_at: now };
+    let project = Project { id: ProjectId::generate(), name: FIRST_PROJECT.into(), created_at: now };
+    let created = app.deps.ports.catalog.create_first_owner(&user, &project).await?;
+    if created {
+        tracing::info!(user = %user.id, project = %project.id, "the first owner was created");
+    }
+    Ok(created.then_some(user))
+}
+
+/// Logs in. The session that came along ends: a login never goes on with an id that somebody else may know.
+pub(crate) async fn log_in(
+    app: &App,
+    email: &str,
+    password: &Secret,
+    address: IpAddr,
+    old: Option<&SessionId>,
+) -> Result<Login, Error> {
+    let attempt = app
+        .attempts
+        .begin(address, email, app.now())
+        .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
+    let user = app.deps.ports.catalog.user_by_email(email).await?;
+    let stored = user.as_ref().map(|user| user.password_hash.as_str());
+    let right = app.passwords.verify(password, stored).await.map_err(|_| Error::Internal("password hash"))?;
+    let user = user.filter(|_| right).ok_or(Error::InvalidCredentials)?;
+    attempt.succeeded();
+    if let Some(old) = old {
+        end_session(app, old.digest()).await?;
+    }
+    open_session(app, user).await
+}
+
+async fn open_session(app: &App, user: User) -> Result<Login, Error> {
+    let session = SessionId::generate();
+    app.deps.ports.catalog.create_session(&session.open(user.id, app.now())).await?;
+    let memberships = app.deps.ports.catalog.memberships(user.id).await?;
+    Ok(Login { user, session, memberships })
+}
+
+/// Ends a session and tells its event streams.
+pub(crate) async fn end_session(app: &App, session: Sha256Hash) -> Result<(), Error> {
+    if app.deps.ports.catalog.delete_session(&session).await? {
+        app.deps.ports.bus.publish(Notice::SessionEnded { session }).await;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_a_name_and_a_host() {
+        for good in ["a@b", "first.last+tag@mail.example.org", "ü@ü.example"] {
+            assert!(good.parse::<Email>().is_ok(), "{good}");
+        }
+        let long = format!("{}@b", "a".repeat(260));
+        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c", "a@b\n", long.as_str()] {
+            assert!(bad.parse::<Email>().is_err(), "{bad}");
+        }
+    }
+}

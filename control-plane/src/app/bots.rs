@@ -1,0 +1,109 @@
+//! Bots: making, naming, giving a token, deleting.
+
+use botloom_core::ids::{BotId, ProjectId, UserId};
+use botloom_core::model::{BotRow, SealedToken, TelegramIdentity};
+use botloom_core::ports::{NewBot, Notice, Page, PageRequest};
+use botloom_core::secret::Secret;
+use botloom_telegram::Token;
+
+use super::{Error, access, connection, telegram};
+use crate::auth::policy::{self, Action};
+use crate::state::App;
+
+/// Bots of the user's projects, by id.
+pub(crate) async fn list(app: &App, user: UserId, page: &PageRequest) -> Result<Page<BotRow>, Error> {
+    let catalog = &app.deps.ports.catalog;
+    let memberships = catalog.memberships(user).await?;
+    let readable = memberships.iter().filter(|membership| policy::allows(membership.role, Action::Read));
+    let projects: Vec<ProjectId> = readable.map(|membership| membership.project.id).collect();
+    Ok(catalog.bots(&projects, page).await?)
+}
+
+/// Makes a bot in a project; without one, in the only project in which the user may make bots.
+pub(crate) async fn create(
+    app: &App,
+    user: UserId,
+    id: BotId,
+    name: String,
+    project: Option<ProjectId>,
+) -> Result<BotRow, Error> {
+    let catalog = &app.deps.ports.catalog;
+    let project = if let Some(project) = project {
+        access::project(app, user, project, Action::CreateBot).await?;
+        project
+    } else {
+        let memberships = catalog.memberships(user).await?;
+        let mut fitting = memberships.iter().filter(|one| policy::allows(one.role, Action::CreateBot));
+        match (fitting.next(), fitting.next()) {
+            (Some(only), None) => only.project.id,
+            _ => return Err(Error::ProjectRequired),
+        }
+    };
+    let bot = NewBot { id: id.clone(), project, name, created_at: app.now() };
+    if !catalog.create_bot(&bot).await? {
+        return Err(Error::BotExists(id));
+    }
+    reread(app, &id).await
+}
+
+/// Renames.
+pub(crate) async fn rename(app: &App, user: UserId, id: &BotId, name: &str) -> Result<BotRow, Error> {
+    access::bot(app, user, id, Action::EditBot).await?;
+    app.deps.ports.catalog.rename_bot(id, name).await?;
+    changed(app, id).await;
+    reread(app, id).await
+}
+
+/// Checks a token with Telegram and keeps it sealed.
+pub(crate) async fn set_token(app: &App, user: UserId, id: &BotId, text: &Secret) -> Result<BotRow, Error> {
+    let bot = access::bot(app, user, id, Action::SetToken).await?;
+    let token = Token::new(text.expose()).map_err(|_| Error::TokenInvalid)?;
+    let now = "The token was not stored.";
+    let me = telegram::ask(app, "getMe", now, app.deps.telegram.get_me(&token)).await?;
+    let catalog = &app.deps.ports.catalog;
+    if catalog.bot_of_telegram_id(me.id, id).await?.is_some() {
+        return Err(Error::BotAlreadyRegistered);
+    }
+    let another = bot.identity.as_ref().is_some_and(|identity| identity.id != me.id);
+    if bot.ingress.is_some() && another {
+        return Err(Error::BotConnected);
+    }
+    let sealed = SealedToken(app.deps.vault.seal(text, &SealedToken::context(id)));
+    let identity = TelegramIdentity { id: me.id, username: me.username };
+    catalog.set_token(id, &sealed, &identity).await?;
+    changed(app, id).await;
+    let bot = reread(app, id).await?;
+    match bot.ingress {
+        // A fresh token of the same bot: have Telegram deliver under it.
+        Some(mode) => connection::establish(app, bot, mode).await,
+        None => Ok(bot),
+    }
+}
+
+/// Deletes a bot with its chats. Its id stays taken. Telegram is told if it listens.
+pub(crate) async fn delete(app: &App, user: UserId, id: &BotId) -> Result<(), Error> {
+    let catalog = &app.deps.ports.catalog;
+    let bot = catalog.bot(id).await?.ok_or(Error::NotFound)?;
+    access::project(app, user, bot.project, Action::DeleteBot).await?;
+    if bot.deleted_at.is_none() && bot.ingress.is_some() {
+        let removed = connection::remove_webhook(app, &bot).await;
+        if let Err(error) = removed {
+            tracing::warn!(bot = %id, ?error, "the webhook of a bot that is being deleted stays set");
+        }
+    }
+    let deleted = catalog.delete_bot(id, app.now()).await?;
+    // Also for a bot that was deleted before: that deletion may have ended between these two steps.
+    app.deps.ports.lanes.purge(id).await?;
+    changed(app, id).await;
+    if deleted { Ok(()) } else { Err(Error::NotFound) }
+}
+
+/// Tells the runtime to look at the bot's row.
+pub(crate) async fn changed(app: &App, id: &BotId) {
+    app.deps.ports.bus.publish(Notice::BotChanged { bot: id.clone() }).await;
+}
+
+/// The row as it is now.
+pub(crate) async fn reread(app: &App, id: &BotId) -> Result<BotRow, Error> {
+    app.deps.ports.catalog.bot(id).await?.ok_or(Error::NotFound)
+}

@@ -1,0 +1,45 @@
+//! What was set aside: looking, replaying, discarding.
+
+use botloom_core::ids::{BotId, UserId};
+use botloom_core::ports::{DeadLetter, Direction, Page, PageRequest};
+
+use super::{Error, access};
+use crate::auth::policy::Action;
+use crate::state::App;
+
+/// Dead letters of a bot, newest first.
+pub(crate) async fn list(
+    app: &App,
+    user: UserId,
+    bot: &BotId,
+    direction: Direction,
+    page: &PageRequest,
+) -> Result<Page<DeadLetter>, Error> {
+    access::bot(app, user, bot, Action::Read).await?;
+    Ok(app.deps.ports.dead_letters.dead_letters(bot, direction, page).await?)
+}
+
+/// One of them.
+pub(crate) async fn get(app: &App, user: UserId, bot: &BotId, id: &str) -> Result<DeadLetter, Error> {
+    access::bot(app, user, bot, Action::Read).await?;
+    app.deps.ports.dead_letters.dead_letter(bot, id).await?.ok_or(Error::NotFound)
+}
+
+/// Puts one back where it came from.
+pub(crate) async fn replay(app: &App, user: UserId, bot: &BotId, id: &str) -> Result<(), Error> {
+    access::bot(app, user, bot, Action::HandleDeadLetters).await?;
+    let letters = &app.deps.ports.dead_letters;
+    if letters.replay(bot, id).await? {
+        Ok(())
+    } else if letters.dead_letter(bot, id).await?.is_some() {
+        Err(Error::NotReplayable)
+    } else {
+        Err(Error::NotFound)
+    }
+}
+
+/// Throws one away.
+pub(crate) async fn discard(app: &App, user: UserId, bot: &BotId, id: &str) -> Result<(), Error> {
+    access::bot(app, user, bot, Action::HandleDeadLetters).await?;
+    if app.deps.ports.dead_letters.discard(bot, id).await? { Ok(()) } else { Err(Error::NotFound) }
+}

@@ -1,0 +1,216 @@
+//! Why a rule refuses.
+
+use botloom_core::ids::{BotId, TaskId};
+use botloom_core::ports::{ArtifactError, SandboxError, StoreError};
+use botloom_core::{Coded, Kind};
+
+use crate::code::{self, Code};
+
+/// Why the API did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of a revision could not be read.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The runtime refused.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// It does not exist, or the caller may not know of it.
+    #[error("not found")]
+    NotFound,
+    /// The caller's role is too low.
+    #[error("the role does not allow it")]
+    Forbidden,
+    /// The e-mail address or the password cannot be one.
+    #[error("{0}")]
+    InvalidAccount(&'static str),
+    /// E-mail or password is wrong.
+    #[error("e-mail or password is wrong")]
+    InvalidCredentials,
+    /// Too many logins failed.
+    #[error("too many failed logins")]
+    TooManyAttempts {
+        /// Seconds until the next is looked at.
+        wait_secs: u64,
+    },
+    /// Somebody exists already.
+    #[error("there is an owner already")]
+    AlreadySetUp,
+    /// The id belongs to a bot, maybe to a deleted one.
+    #[error("the bot id {0} is taken")]
+    BotExists(BotId),
+    /// The caller has several projects, or none, and did not say which is meant.
+    #[error("no project was named")]
+    ProjectRequired,
+    /// Not the form of a bot token.
+    #[error("not a bot token")]
+    TokenInvalid,
+    /// Telegram does not know the token.
+    #[error("the token was rejected")]
+    TokenRejected,
+    /// Another bot here has a token of the same Telegram bot.
+    #[error("the Telegram bot is registered with another bot")]
+    BotAlreadyRegistered,
+    /// A connected bot cannot become another Telegram bot.
+    #[error("the bot is connected")]
+    BotConnected,
+    /// The bot has no token.
+    #[error("the bot has no token")]
+    TokenMissing,
+    /// Webhooks need a public URL.
+    #[error("no public URL is set")]
+    PublicUrlMissing,
+    /// Telegram delivers over HTTPS and to certain ports only.
+    #[error("the public URL does not suit Telegram")]
+    PublicUrlUnsuitable,
+    /// Telegram understood and said no.
+    #[error("telegram refused: {0}")]
+    TelegramRefused(String),
+    /// Telegram does not answer. What was done before is told.
+    #[error("telegram is unavailable")]
+    TelegramUnavailable {
+        /// What holds now, in words.
+        now: &'static str,
+    },
+    /// There is no such generator model.
+    #[error("unknown model {0}")]
+    UnsupportedModel(String),
+    /// No generator runs.
+    #[error("no generator")]
+    NoGenerator,
+    /// The same build is running.
+    #[error("generation {0} is running")]
+    GenerationInProgress(TaskId),
+    /// A deployment of the bot is running.
+    #[error("deployment {0} is running")]
+    DeploymentInProgress(TaskId),
+    /// There is nothing to roll back to.
+    #[error("no previous revision")]
+    NoPreviousRevision,
+    /// The version that was edited is not the latest; 0: there is none.
+    #[error("version {latest} is the latest")]
+    Stale {
+        /// The latest version.
+        latest: u32,
+    },
+    /// The dead letter has no chat to go back to.
+    #[error("the dead letter cannot be replayed")]
+    NotReplayable,
+    /// A fault of ours.
+    #[error("internal: {0}")]
+    Internal(&'static str),
+}
+
+impl Error {
+    fn entry(&self) -> Code {
+        match self {
+            Self::Store(error) => code::find(error.code()).unwrap_or(code::INTERNAL),
+            Self::Artifact(error) => code::find(error.code()).unwrap_or(code::INTERNAL),
+            Self::Sandbox(error) => code::find(error.code()).unwrap_or(code::UNAVAILABLE),
+            Self::NotFound => code::NOT_FOUND,
+            Self::Forbidden => code::FORBIDDEN,
+            Self::InvalidAccount(_) => code::VALIDATION_FAILED,
+            Self::InvalidCredentials => code::INVALID_CREDENTIALS,
+            Self::TooManyAttempts { .. } => code::TOO_MANY_ATTEMPTS,
+            Self::AlreadySetUp => code::ALREADY_SET_UP,
+            Self::BotExists(_) => code::BOT_EXISTS,
+            Self::ProjectRequired => code::PROJECT_REQUIRED,
+            Self::TokenInvalid => code::TOKEN_INVALID,
+            Self::TokenRejected => code::TOKEN_REJECTED,
+            Self::BotAlreadyRegistered => code::BOT_ALREADY_REGISTERED,
+            Self::BotConnected => code::BOT_CONNECTED,
+            Self::TokenMissing => code::TOKEN_MISSING,
+            Self::PublicUrlMissing => code::PUBLIC_URL_MISSING,
+            Self::PublicUrlUnsuitable => code::PUBLIC_URL_UNSUITABLE,
+            Self::TelegramRefused(_) => code::TELEGRAM_REFUSED,
+            Self::TelegramUnavailable { .. } => code::TELEGRAM_UNAVAILABLE,
+            Self::UnsupportedModel(_) => code::UNSUPPORTED_MODEL,
+            Self::NoGenerator => code::NO_GENERATOR,
+            Self::GenerationInProgress(_) => code::GENERATION_IN_PROGRESS,
+            Self::DeploymentInProgress(_) => code::DEPLOYMENT_IN_PROGRESS,
+            Self::NoPreviousRevision => code::NO_PREVIOUS_REVISION,
+            Self::Stale { .. } => code::PRECONDITION_FAILED,
+            Self::NotReplayable => code::NOT_REPLAYABLE,
+            Self::Internal(_) => code::INTERNAL,
+        }
+    }
+}
+
+impl Coded for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Store(error) => error.kind(),
+            Self::Artifact(error) => error.kind(),
+            Self::Sandbox(error) => error.kind(),
+            Self::NotFound => Kind::NotFound,
+            Self::Forbidden => Kind::Forbidden,
+            Self::InvalidCredentials => Kind::Unauthenticated,
+            Self::TooManyAttempts { .. } => Kind::RateLimited,
+            Self::InvalidAccount(_) | Self::TokenInvalid | Self::TokenRejected | Self::UnsupportedModel(_) => {
+                Kind::Invalid
+            }
+            Self::AlreadySetUp
+            | Self::BotExists(_)
+            | Self::ProjectRequired
+            | Self::BotAlreadyRegistered
+            | Self::BotConnected
+            | Self::TokenMissing
+            | Self::PublicUrlMissing
+            | Self::PublicUrlUnsuitable
+            | Self::TelegramRefused(_)
+            | Self::GenerationInProgress(_)
+            | Self::DeploymentInProgress(_)
+            | Self::NoPreviousRevision
+            | Self::NotReplayable => Kind::Conflict,
+            Self::TelegramUnavailable { .. } | Self::NoGenerator => Kind::Unavailable,
+            Self::Stale { .. } => Kind::PreconditionFailed,
+            Self::Internal(_) => Kind::Internal,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        self.entry().slug
+    }
+
+    fn outside(&self) -> String {
+        match self {
+            Self::Store(error) => error.outside(),
+            Self::Artifact(error) => error.outside(),
+            Self::Sandbox(error) => error.outside(),
+            Self::NotFound => "It does not exist, or you may not know of it.".into(),
+            Self::Forbidden => "Ask an owner of the project for a higher role.".into(),
+            Self::InvalidAccount(what) => (*what).into(),
+            Self::InvalidCredentials => "E-mail or password is wrong.".into(),
+            Self::TooManyAttempts { .. } => "Too many logins failed; wait as long as Retry-After says.".into(),
+            Self::AlreadySetUp => "There is an owner already; log in with POST /auth/login.".into(),
+            Self::BotExists(id) => format!("The bot id {id} is taken; ids of deleted bots stay taken."),
+            Self::ProjectRequired => "Name the project in projectId; GET /projects lists yours.".into(),
+            Self::TokenInvalid => "A token looks like 123456789:AA-letters-and-digits; BotFather shows it.".into(),
+            Self::TokenRejected => "Telegram does not know this token; was it revoked at BotFather?".into(),
+            Self::BotAlreadyRegistered => "Another bot of this installation uses this Telegram bot.".into(),
+            Self::BotConnected => "The token belongs to another Telegram bot; disconnect this bot first.".into(),
+            Self::TokenMissing => "Give the bot its token first: PUT /bots/<botId>/token.".into(),
+            Self::PublicUrlMissing => {
+                "Webhooks need BOTLOOM_PUBLIC_URL; without one, connect with ingress \"polling\".".into()
+            }
+            Self::PublicUrlUnsuitable => {
+                "Telegram delivers to https and the ports 443, 80, 88 and 8443 only; connect with \"polling\" instead."
+                    .into()
+            }
+            Self::TelegramRefused(words) => format!("Telegram said: {words}"),
+            Self::TelegramUnavailable { now } => format!("Telegram does not answer. {now}"),
+            Self::UnsupportedModel(model) => format!("There is no model {model:?}; use \"compiler\"."),
+            Self::NoGenerator => "No generator takes tasks at the moment; try again.".into(),
+            Self::GenerationInProgress(task) => format!("This version is being built by task {task}."),
+            Self::DeploymentInProgress(task) => format!("Deployment {task} of this bot has not ended."),
+            Self::NoPreviousRevision => "The bot has no earlier revision to go back to; name one in revHash.".into(),
+            Self::Stale { latest: 0 } => "The bot has no version yet.".into(),
+            Self::Stale { latest } => format!("Version {latest} is the latest; fetch it and merge your changes."),
+            Self::NotReplayable => "It never reached a chat, so there is none to go back to; discard it.".into(),
+            Self::Internal(_) => "Something went wrong on our side.".into(),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Versions of specs: posting, reading, comparing.
+
+use botloom_core::ids::{BotId, UserId};
+use botloom_core::model::{SpecVersion, SpecVersionSummary};
+use botloom_core::ports::{NewVersion, NewVersionOutcome, Page, PageRequest};
+use botloom_spec::model::BotSpec;
+use botloom_spec::{Checked, Diff, Finding};
+use bytes::Bytes;
+
+use super::{Error, access};
+use crate::auth::policy::Action;
+use crate::state::App;
+
+/// What the author says was edited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Edited {
+    /// Nothing: last writer wins.
+    Unsaid,
+    /// Some version that exists.
+    Any,
+    /// One of these.
+    Versions(Vec<u32>),
+}
+
+/// What became of a posted spec.
+#[derive(Debug)]
+pub(crate) enum Posted {
+    /// It has errors; nothing was stored.
+    Refused(Vec<Finding>),
+    /// It is this version.
+    Version {
+        summary: SpecVersionSummary,
+        /// Whether it was stored now; else it was there.
+        created: bool,
+        warnings: Vec<Finding>,
+    },
+}
+
+/// Judges a spec, off the threads that serve requests.
+pub(crate) async fn check(bytes: Bytes) -> Result<Checked, Error> {
+    tokio::task::spawn_blocking(move || botloom_spec::check(&bytes)).await.map_err(|_| Error::Internal("spec check"))
+}
+
+/// Stores a spec as a version of the bot that it names. `repeatable`: the same request may come twice and must find the
+/// first one's effect.
+pub(crate) async fn post(
+    app: &App,
+    user: UserId,
+    bytes: Bytes,
+    edited: &Edited,
+    repeatable: bool,
+) -> Result<Posted, Error> {
+    let Checked { findings, spec } = check(bytes).await?;
+    let Some(accepted) = spec else { return Ok(Posted::Refused(findings)) };
+    let id: BotId = accepted.spec.meta.bot_id.parse().map_err(|_| Error::Internal("an accepted spec names no bot"))?;
+    let bot = access::bot(app, user, &id, Action::PostSpec).await?;
+    let warnings = serde_json::to_string(&findings).map_err(|_| Error::Internal("findings"))?;
+    let version = NewVersion {
+        edited: precondition(app, &bot.id, edited).await?,
+        bot: bot.id,
+        spec_hash: accepted.hash.parse().map_err(|_| Error::Internal("an accepted spec has no hash"))?,
+        canonical: accepted.canonical,
+        warnings,
+        author: Some(user),
+        created_at: app.now(),
+    };
+    let (summary, created) = match app.deps.ports.catalog.add_version(&version).await? {
+        NewVersionOutcome::Created(summary) => (summary, true),
+        NewVersionOutcome::Existing(summary) => (summary, false),
+        NewVersionOutcome::Stale { latest } => match own_earlier_try(app, &version, latest, repeatable).await? {
+            Some(summary) => (summary, true),
+            None => return Err(Error::Stale { latest }),
+        },
+    };
+    Ok(Posted::Version { summary, created, warnings: findings })
+}
+
+/// The version that the stated precondition means, for the store to compare once more when it writes.
+async fn precondition(app: &App, bot: &BotId, edited: &Edited) -> Result<Option<u32>, Error> {
+    let latest = || async {
+        let latest = app.deps.ports.catalog.latest_version(bot).await?;
+        Ok::<_, Error>(latest.map_or(0, |version| version.summary.version))
+    };
+    match edited {
+        Edited::Unsaid => Ok(None),
+        Edited::Any => match latest().await? {
+            0 => Err(Error::Stale { latest: 0 }),
+            _ => Ok(None),
+        },
+        Edited::Versions(versions) => match versions.as_slice() {
+            [only] => Ok(Some(*only)),
+            several => {
+                let latest = latest().await?;
+                if several.contains(&latest) { Ok(Some(latest)) } else { Err(Error::Stale { latest }) }
+            }
+        },
+    }
+}
+
+/// The version that an earlier try of the same request stored before it could answer.
+async fn own_earlier_try(
+    app: &App,
+    wanted: &NewVersion,
+    latest: u32,
+    repeatable: bool,
+) -> Result<Option<SpecVersionSummary>, Error> {
+    if !repeatable || wanted.edited.map(|edited| edited + 1) != Some(latest) {
+        return Ok(None);
+    }
+    let stored = app.deps.ports.catalog.version(&wanted.bot, latest).await?.map(|version| version.summary);
+    Ok(stored.filter(|stored| stored.spec_hash == wanted.spec_hash && stored.author == wanted.author))
+}
+
+/// The version with the highest number.
+pub(crate) async fn latest(app: &App, user: UserId, bot: &BotId) -> Result<SpecVersion, Error> {
+    access::bot(app, user, bot, Action::Read).await?;
+    app.deps.ports.catalog.latest_version(bot).await?.ok_or(Error::NotFound)
+}
+
+/// One version.
+pub(crate) async fn get(app: &App, user: UserId, bot: &BotId, version: u32) -> Result<SpecVersion, Error> {
+    access::bot(app, user, bot, Action::Read).await?;
+    app.deps.ports.catalog.version(bot, version).await?.ok_or(Error::NotFound)
+}
+
+/// Versions, newest first.
+pub(crate) async fn list(
+    app: &App,
+    user: UserId,
+    bot: &BotId,
+    page: &PageRequest,
+) -> Result<Page<SpecVersionSummary>, Error> {
+    access::bot(app, user, bot, Action::Read).await?;
+    Ok(app.deps.ports.catalog.versions(bot, page).await?)
+}
+
+/// What changed between two versions.
+pub(crate) async fn diff(app: &App, user: UserId, bot: &BotId, from: u32, to: u32) -> Result<Diff, Error> {
+    let read = |version: &SpecVersion| serde_json::from_str::<BotSpec>(&version.canonical);
+    let unreadable = |_| Error::Internal("a stored spec cannot be read");
+    let from = read(&get(app, user, bot, from).await?).map_err(unreadable)?;
+    let to = read(&get(app, user, bot, to).await?).map_err(unreadable)?;
+    tokio::task::spawn_blocking(move || botloom_spec::diff(&from, &to)).await.map_err(|_| Error::Internal("diff"))
+}

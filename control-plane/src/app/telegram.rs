@@ -1,0 +1,45 @@
+//! Calls to Telegram on behalf of somebody who waits.
+
+use std::future::Future;
+
+use botloom_core::model::{BotRow, SealedToken};
+use botloom_core::secret::Secret;
+use botloom_telegram::{CallError, Class, Token, classify};
+
+use super::Error;
+use crate::state::App;
+
+/// The bot's token, opened.
+pub(crate) fn token(app: &App, bot: &BotRow) -> Result<Token, Error> {
+    let sealed = bot.token.as_ref().ok_or(Error::TokenMissing)?;
+    let text = open(app, sealed, &SealedToken::context(&bot.id))?;
+    Token::new(text.expose()).map_err(|_| Error::Internal("the stored token is none"))
+}
+
+/// Opens what the master key sealed.
+pub(crate) fn open(app: &App, sealed: &SealedToken, context: &str) -> Result<Secret, Error> {
+    app.deps.vault.open(&sealed.0, context).map_err(|_| Error::Internal("a secret was sealed with another master key"))
+}
+
+/// Waits for a call, not longer than a person does. `now` says what holds if Telegram does not answer.
+pub(crate) async fn ask<T>(
+    app: &App,
+    method: &str,
+    now: &'static str,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, Error> {
+    let unavailable = Error::TelegramUnavailable { now };
+    match tokio::time::timeout(app.options.telegram_timeout, call).await {
+        Err(_) => Err(unavailable),
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(error)) => {
+            tracing::info!(method, %error, "a call to Telegram failed");
+            Err(match (classify(&error, method), error) {
+                (Class::Unauthorized, _) => Error::TokenRejected,
+                (Class::RetryAfter { .. } | Class::Transient { .. }, _) => unavailable,
+                (_, CallError::Api { description, .. }) => Error::TelegramRefused(description),
+                _ => Error::Internal("a call that cannot be made"),
+            })
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What a role may do in a project: the one table.
+
+use botloom_core::model::Role;
+
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// See bots, versions, revisions, deployments, events, dead letters.
+    Read,
+    /// Make a bot in the project.
+    CreateBot,
+    /// Rename a bot.
+    EditBot,
+    /// Post versions of a spec.
+    PostSpec,
+    /// Build revisions.
+    Generate,
+    /// Deploy and roll back.
+    Deploy,
+    /// Connect a bot to Telegram, or take it off.
+    Connect,
+    /// Replay and discard dead letters.
+    HandleDeadLetters,
+    /// Give a bot its Telegram token.
+    SetToken,
+    /// Delete a bot with everything that it knows.
+    DeleteBot,
+}
+
+impl Action {
+    /// The least role that may do it.
+    pub(crate) const fn needs(self) -> Role {
+        match self {
+            Self::Read => Role::Viewer,
+            Self::CreateBot
+            | Self::EditBot
+            | Self::PostSpec
+            | Self::Generate
+            | Self::Deploy
+            | Self::Connect
+            | Self::HandleDeadLetters => Role::Editor,
+            Self::SetToken | Self::DeleteBot => Role::Owner,
+        }
+    }
+}
+
+/// Whether a member of this role may do it.
+pub(crate) fn allows(role: Role, action: Action) -> bool {
+    role >= action.needs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_includes_the_ones_below() {
+        use Action::{Connect, DeleteBot, Deploy, PostSpec, Read, SetToken};
+        let allowed = |role| [Read, PostSpec, Deploy, Connect, SetToken, DeleteBot].map(|action| allows(role, action));
+        assert_eq!(allowed(Role::Viewer), [true, false, false, false, false, false]);
+        assert_eq!(allowed(Role::Editor), [true, true, true, true, false, false]);
+        assert_eq!(allowed(Role::Owner), [true; 6]);
+    }
+}

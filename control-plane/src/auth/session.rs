@@ -1,0 +1,142 @@
+//! Sessions: what is in the cookie, what is stored, when it ends.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use botloom_core::TimestampMs;
+use botloom_core::hash::Sha256Hash;
+use botloom_core::ids::UserId;
+use botloom_core::model::Session;
+use botloom_core::secret::Secret;
+use http::HeaderMap;
+use http::header;
+use subtle::ConstantTimeEq;
+
+use crate::http::host::Site;
+
+/// A session ends so long after its last use: 12 h.
+pub(crate) const IDLE_MS: i64 = 12 * 3_600_000;
+/// A session ends so long after the login, whatever happens: 7 days.
+pub(crate) const ABSOLUTE_MS: i64 = 7 * 24 * 3_600_000;
+/// Last use is noted at most this often.
+pub(crate) const TOUCH_MS: i64 = 60_000;
+
+/// A session id: 256 random bits. Exists in the browser alone; the store has its digest.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionId(Secret);
+
+impl SessionId {
+    pub(crate) fn generate() -> Self {
+        Self(Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())))
+    }
+
+    /// The id in a request's cookies. `None` without one, with several, and with a text that cannot be one.
+    pub(crate) fn from_cookies(headers: &HeaderMap, site: &Site) -> Option<Self> {
+        let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut ids = pairs.filter(|(name, _)| *name == site.cookie()).map(|(_, value)| value);
+        let (Some(id), None) = (ids.next(), ids.next()) else { return None };
+        let valid = id.len() == 43 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        valid.then(|| Self(Secret::new(id)))
+    }
+
+    pub(crate) fn digest(&self) -> Sha256Hash {
+        Sha256Hash::of(self.0.expose())
+    }
+
+    /// The CSRF token that belongs to the session. Derived, so that it can be told again; nobody gets from it to the id.
+    pub(crate) fn csrf_token(&self) -> String {
+        let digest = Sha256Hash::of(format!("botloom csrf token of {}", self.0.expose()));
+        URL_SAFE_NO_PAD.encode(digest.0)
+    }
+
+    /// A new session under this id.
+    pub(crate) fn open(&self, user: UserId, now: TimestampMs) -> Session {
+        let csrf = Sha256Hash::of(self.csrf_token());
+        Session { hash: self.digest(), user, csrf, created_at: now, seen_at: now }
+    }
+
+    /// The `Set-Cookie` that gives the id to the browser.
+    pub(crate) fn set_cookie(&self, site: &Site) -> String {
+        cookie(site, self.0.expose(), ABSOLUTE_MS / 1000)
+    }
+}
+
+/// The `Set-Cookie` that takes the id away.
+pub(crate) fn clear_cookie(site: &Site) -> String {
+    cookie(site, "", 0)
+}
+
+fn cookie(site: &Site, value: &str, max_age: i64) -> String {
+    let secure = if site.secure { "; Secure" } else { "" };
+    format!("{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}", site.cookie())
+}
+
+/// Whether a session has ended by itself.
+pub(crate) fn is_over(session: &Session, now: TimestampMs) -> bool {
+    now.since(session.seen_at) >= IDLE_MS || now.since(session.created_at) >= ABSOLUTE_MS
+}
+
+/// Whether the token belongs to the session.
+pub(crate) fn csrf_fits(session: &Session, token: &str) -> bool {
+    Sha256Hash::of(token).0.ct_eq(&session.csrf.0).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(secure: bool) -> Site {
+        Site { authority: "x".into(), secure }
+    }
+
+    #[test]
+    fn cookies_follow_the_scheme() {
+        let id = SessionId::generate();
+        let secure = id.set_cookie(&site(true));
+        assert!(secure.starts_with("__Host-botloom=") && secure.ends_with("; HttpOnly; SameSite=Lax; Secure"));
+        assert!(secure.contains("; Path=/; Max-Age=604800;"));
+        let plain = id.set_cookie(&site(false));
+        assert!(plain.starts_with("botloom_session=") && !plain.contains("Secure"));
+    }
+
+    #[test]
+    fn exactly_one_well_formed_cookie_counts() {
+        let read = |cookies: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for cookie in cookies {
+                headers.append(header::COOKIE, cookie.parse().unwrap());
+            }
+            SessionId::from_cookies(&headers, &site(false)).map(|id| id.digest())
+        };
+        let value = "A".repeat(43);
+        let good = format!("botloom_session={value}");
+        let digest = Some(Sha256Hash::of(&value));
+        assert_eq!(read(&[&good]), digest);
+        assert_eq!(read(&[&format!("theme=dark; {good}; x=y")]), digest);
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[&good, &good]), None);
+        assert_eq!(read(&[&format!("{good}; {good}")]), None);
+        assert_eq!(read(&["botloom_session=short"]), None);
+        assert_eq!(read(&[&format!("botloom_session={}", "A".repeat(4096))]), None);
+        assert_eq!(read(&[&format!("__Host-botloom={value}")]), None);
+    }
+
+    #[test]
+    fn a_session_ends_idle_or_old() {
+        let mut session = SessionId::generate().open(UserId::generate(), TimestampMs(0));
+        assert!(!is_over(&session, TimestampMs(IDLE_MS - 1)));
+        assert!(is_over(&session, TimestampMs(IDLE_MS)));
+        session.seen_at = TimestampMs(ABSOLUTE_MS - 1);
+        assert!(!is_over(&session, TimestampMs(ABSOLUTE_MS - 1)));
+        assert!(is_over(&session, TimestampMs(ABSOLUTE_MS)));
+    }
+
+    #[test]
+    fn a_csrf_token_fits_its_own_session_only() {
+        let (one, other) = (SessionId::generate(), SessionId::generate());
+        let session = one.open(UserId::generate(), TimestampMs(0));
+        assert!(csrf_fits(&session, &one.csrf_token()));
+        assert!(!csrf_fits(&session, &other.csrf_token()));
+        assert!(!csrf_fits(&session, ""));
+    }
+}

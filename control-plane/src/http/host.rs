@@ -1,0 +1,132 @@
+//! What a request's `Host` tells: which cookie fits, and which origin is our own.
+
+use http::header;
+use http::request::Parts;
+use url::{Host, Url};
+
+use crate::options::Options;
+
+/// Name of the session cookie over HTTPS. The prefix makes browsers refuse it from other hosts and without `Secure`.
+const SECURE_COOKIE: &str = "__Host-botloom";
+/// Name over plain HTTP, where browsers do not accept the prefix.
+const PLAIN_COOKIE: &str = "botloom_session";
+
+/// Under what address a request reached us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Site {
+    /// Host and port as sent, in lower case.
+    pub(crate) authority: String,
+    /// Whether the browser speaks HTTPS.
+    pub(crate) secure: bool,
+}
+
+impl Site {
+    /// `None`: the request has no host, or more than one.
+    pub(crate) fn of(parts: &Parts, options: &Options) -> Option<Self> {
+        let mut hosts = parts.headers.get_all(header::HOST).iter();
+        let authority = match (parts.uri.authority(), hosts.next(), hosts.next()) {
+            (_, _, Some(_)) => return None,
+            (Some(authority), _, None) => authority.as_str(),
+            (None, host, None) => host?.to_str().ok()?,
+        };
+        let authority = authority.to_ascii_lowercase();
+        let url = Url::parse(&format!("http://{authority}/")).ok()?;
+        if url.path() != "/" || !url.username().is_empty() || url.password().is_some() {
+            return None;
+        }
+        // TLS ends in front of us, so the request itself does not tell. A loopback address is never behind it.
+        let https = options.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
+        Some(Self { secure: https && !is_loopback(&url), authority })
+    }
+
+    pub(crate) fn cookie(&self) -> &'static str {
+        if self.secure { SECURE_COOKIE } else { PLAIN_COOKIE }
+    }
+
+    /// Our own origin as a browser sends it.
+    pub(crate) fn origin(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority)
+    }
+
+    /// Whether a page of `origin` may use sessions here.
+    pub(crate) fn trusts(&self, origin: &str, options: &Options) -> bool {
+        let configured = [&options.public_url, &options.console_origin];
+        origin == self.origin()
+            || configured.into_iter().flatten().any(|url| url.origin().ascii_serialization() == origin)
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn site(hosts: &[&str], public: Option<&str>) -> Option<Site> {
+        let mut request = Request::builder().uri("/bots");
+        for host in hosts {
+            request = request.header("host", *host);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        Site::of(&parts, &options(public))
+    }
+
+    fn options(public: Option<&str>) -> Options {
+        Options {
+            public_url: public.map(|url| Url::parse(url).unwrap()),
+            console_origin: Some(Url::parse("https://console.example").unwrap()),
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn one_host_or_none_at_all() {
+        assert_eq!(site(&[], None), None);
+        assert_eq!(site(&["a.example", "b.example"], None), None);
+        assert_eq!(site(&["user@a.example"], None), None);
+        assert_eq!(site(&["a.example/x"], None), None);
+        assert!(site(&["[::1]:8080"], None).is_some());
+    }
+
+    #[test]
+    fn cookies_are_secure_wherever_tls_can_be() {
+        let cookie = |host, public| site(&[host], public).unwrap().cookie();
+        let public = Some("https://api.example");
+        assert_eq!(cookie("api.example", public), SECURE_COOKIE);
+        for loopback in ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "x.localhost"] {
+            assert_eq!(cookie(loopback, public), PLAIN_COOKIE, "{loopback}");
+        }
+        assert_eq!(cookie("192.168.1.2:8080", None), PLAIN_COOKIE);
+    }
+
+    #[test]
+    fn only_exactly_known_origins_are_trusted() {
+        let public = Some("https://api.example");
+        let here = site(&["api.example"], public).unwrap();
+        for good in ["https://api.example", "https://console.example"] {
+            assert!(here.trusts(good, &options(public)), "{good}");
+        }
+        let bad = [
+            "https://evil.example",
+            "null",
+            "https://api.example.evil.com",
+            "http://api.example",
+            "https://api.example:444",
+            "https://console.example.evil.com",
+            "https://api.example/",
+        ];
+        for bad in bad {
+            assert!(!here.trusts(bad, &options(public)), "{bad}");
+        }
+    }
+}

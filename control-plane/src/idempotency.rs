@@ -1,0 +1,145 @@
+//! `Idempotency-Key`: the same request twice has one effect and one answer.
+//!
+//! A key belongs to a user and a route. Its claim is a lease, so a holder that dies blocks it for a minute at most; task
+//! ids come from the key, so the next try meets what the dead one began. The work goes on when its caller hangs up.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use axum::response::{IntoResponse, Response};
+use botloom_core::hash::Sha256Hash;
+use botloom_core::ids::{TaskId, UserId};
+use botloom_core::ports::{IdempotencyClaim, IdempotencyKey, StoredResponse};
+use futures_util::FutureExt;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use uuid::Builder;
+
+use crate::code;
+use crate::http::answer::Answer;
+use crate::problem::{MEDIA_TYPE, Problem};
+use crate::state::App;
+
+/// Keys are kept so long: 24 h.
+pub(crate) const KEPT_MS: i64 = 24 * 3_600_000;
+/// A claim whose holder died is given away after this time. Longer than any request may take.
+const LEASE_MS: i64 = 60_000;
+const MAX_KEY: usize = 255;
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Does `work` once for a key; without a key, once for the request. `work` gets the task id that belongs to the key.
+pub(crate) async fn once<F, W>(
+    app: &App,
+    user: UserId,
+    route: &'static str,
+    headers: &HeaderMap,
+    fingerprint: Sha256Hash,
+    work: W,
+) -> Result<Response, Problem>
+where
+    W: FnOnce(Option<TaskId>) -> F + Send + 'static,
+    F: Future<Output = Result<Answer, Problem>> + Send + 'static,
+{
+    let Some(key) = read_key(headers)? else {
+        let outcome = tokio::spawn(work(None)).await.map_err(|_| Problem::internal())?;
+        return outcome.map(IntoResponse::into_response);
+    };
+    let key = IdempotencyKey { user, route: route.to_owned(), key };
+    let catalog = app.deps.ports.catalog.clone();
+    match catalog.claim_key(&key, &fingerprint, app.now(), LEASE_MS).await? {
+        IdempotencyClaim::Claimed => {}
+        IdempotencyClaim::Replay(stored) => return replay(stored),
+        IdempotencyClaim::Mismatch => {
+            let detail = "This key was used with another body; take a new key for a new request.";
+            return Err(Problem::new(code::IDEMPOTENCY_KEY_REUSED, detail));
+        }
+        IdempotencyClaim::InProgress => {
+            let detail = "The first request with this key has not been answered yet; ask again for its answer.";
+            return Err(Problem::new(code::IDEMPOTENCY_IN_PROGRESS, detail).retry_after(1));
+        }
+    }
+    let task = task_of(&key, &fingerprint);
+    let held = async move {
+        let outcome = AssertUnwindSafe(work(Some(task))).catch_unwind().await;
+        let outcome = outcome.unwrap_or_else(|_| Err(Problem::internal()));
+        let kept = match store(&outcome) {
+            Some(response) => catalog.complete_key(&key, &response).await,
+            None => catalog.release_key(&key).await,
+        };
+        if let Err(error) = kept {
+            // The lease runs out and the next try does the same again, which has no second effect.
+            tracing::warn!(?error, "the answer of an idempotency key was not kept");
+        }
+        outcome
+    };
+    let outcome = tokio::spawn(held).await.map_err(|_| Problem::internal())?;
+    outcome.map(IntoResponse::into_response)
+}
+
+/// Whether a request states a key.
+pub(crate) fn is_keyed(headers: &HeaderMap) -> bool {
+    headers.contains_key(&KEY)
+}
+
+fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(&KEY).iter();
+    let (value, more) = (values.next(), values.next());
+    let Some(value) = value else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()) && more.is_none());
+    match key {
+        Some(key) if key.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => Ok(Some(key.to_owned())),
+        _ => {
+            let detail = "Send one Idempotency-Key of 1 to 255 printable ASCII characters.";
+            Err(Problem::new(code::IDEMPOTENCY_KEY_INVALID, detail))
+        }
+    }
+}
+
+/// An id of version 8 (RFC 9562: meaning up to us) that only this key with this body has.
+fn task_of(key: &IdempotencyKey, fingerprint: &Sha256Hash) -> TaskId {
+    let digest = Sha256Hash::of(format!("{}\n{}\n{}\n{fingerprint}", key.user, key.route, key.key));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.0[..16]);
+    TaskId(Builder::from_custom_bytes(bytes).into_uuid())
+}
+
+/// The answer to keep; `None` where the same request may end otherwise later.
+fn store(outcome: &Result<Answer, Problem>) -> Option<StoredResponse> {
+    match outcome {
+        Ok(answer) => {
+            let text = |(name, value): &(HeaderName, HeaderValue)| Some((name.to_string(), value.to_str().ok()?.into()));
+            let headers = answer.headers.iter().filter_map(text).collect();
+            Some(StoredResponse { status: answer.status.as_u16(), headers, body: answer.body.clone() })
+        }
+        Err(problem) => {
+            let status = problem.status();
+            if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+                return None;
+            }
+            let (mut headers, body) = problem.to_stored();
+            headers.push((header::CONTENT_TYPE.to_string(), MEDIA_TYPE.to_owned()));
+            Some(StoredResponse { status: status.as_u16(), headers, body })
+        }
+    }
+}
+
+fn replay(stored: StoredResponse) -> Result<Response, Problem> {
+    let status = StatusCode::from_u16(stored.status).map_err(|_| Problem::internal())?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in stored.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.append(name, value);
+        }
+    }
+    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    let failed = headers.get(header::CONTENT_TYPE).is_some_and(|value| value == MEDIA_TYPE);
+    let mut response = if failed {
+        let problem = Problem::from_stored(status, &stored.body).ok_or_else(Problem::internal)?;
+        problem.into_response()
+    } else {
+        (status, stored.body).into_response()
+    };
+    response.headers_mut().extend(headers);
+    Ok(response)
+}

@@ -1,0 +1,181 @@
+//! How failures look: `application/problem+json` (RFC 9457). The only place that turns errors into answers.
+
+use axum::response::{IntoResponse, Response};
+use botloom_core::{Coded, Kind};
+use http::header::{self, HeaderName};
+use http::{HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::code::{self, Code};
+
+/// Media type of every failure.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A failure on its way out. The request id is added by the outermost layer, which also writes the body.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    slug: String,
+    title: String,
+    detail: String,
+    errors: Vec<Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What of a problem is kept to be told again.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    slug: String,
+    title: String,
+    detail: String,
+    errors: Vec<Value>,
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            status: code.status,
+            slug: code.slug.to_owned(),
+            title: code.title.to_owned(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Names the parts at fault, one object each.
+    #[must_use]
+    pub(crate) fn with_errors<T: Serialize>(mut self, errors: &[T]) -> Self {
+        self.errors = errors.iter().filter_map(|error| serde_json::to_value(error).ok()).collect();
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: HeaderName, value: impl ToString) -> Self {
+        if let Ok(value) = HeaderValue::from_str(&value.to_string()) {
+            self.headers.retain(|(present, _)| *present != name);
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn retry_after(self, secs: u64) -> Self {
+        self.with_header(header::RETRY_AFTER, secs.max(1))
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The problem that a bare status stands for, as the router and the HTTP stack produce it.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::new(code::NOT_FOUND, "There is nothing at this address."),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                Self::new(code::METHOD_NOT_ALLOWED, "The address exists, but not with this method; see Allow.")
+            }
+            StatusCode::REQUEST_TIMEOUT => Self::new(code::REQUEST_TIMEOUT, "The request took too long."),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(code::PAYLOAD_TOO_LARGE, "The body is too large."),
+            status if status.is_client_error() => {
+                Self { status, ..Self::new(code::MALFORMED_REQUEST, "The request cannot be read.") }
+            }
+            _ => Self::internal(),
+        }
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new(code::INTERNAL, "Something went wrong on our side; the request id helps to find out what.")
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(code::NOT_FOUND, "It does not exist, or you may not know of it.")
+    }
+
+    /// The body, with the id of the request that it answers.
+    pub(crate) fn body(&self, instance: &str) -> Vec<u8> {
+        let mut body = serde_json::json!({
+            "type": format!("/problems/{}", self.slug),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "instance": instance,
+        });
+        if !self.errors.is_empty() {
+            body["errors"] = Value::Array(self.errors.clone());
+        }
+        body.to_string().into_bytes()
+    }
+
+    /// For the idempotency store: everything but the request id.
+    pub(crate) fn to_stored(&self) -> (Vec<(String, String)>, Vec<u8>) {
+        let headers = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+            .collect();
+        let stored = Stored {
+            slug: self.slug.clone(),
+            title: self.title.clone(),
+            detail: self.detail.clone(),
+            errors: self.errors.clone(),
+        };
+        (headers, serde_json::to_vec(&stored).unwrap_or_default())
+    }
+
+    /// The way back from [`Self::to_stored`].
+    pub(crate) fn from_stored(status: StatusCode, body: &[u8]) -> Option<Self> {
+        let Stored { slug, title, detail, errors } = serde_json::from_slice(body).ok()?;
+        Some(Self { status, slug, title, detail, errors, headers: Vec::new() })
+    }
+}
+
+impl<E: Coded> From<E> for Problem {
+    fn from(error: E) -> Self {
+        let kind = error.kind();
+        match kind {
+            Kind::Internal => tracing::error!(code = error.code(), ?error, "request failed"),
+            Kind::Unavailable => tracing::warn!(code = error.code(), ?error, "dependency unavailable"),
+            _ => tracing::debug!(code = error.code(), ?error, "request refused"),
+        }
+        let problem = match code::find(error.code()) {
+            Some(code) => Self::new(code, error.outside()),
+            // Codes of other crates: their kind decides.
+            None => Self {
+                status: status_of(kind),
+                slug: error.code().to_owned(),
+                title: error.code().replace('-', " "),
+                detail: error.outside(),
+                errors: Vec::new(),
+                headers: Vec::new(),
+            },
+        };
+        if kind.is_retryable() { problem.retry_after(1) } else { problem }
+    }
+}
+
+const fn status_of(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Invalid => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Gone => StatusCode::GONE,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.headers_mut().extend(self.headers.iter().cloned());
+        response.extensions_mut().insert(self);
+        response
+    }
+}

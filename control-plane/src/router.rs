@@ -1,0 +1,72 @@
+//! Every route of the API, on one page. Paths and methods stand at the handlers.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::http::outermost::outermost;
+use crate::problem::Problem;
+use crate::routes::{
+    auth, bots, connection, dead_letters, deployments, events, generate, pages, projects, revisions, spec, system,
+    tasks,
+};
+use crate::state::App;
+
+/// The routes that the OpenAPI document tells of.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        // /auth
+        .routes(routes!(auth::set_up))
+        .routes(routes!(auth::log_in))
+        .routes(routes!(auth::log_out))
+        .routes(routes!(auth::me))
+        // /projects
+        .routes(routes!(projects::list_projects))
+        // /bots
+        .routes(routes!(bots::list_bots, bots::create_bot))
+        .routes(routes!(bots::get_bot, bots::update_bot, bots::delete_bot))
+        .routes(routes!(bots::set_token))
+        .routes(routes!(connection::connect_bot))
+        .routes(routes!(connection::disconnect_bot))
+        .routes(routes!(dead_letters::list_dead_letters))
+        .routes(routes!(dead_letters::get_dead_letter, dead_letters::discard_dead_letter))
+        .routes(routes!(dead_letters::replay_dead_letter))
+        // /spec
+        .routes(routes!(spec::list_specs, spec::post_spec))
+        .routes(routes!(spec::validate_spec))
+        .routes(routes!(spec::latest_spec))
+        .routes(routes!(spec::diff_specs))
+        .routes(routes!(spec::get_spec))
+        // /generate, /tasks, /revisions
+        .routes(routes!(generate::generate))
+        .routes(routes!(tasks::get_task))
+        .routes(routes!(revisions::list_revisions))
+        .routes(routes!(revisions::get_revision))
+        .routes(routes!(revisions::get_artifact))
+        // /deploy, /rollback, /deployments
+        .routes(routes!(deployments::deploy))
+        .routes(routes!(deployments::roll_back))
+        .routes(routes!(deployments::list_deployments))
+        .routes(routes!(deployments::get_deployment))
+        // /events
+        .routes(routes!(events::watch_events))
+        // For machines that watch, and for those who write clients.
+        .routes(routes!(system::health))
+        .routes(routes!(system::ready))
+        .routes(routes!(system::metrics))
+        .routes(routes!(system::openapi))
+}
+
+/// All routes, pages for people included, under the outermost layer.
+pub(crate) fn router(app: App) -> Router {
+    let (api, _) = api().split_for_parts();
+    api.route("/", get(pages::landing))
+        .route("/docs", get(pages::docs))
+        .route("/problems/{slug}", get(pages::problem))
+        .route(pages::STYLE, get(pages::style))
+        .fallback(async || Problem::not_found())
+        .layer(from_fn_with_state(app.clone(), outermost))
+        .with_state(app)
+}

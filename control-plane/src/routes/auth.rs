@@ -1,0 +1,155 @@
+//! `/auth`: first owner, login, logout, who am I.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use botloom_core::model::{Membership, User};
+use botloom_core::secret::Secret;
+use http::header;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::projects::ProjectView;
+use crate::app::accounts::{self, Email, Login, PASSWORD_LENGTH};
+use crate::app::Error;
+use crate::auth::caller::{Caller, OwnOrigin};
+use crate::auth::session::{self, SessionId};
+use crate::http::answer::Answer;
+use crate::http::body::Body;
+use crate::http::fields::{Fields, FromFields};
+use crate::http::host::Site;
+use crate::problem::Problem;
+use crate::state::App;
+
+/// The account of the first owner.
+#[derive(Debug, ToSchema)]
+pub(crate) struct Setup {
+    /// E-mail address.
+    #[schema(value_type = String, example = "owner@example.org")]
+    email: Email,
+    /// 8 to 256 characters.
+    #[schema(value_type = String, min_length = 8, max_length = 256, format = Password)]
+    password: Secret,
+}
+
+impl FromFields for Setup {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let email = fields.parsed("email", "must be an e-mail address");
+        let password = fields.text("password", PASSWORD_LENGTH);
+        Some(Self { email: email?, password: password?.into() })
+    }
+}
+
+/// E-mail and password.
+#[derive(Debug, ToSchema)]
+pub(crate) struct Credentials {
+    /// E-mail address, in whatever case.
+    email: String,
+    /// Password.
+    #[schema(value_type = String, format = Password)]
+    password: Secret,
+}
+
+impl FromFields for Credentials {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let email = fields.text("email", 1..=254);
+        let password = fields.text("password", 1..=1024);
+        Some(Self { email: email?, password: password?.into() })
+    }
+}
+
+/// A person.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserView {
+    /// UUID.
+    user_id: String,
+    /// As it was given.
+    email: String,
+}
+
+/// Who is logged in, and what a browser needs to act for them.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SessionView {
+    user: UserView,
+    /// Send it as `X-CSRF-Token` with every request that changes something.
+    csrf_token: String,
+    projects: Vec<ProjectView>,
+}
+
+fn show(user: User, id: &SessionId, memberships: Vec<Membership>) -> SessionView {
+    SessionView {
+        user: UserView { user_id: user.id.to_string(), email: user.email },
+        csrf_token: id.csrf_token(),
+        projects: memberships.into_iter().map(ProjectView::of).collect(),
+    }
+}
+
+fn logged_in(status: StatusCode, login: Login, site: &Site) -> Answer {
+    let cookie = login.session.set_cookie(site);
+    let view = show(login.user, &login.session, login.memberships);
+    Answer::json(status, &view).with(header::SET_COOKIE, &cookie)
+}
+
+/// Make the first owner
+///
+/// Only on the first start. Makes the owner with the project `default` and logs them in.
+#[utoipa::path(
+    post, path = "/auth/setup", tag = "auth", security(()), request_body = Setup,
+    responses((status = 201, description = "The owner exists and is logged in", body = SessionView))
+)]
+pub(crate) async fn set_up(
+    State(app): State<App>,
+    origin: OwnOrigin,
+    body: Body<Setup>,
+) -> Result<Answer, Problem> {
+    let login = accounts::set_up(&app, &body.value.email, &body.value.password).await?;
+    Ok(logged_in(StatusCode::CREATED, login, &origin.site))
+}
+
+/// Log in
+///
+/// Sets the session cookie. A session that came along ends.
+#[utoipa::path(
+    post, path = "/auth/login", tag = "auth", security(()), request_body = Credentials,
+    responses((status = 200, description = "Logged in", body = SessionView))
+)]
+pub(crate) async fn log_in(
+    State(app): State<App>,
+    origin: OwnOrigin,
+    body: Body<Credentials>,
+) -> Result<Answer, Problem> {
+    let Credentials { email, password } = body.value;
+    let outcome = accounts::log_in(&app, &email, &password, origin.address, origin.session.as_ref()).await;
+    match outcome {
+        Ok(login) => Ok(logged_in(StatusCode::OK, login, &origin.site)),
+        Err(Error::TooManyAttempts { wait_secs }) => {
+            Err(Problem::from(Error::TooManyAttempts { wait_secs }).retry_after(wait_secs))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Log out
+///
+/// Ends the session and its event streams.
+#[utoipa::path(
+    post, path = "/auth/logout", tag = "auth",
+    responses((status = 204, description = "The session has ended"))
+)]
+pub(crate) async fn log_out(State(app): State<App>, caller: Caller) -> Result<Response, Problem> {
+    accounts::end_session(&app, caller.session.hash).await?;
+    let cookie = session::clear_cookie(&caller.site);
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
+}
+
+/// Who am I
+#[utoipa::path(
+    get, path = "/auth/me", tag = "auth",
+    responses((status = 200, description = "The person behind the session", body = SessionView))
+)]
+pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Answer, Problem> {
+    let memberships = app.deps.ports.catalog.memberships(caller.user.id).await?;
+    Ok(Answer::json(StatusCode::OK, &show(caller.user, &caller.id, memberships)))
+}

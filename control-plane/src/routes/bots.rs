@@ -1,0 +1,257 @@
+//! `/bots`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use botloom_core::ids::{BotId, ProjectId};
+use botloom_core::model::{BotRow, IngressMode};
+use botloom_core::secret::Secret;
+use http::{HeaderMap, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::path::One;
+use crate::app::{access, bots, connection};
+use crate::auth::caller::Caller;
+use crate::auth::policy::Action;
+use crate::etag;
+use crate::http::answer::Answer;
+use crate::http::body::Body;
+use crate::http::fields::{Fields, FromFields};
+use crate::http::page::List;
+use crate::http::query::Query;
+use crate::options::Options;
+use crate::problem::Problem;
+use crate::state::App;
+
+pub(crate) const BOT_ID_RULE: &str =
+    "must have 3 to 63 of a-z, 0-9 and -, and begin with a letter";
+
+/// A bot to be made.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct CreateBot {
+    /// `^[a-z][a-z0-9-]{2,62}$`; unique in an installation, for ever.
+    #[schema(value_type = String, example = "pizza-demo")]
+    bot_id: BotId,
+    /// For people.
+    #[schema(min_length = 1, max_length = 128)]
+    name: String,
+    /// Your only project where absent.
+    #[schema(value_type = Option<String>)]
+    project_id: Option<ProjectId>,
+}
+
+impl FromFields for CreateBot {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let bot_id = fields.parsed("botId", BOT_ID_RULE);
+        let name = fields.text("name", 1..=128);
+        let project_id = fields.optional_parsed("projectId", "must be a UUID");
+        Some(Self { bot_id: bot_id?, name: name?, project_id })
+    }
+}
+
+/// What of a bot is to change.
+#[derive(Debug, ToSchema)]
+pub(crate) struct UpdateBot {
+    /// For people.
+    #[schema(min_length = 1, max_length = 128)]
+    name: String,
+}
+
+impl FromFields for UpdateBot {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { name: fields.text("name", 1..=128)? })
+    }
+}
+
+/// A bot token, as BotFather shows it.
+#[derive(Debug, ToSchema)]
+pub(crate) struct SetToken {
+    /// Write-only: it is sealed and never given back.
+    #[schema(value_type = String, format = Password)]
+    token: Secret,
+}
+
+impl FromFields for SetToken {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { token: fields.text("token", 1..=512)?.into() })
+    }
+}
+
+/// A bot.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BotView {
+    /// Slug.
+    bot_id: String,
+    /// For people.
+    name: String,
+    /// UUID.
+    project_id: String,
+    /// The revision that is live.
+    active_rev_hash: Option<String>,
+    /// Number of the last activation; 0 before the first.
+    epoch: u64,
+    /// RFC 3339.
+    created_at: String,
+    telegram: TelegramView,
+}
+
+/// How a bot is connected.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TelegramView {
+    /// Whether a token is stored. The token itself is never shown.
+    token_set: bool,
+    /// Telegram's user id of the bot.
+    id: Option<i64>,
+    /// Name without `@`.
+    username: Option<String>,
+    /// `webhook` or `polling`; `null` when the bot takes no updates.
+    ingress: Option<&'static str>,
+    /// Why sending has stopped, until a new token is set.
+    suspended: Option<String>,
+    /// With `webhook`: where Telegram delivers.
+    webhook: Option<WebhookView>,
+}
+
+/// A webhook.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WebhookView {
+    url: String,
+}
+
+impl BotView {
+    pub(crate) fn of(bot: BotRow, options: &Options) -> Self {
+        let by_webhook = bot.ingress == Some(IngressMode::Webhook);
+        let webhook = by_webhook.then(|| connection::webhook_url(options, &bot.id).ok()).flatten();
+        let telegram = TelegramView {
+            token_set: bot.token.is_some(),
+            id: bot.identity.as_ref().map(|identity| identity.id),
+            username: bot.identity.map(|identity| identity.username),
+            ingress: bot.ingress.map(IngressMode::as_str),
+            suspended: bot.suspended,
+            webhook: webhook.map(|url| WebhookView { url }),
+        };
+        Self {
+            bot_id: bot.id.to_string(),
+            name: bot.name,
+            project_id: bot.project.to_string(),
+            active_rev_hash: bot.active_rev.map(|rev| rev.to_string()),
+            epoch: bot.epoch.0,
+            created_at: bot.created_at.to_rfc3339(),
+            telegram,
+        }
+    }
+}
+
+/// List bots
+///
+/// Bots of all your projects, by id.
+#[utoipa::path(
+    get, path = "/bots", tag = "bots",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+    ),
+    responses((status = 200, description = "Your bots", body = List<BotView>))
+)]
+pub(crate) async fn list_bots(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+) -> Result<Json<List<BotView>>, Problem> {
+    let page = bots::list(&app, caller.user.id, &query.page()?).await?;
+    Ok(Json(List::of(page, |bot| BotView::of(bot, &app.options))))
+}
+
+/// Make a bot
+#[utoipa::path(
+    post, path = "/bots", tag = "bots", request_body = CreateBot,
+    responses((
+        status = 201, description = "The bot exists", body = BotView,
+        headers(("Location" = String, description = "The bot's address"))
+    ))
+)]
+pub(crate) async fn create_bot(
+    State(app): State<App>,
+    caller: Caller,
+    body: Body<CreateBot>,
+) -> Result<Answer, Problem> {
+    let CreateBot { bot_id, name, project_id } = body.value;
+    let bot = bots::create(&app, caller.user.id, bot_id, name, project_id).await?;
+    let location = format!("/bots/{}", bot.id);
+    Ok(Answer::json(StatusCode::CREATED, &BotView::of(bot, &app.options)).with(header::LOCATION, &location))
+}
+
+/// Look at a bot
+#[utoipa::path(
+    get, path = "/bots/{botId}", tag = "bots",
+    params(("botId" = String, Path, description = "Slug")),
+    responses(
+        (status = 200, description = "The bot", body = BotView, headers(("ETag" = String, description = "Changes with the bot"))),
+        (status = 304, description = "As you know it (`If-None-Match`)"),
+    )
+)]
+pub(crate) async fn get_bot(
+    State(app): State<App>,
+    caller: Caller,
+    One(id): One<BotId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let bot = access::bot(&app, caller.user.id, &id, Action::Read).await?;
+    let tag = format!("bot-{}-{}", bot.version, bot.epoch);
+    etag::tagged(&headers, &tag, Json(BotView::of(bot, &app.options)))
+}
+
+/// Rename a bot
+#[utoipa::path(
+    patch, path = "/bots/{botId}", tag = "bots", request_body = UpdateBot,
+    params(("botId" = String, Path, description = "Slug")),
+    responses((status = 200, description = "The bot as it is now", body = BotView))
+)]
+pub(crate) async fn update_bot(
+    State(app): State<App>,
+    caller: Caller,
+    One(id): One<BotId>,
+    body: Body<UpdateBot>,
+) -> Result<Json<BotView>, Problem> {
+    let bot = bots::rename(&app, caller.user.id, &id, &body.value.name).await?;
+    Ok(Json(BotView::of(bot, &app.options)))
+}
+
+/// Delete a bot
+///
+/// With its chats, messages and token; Telegram is told. The id stays taken.
+#[utoipa::path(
+    delete, path = "/bots/{botId}", tag = "bots",
+    params(("botId" = String, Path, description = "Slug")),
+    responses((status = 204, description = "The bot is gone"))
+)]
+pub(crate) async fn delete_bot(
+    State(app): State<App>,
+    caller: Caller,
+    One(id): One<BotId>,
+) -> Result<StatusCode, Problem> {
+    bots::delete(&app, caller.user.id, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Give a bot its Telegram token
+///
+/// Checked with `getMe` and stored sealed.
+#[utoipa::path(
+    put, path = "/bots/{botId}/token", tag = "bots", request_body = SetToken,
+    params(("botId" = String, Path, description = "Slug")),
+    responses((status = 200, description = "Telegram knows the token", body = BotView))
+)]
+pub(crate) async fn set_token(
+    State(app): State<App>,
+    caller: Caller,
+    One(id): One<BotId>,
+    body: Body<SetToken>,
+) -> Result<Json<BotView>, Problem> {
+    let bot = bots::set_token(&app, caller.user.id, &id, &body.value.token).await?;
+    Ok(Json(BotView::of(bot, &app.options)))
+}

@@ -1,0 +1,60 @@
+//! `/events`: what happens to a bot, as it happens.
+
+use std::convert::Infallible;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use http::HeaderMap;
+
+use crate::app::access;
+use crate::auth::caller::Caller;
+use crate::auth::policy::Action;
+use crate::code;
+use crate::events::{self, Start, Watch};
+use crate::http::query::Query;
+use crate::problem::Problem;
+use crate::state::App;
+
+/// Watch a bot
+///
+/// Server-sent events. `Last-Event-ID` (or `lastEventId`) replays what was missed; `event: resync` says that something
+/// is missing for good: fetch everything anew.
+#[utoipa::path(
+    get, path = "/events", tag = "events",
+    params(
+        ("botId" = String, Query, description = "Slug"),
+        ("lastEventId" = Option<String>, Query, description = "As the header `Last-Event-ID`, for those who cannot set it"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event that you have seen"),
+    ),
+    responses((status = 200, description = "The events", body = String, content_type = "text/event-stream"))
+)]
+pub(crate) async fn watch_events(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
+    let bot = access::bot(&app, caller.user.id, &query.bot_id()?, Action::Read).await?;
+    let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
+    let last = match header {
+        Some(last) => Some(last),
+        None => query.optional("lastEventId")?,
+    };
+    let start = match last {
+        None | Some("") => Start::Now,
+        Some(id) => id.parse().map_or(Start::Unknown, Start::After),
+    };
+    let place = app.streams.enter(caller.user.id).ok_or_else(|| {
+        Problem::new(code::TOO_MANY_STREAMS, "Close one of your event streams first.").retry_after(5)
+    })?;
+    let watch = Watch {
+        user: caller.user.id,
+        session: caller.session.hash,
+        project: bot.project,
+        bot: bot.id,
+        start,
+    };
+    let heartbeat = KeepAlive::new().interval(app.options.heartbeat).text("heartbeat");
+    Ok(Sse::new(events::open(app, watch, place)).keep_alive(heartbeat))
+}

@@ -1,0 +1,315 @@
+//! `/spec`: versions of what a bot is.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use botloom_core::hash::Sha256Hash;
+use botloom_core::model::{SpecVersion, SpecVersionSummary};
+use botloom_spec::{Diff, Finding};
+use botloom_spec::json::canonical;
+use http::{HeaderMap, StatusCode, header};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::path::{One, Version};
+use crate::app::Error;
+use crate::app::specs::{self, Edited, Posted};
+use crate::auth::caller::Caller;
+use crate::code;
+use crate::etag::{self, Condition};
+use crate::http::answer::Answer;
+use crate::http::body::JsonText;
+use crate::http::json;
+use crate::http::page::List;
+use crate::http::query::{Query, invalid};
+use crate::idempotency;
+use crate::problem::Problem;
+use crate::state::App;
+
+/// A finding of the validator.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FindingView {
+    /// Stable; `/problems/<code>` explains it.
+    code: &'static str,
+    /// `error` refuses the spec, `warning` does not.
+    #[schema(value_type = String)]
+    severity: botloom_spec::Severity,
+    /// JSON Pointer to the place at fault; empty for the document.
+    pointer: String,
+    /// The fact.
+    message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl FindingView {
+    fn of(finding: Finding) -> Self {
+        let Finding { code, severity, pointer, message, hint } = finding;
+        Self { code: code.as_str(), severity, pointer, message, hint }
+    }
+
+    fn all(findings: Vec<Finding>) -> Vec<Self> {
+        findings.into_iter().map(Self::of).collect()
+    }
+}
+
+/// What a posted spec became.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PostedView {
+    /// Slug.
+    bot_id: String,
+    /// 1, 2, 3 … per bot.
+    version: u32,
+    /// `sha256:<hex>` of the canonical spec.
+    spec_hash: String,
+    warnings: Vec<FindingView>,
+}
+
+/// What the validator says.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FindingsView {
+    /// All of them, in document order.
+    findings: Vec<FindingView>,
+}
+
+/// A version without its text.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VersionView {
+    /// Slug.
+    bot_id: String,
+    /// 1, 2, 3 … per bot.
+    version: u32,
+    /// `sha256:<hex>` of the canonical spec.
+    spec_hash: String,
+    /// User id of who posted it.
+    author: Option<String>,
+    /// RFC 3339.
+    created_at: String,
+}
+
+impl VersionView {
+    fn of(version: SpecVersionSummary) -> Self {
+        Self {
+            bot_id: version.bot.to_string(),
+            version: version.version,
+            spec_hash: version.spec_hash.to_string(),
+            author: version.author.map(|author| author.to_string()),
+            created_at: version.created_at.to_rfc3339(),
+        }
+    }
+}
+
+/// What changed between two versions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DiffView {
+    from: u32,
+    to: u32,
+    /// One sentence per change, in document order.
+    changes: Vec<ChangeView>,
+    /// JSON Patch (RFC 6902) from one canonical spec to the other.
+    #[schema(value_type = Vec<Object>)]
+    patch: Value,
+}
+
+/// A change in words.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChangeView {
+    /// JSON Pointer into the newer spec, into the older for what was removed.
+    pointer: String,
+    message: String,
+}
+
+fn tag(version: u32) -> String {
+    format!("specVersion-{version}")
+}
+
+/// Post a spec
+///
+/// The body is a BotSpec; `meta.botId` names the bot. The same content again is the version that exists.
+#[utoipa::path(
+    post, path = "/spec", tag = "spec",
+    request_body(content = Object, description = "A BotSpec", content_type = "application/json"),
+    params(
+        ("If-Match" = Option<String>, Header, description = "`\"specVersion-N\"` of the version that you edited"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key again gives the same answer"),
+    ),
+    responses(
+        (status = 201, description = "A new version", body = PostedView, headers(
+            ("ETag" = String, description = "`\"specVersion-N\"`"),
+            ("Location" = String, description = "Address of the version"),
+        )),
+        (status = 200, description = "The version with this content", body = PostedView),
+    )
+)]
+pub(crate) async fn post_spec(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    JsonText(bytes): JsonText,
+) -> Result<Response, Problem> {
+    let edited = edited(&headers)?;
+    let user = caller.user.id;
+    // What is no JSON has no canonical form; the findings say what is wrong with it.
+    let fingerprint = json::read(&bytes).map_or_else(|_| Sha256Hash::of(&bytes), |body| Sha256Hash::of(canonical(&body)));
+    let repeatable = idempotency::is_keyed(&headers);
+    let posting = app.clone();
+    let work = move |_| async move {
+        match specs::post(&posting, user, bytes, &edited, repeatable).await {
+            Ok(posted) => posted_answer(posted),
+            Err(Error::Stale { latest }) => {
+                let problem = Problem::from(Error::Stale { latest });
+                Err(if latest == 0 { problem } else { problem.with_header(header::ETAG, format!("\"{}\"", tag(latest))) })
+            }
+            Err(error) => Err(error.into()),
+        }
+    };
+    idempotency::once(&app, user, "POST /spec", &headers, fingerprint, work).await
+}
+
+fn posted_answer(posted: Posted) -> Result<Answer, Problem> {
+    let (summary, created, warnings) = match posted {
+        Posted::Version { summary, created, warnings } => (summary, created, warnings),
+        Posted::Refused(findings) => {
+            let findings = FindingView::all(findings);
+            let errors = findings.iter().filter(|one| one.severity == botloom_spec::Severity::Error).count();
+            let detail = match errors {
+                1 => "The spec has one error; nothing was stored.".to_owned(),
+                errors => format!("The spec has {errors} errors; nothing was stored."),
+            };
+            return Err(Problem::new(code::INVALID_SPEC, detail).with_errors(&findings));
+        }
+    };
+    let view = PostedView {
+        bot_id: summary.bot.to_string(),
+        version: summary.version,
+        spec_hash: summary.spec_hash.to_string(),
+        warnings: FindingView::all(warnings),
+    };
+    let location = format!("/spec/{}?botId={}", summary.version, summary.bot);
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(Answer::json(status, &view)
+        .with(header::ETAG, &format!("\"{}\"", tag(summary.version)))
+        .with(header::LOCATION, &location))
+}
+
+fn edited(headers: &HeaderMap) -> Result<Edited, Problem> {
+    Ok(match etag::condition(headers, &header::IF_MATCH)? {
+        None => Edited::Unsaid,
+        Some(Condition::Any) => Edited::Any,
+        Some(Condition::Tags(tags)) => {
+            let number = |tag: &str| tag.strip_prefix("specVersion-")?.parse::<Version>().ok();
+            let versions = tags.iter().filter_map(|tag| number(tag.strong()?)).map(|Version(number)| number);
+            Edited::Versions(versions.collect())
+        }
+    })
+}
+
+/// Check a spec
+///
+/// Says everything that is wrong with a BotSpec and stores nothing.
+#[utoipa::path(
+    post, path = "/spec/validate", tag = "spec",
+    request_body(content = Object, description = "A BotSpec", content_type = "application/json"),
+    responses((status = 200, description = "The findings; none: it is fine", body = FindingsView))
+)]
+pub(crate) async fn validate_spec(_: Caller, JsonText(bytes): JsonText) -> Result<Json<FindingsView>, Problem> {
+    let checked = specs::check(bytes).await?;
+    Ok(Json(FindingsView { findings: FindingView::all(checked.findings) }))
+}
+
+fn spec_answer(headers: &HeaderMap, version: SpecVersion) -> Result<Response, Problem> {
+    let tag = tag(version.summary.version);
+    etag::tagged(headers, &tag, ([(header::CONTENT_TYPE, "application/json")], version.canonical))
+}
+
+/// Read the latest version
+#[utoipa::path(
+    get, path = "/spec/latest", tag = "spec",
+    params(("botId" = String, Query, description = "Slug")),
+    responses(
+        (status = 200, description = "The canonical spec", body = Object, headers(("ETag" = String, description = "`\"specVersion-N\"`"))),
+        (status = 304, description = "As you know it (`If-None-Match`)"),
+    )
+)]
+pub(crate) async fn latest_spec(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let version = specs::latest(&app, caller.user.id, &query.bot_id()?).await?;
+    spec_answer(&headers, version)
+}
+
+/// Read a version
+#[utoipa::path(
+    get, path = "/spec/{version}", tag = "spec",
+    params(
+        ("version" = u32, Path, description = "Number of the version"),
+        ("botId" = String, Query, description = "Slug"),
+    ),
+    responses(
+        (status = 200, description = "The canonical spec", body = Object, headers(("ETag" = String, description = "`\"specVersion-N\"`"))),
+        (status = 304, description = "As you know it (`If-None-Match`)"),
+    )
+)]
+pub(crate) async fn get_spec(
+    State(app): State<App>,
+    caller: Caller,
+    One(Version(version)): One<Version>,
+    query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let version = specs::get(&app, caller.user.id, &query.bot_id()?, version).await?;
+    spec_answer(&headers, version)
+}
+
+/// List versions
+///
+/// Newest first, without their text.
+#[utoipa::path(
+    get, path = "/spec", tag = "spec",
+    params(
+        ("botId" = String, Query, description = "Slug"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+    ),
+    responses((status = 200, description = "Versions", body = List<VersionView>))
+)]
+pub(crate) async fn list_specs(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+) -> Result<Json<List<VersionView>>, Problem> {
+    let page = specs::list(&app, caller.user.id, &query.bot_id()?, &query.page()?).await?;
+    Ok(Json(List::of(page, VersionView::of)))
+}
+
+/// Compare two versions
+#[utoipa::path(
+    get, path = "/spec/diff", tag = "spec",
+    params(
+        ("botId" = String, Query, description = "Slug"),
+        ("from" = u32, Query, description = "Number of one version"),
+        ("to" = u32, Query, description = "Number of the other"),
+    ),
+    responses((status = 200, description = "What changed", body = DiffView))
+)]
+pub(crate) async fn diff_specs(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Problem> {
+    let bot = query.bot_id()?;
+    let rule = "must be the number of a version";
+    let Version(from) = query.parsed("from", rule).map_err(|_| invalid("from", rule))?;
+    let Version(to) = query.parsed("to", rule).map_err(|_| invalid("to", rule))?;
+    let Diff { changes, patch } = specs::diff(&app, caller.user.id, &bot, from, to).await?;
+    let changes = changes.into_iter().map(|change| ChangeView { pointer: change.pointer, message: change.message });
+    let patch = serde_json::to_value(patch).map_err(|_| Problem::internal())?;
+    Ok(Json(DiffView { from, to, changes: changes.collect(), patch }).into_response())
+}

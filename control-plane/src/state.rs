@@ -1,0 +1,87 @@
+//! The API as a whole: what every handler shares, and the handle that the composition root holds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use botloom_core::TimestampMs;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{self, Error};
+use crate::auth::attempts::Attempts;
+use crate::auth::password::Passwords;
+use crate::deps::Deps;
+use crate::events::Streams;
+use crate::limits::Rates;
+use crate::options::{InvalidOptions, Options};
+use crate::{router, sweep};
+
+/// What every handler shares.
+pub(crate) type App = Arc<Shared>;
+
+/// See [`App`].
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) deps: Deps,
+    pub(crate) options: Options,
+    pub(crate) passwords: Passwords,
+    pub(crate) attempts: Attempts,
+    pub(crate) rates: Rates,
+    pub(crate) streams: Streams,
+    /// Ends event streams, so that a shutdown need not wait for them.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> TimestampMs {
+        self.deps.ports.clock.now()
+    }
+}
+
+/// The HTTP API. Clones are the same API.
+#[derive(Clone)]
+pub struct ControlPlane {
+    app: App,
+}
+
+impl fmt::Debug for ControlPlane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlPlane").field("options", &self.app.options).finish_non_exhaustive()
+    }
+}
+
+impl ControlPlane {
+    /// An API that is not served yet. `shutdown` ends its event streams.
+    ///
+    /// Computes one password hash, so it takes some tens of milliseconds.
+    pub fn new(deps: Deps, options: Options, shutdown: CancellationToken) -> Result<Self, InvalidOptions> {
+        options.check()?;
+        let shared = Shared {
+            passwords: Passwords::new(options.password_cost, options.limits.password_hashes)?,
+            attempts: Attempts::new(options.limits.failed_logins),
+            rates: Rates::new(&options.limits)?,
+            streams: Streams::new(options.limits.streams_per_user),
+            deps,
+            options,
+            stop: shutdown,
+        };
+        Ok(Self { app: Arc::new(shared) })
+    }
+
+    /// All routes of the API. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: addresses bound what
+    /// a caller may do. It has a fallback of its own (404 as a problem), so a router without one can be merged into it.
+    pub fn router(&self) -> Router {
+        router::router(self.app.clone())
+    }
+
+    /// Makes the first owner and their project unless somebody exists; answers whether it did. For
+    /// `BOTLOOM_OWNER_EMAIL` and `BOTLOOM_OWNER_PASSWORD` at the start.
+    pub async fn ensure_owner(&self, email: &str, password: &str) -> Result<bool, Error> {
+        app::accounts::ensure_owner(&self.app, email, password).await
+    }
+
+    /// Forgets sessions, idempotency keys and rate limits that have expired, until `shutdown`.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        sweep::run(&self.app, &shutdown).await;
+    }
+}

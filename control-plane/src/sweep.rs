@@ -1,0 +1,35 @@
+//! Forgets what has expired.
+
+use std::time::Duration;
+
+use botloom_core::ports::StoreResult;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::session;
+use crate::idempotency;
+use crate::state::App;
+
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Sweeps every minute until `shutdown`. A sweep that fails is repeated by the next.
+pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
+    loop {
+        if let Err(error) = sweep(app).await {
+            tracing::warn!(?error, "expired sessions and keys are kept until the next sweep");
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+async fn sweep(app: &App) -> StoreResult<()> {
+    app.rates.forget_idle();
+    let catalog = &app.deps.ports.catalog;
+    let now = app.now();
+    let sessions = catalog.expire_sessions(now.plus(-session::IDLE_MS), now.plus(-session::ABSOLUTE_MS)).await?;
+    let keys = catalog.expire_keys(now.plus(-idempotency::KEPT_MS)).await?;
+    tracing::debug!(sessions, keys, "swept");
+    Ok(())
+}
