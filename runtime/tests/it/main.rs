@@ -1,0 +1,3 @@
+//! Tests of the runtime over real processes and sockets.
+
+mod sandbox;
