@@ -59,19 +59,34 @@ fn lie(how: &str) -> std::io::Result<()> {
 fn probe(protections: worker::Protections) {
     let mut report = format!("missing {:?}\n", protections.missing());
     let mut tell = |what: &str, result: std::io::Result<()>| {
-        let result = result.map_or_else(|error| format!("refused {}", error.raw_os_error().unwrap_or(0)), |()| "DONE".to_owned());
+        let result = result.map_or_else(
+            |error| format!("refused {}", error.raw_os_error().unwrap_or(0)),
+            |()| "DONE".to_owned(),
+        );
         report.push_str(&format!("{what} {result}\n"));
     };
     tell("open", std::fs::File::open("/etc/hostname").map(drop));
-    tell("create", std::fs::File::create("/tmp/botloom-sandbox-probe").map(drop));
+    tell(
+        "create",
+        std::fs::File::create("/tmp/botloom-sandbox-probe").map(drop),
+    );
     tell("list", std::fs::read_dir("/").map(drop));
     tell("tcp", std::net::TcpListener::bind("127.0.0.1:0").map(drop));
     tell("udp", std::net::UdpSocket::bind("127.0.0.1:0").map(drop));
     tell("unix", std::os::unix::net::UnixStream::pair().map(drop));
     tell("exec", std::process::Command::new("/bin/true").status().map(drop));
     tell("thread", std::thread::Builder::new().spawn(|| ()).map(drop));
-    tell("kill", rustix::process::kill_process(rustix::process::Pid::INIT, rustix::process::Signal::URG).map_err(Into::into));
-    tell("write to another descriptor", rustix::io::write(std::io::stderr(), b"x").map(drop).map_err(Into::into));
+    tell(
+        "kill",
+        rustix::process::kill_process(rustix::process::Pid::INIT, rustix::process::Signal::URG)
+            .map_err(Into::into),
+    );
+    tell(
+        "write to another descriptor",
+        rustix::io::write(std::io::stderr(), b"x")
+            .map(drop)
+            .map_err(Into::into),
+    );
     let environment = std::env::vars_os().count();
     report.push_str(&format!("environment {environment}\n"));
     // The channel is standard input.

@@ -1,8 +1,8 @@
 //! What bot code returned, judged by the node: a worker could have been taken over, so nothing it says is trusted.
 
 use botloom_core::bot_js::{
-    Action, Effect, MAX_ACTIONS, MAX_DEPTH, MAX_MATCH_TESTS, MAX_OUTPUT_BYTES, MAX_STATE_BYTES, MAX_TELEMETRY, MatchTest,
-    Output, Telemetry,
+    Action, Effect, MAX_ACTIONS, MAX_DEPTH, MAX_MATCH_TESTS, MAX_OUTPUT_BYTES, MAX_STATE_BYTES,
+    MAX_TELEMETRY, MatchTest, Output, Telemetry,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -27,7 +27,9 @@ fn bad(reason: impl Into<String>) -> Outcome {
 }
 
 fn too_many(what: &str, found: usize, max: usize) -> Outcome {
-    Outcome::OutputLimit(format!("the answer has {found} {what}, at most {max} are allowed"))
+    Outcome::OutputLimit(format!(
+        "the answer has {found} {what}, at most {max} are allowed"
+    ))
 }
 
 /// The parts of the answer before they are looked at. An effect names its own kind, and its `cont` stays text.
@@ -84,11 +86,20 @@ fn effect(text: &str) -> Result<Effect, Outcome> {
                 return Err(too_many("match tests", tests.len(), MAX_MATCH_TESTS));
             }
             let test = |test: Test<'_>| match (test.pattern, test.schema) {
-                (Some(pattern), None) => Ok(MatchTest::Pattern { pattern, text: test.text }),
-                (None, Some(schema)) => Ok(MatchTest::Schema { schema: schema.to_owned(), text: test.text }),
+                (Some(pattern), None) => Ok(MatchTest::Pattern {
+                    pattern,
+                    text: test.text,
+                }),
+                (None, Some(schema)) => Ok(MatchTest::Schema {
+                    schema: schema.to_owned(),
+                    text: test.text,
+                }),
                 _ => Err(bad("a match test has not exactly one of pattern and schema")),
             };
-            Ok(Effect::Match { cont, tests: tests.into_iter().map(test).collect::<Result<_, _>>()? })
+            Ok(Effect::Match {
+                cont,
+                tests: tests.into_iter().map(test).collect::<Result<_, _>>()?,
+            })
         }
         kind => Err(bad(format!("{kind} is not an effect"))),
     }
@@ -101,7 +112,11 @@ fn parse(text: &str) -> Result<Output, Outcome> {
         return Err(too_many("bytes of state", state, MAX_STATE_BYTES));
     }
     if text.len() - state > MAX_OUTPUT_BYTES {
-        return Err(too_many("bytes besides its state", text.len() - state, MAX_OUTPUT_BYTES));
+        return Err(too_many(
+            "bytes besides its state",
+            text.len() - state,
+            MAX_OUTPUT_BYTES,
+        ));
     }
     if parts.actions.len() > MAX_ACTIONS {
         return Err(too_many("actions", parts.actions.len(), MAX_ACTIONS));
@@ -109,7 +124,12 @@ fn parse(text: &str) -> Result<Output, Outcome> {
     if parts.telemetry.len() > MAX_TELEMETRY {
         return Err(too_many("telemetry events", parts.telemetry.len(), MAX_TELEMETRY));
     }
-    if parts.telemetry.iter().flat_map(|event| event.fields.values()).any(|v| v.is_array() || v.is_object()) {
+    if parts
+        .telemetry
+        .iter()
+        .flat_map(|event| event.fields.values())
+        .any(|v| v.is_array() || v.is_object())
+    {
         return Err(bad("a telemetry event is not flat"));
     }
     Ok(Output {
@@ -166,7 +186,9 @@ fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, Outcome> {
             Some([b'"', ..]) if !high => return Ok(at + 1),
             Some([b'\\', b'u', digits @ ..]) => {
                 at += 6;
-                digits.get(..4).and_then(|hex| u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok())
+                digits
+                    .get(..4)
+                    .and_then(|hex| u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok())
             }
             Some([b'\\', _, ..]) => {
                 at += 2;
@@ -212,9 +234,15 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let deep = format!("{{\"state\":{}1{}}}", "[".repeat(32), "]".repeat(32));
-        let actions = format!("{{\"actions\":[{}]}}", vec![r#"{"method":"m","params":{}}"#; 33].join(","));
+        let actions = format!(
+            "{{\"actions\":[{}]}}",
+            vec![r#"{"method":"m","params":{}}"#; 33].join(",")
+        );
         let state = format!("{{\"state\":\"{}\"}}", "x".repeat(MAX_STATE_BYTES - 1));
-        let rest = format!("{{\"telemetry\":[{{\"event\":\"{}\"}}]}}", "x".repeat(MAX_OUTPUT_BYTES));
+        let rest = format!(
+            "{{\"telemetry\":[{{\"event\":\"{}\"}}]}}",
+            "x".repeat(MAX_OUTPUT_BYTES)
+        );
         for text in [&deep, &actions, &state, &rest] {
             assert_eq!(name(text), "output_limit", "{}", &text[..40]);
         }

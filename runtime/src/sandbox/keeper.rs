@@ -36,7 +36,12 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Starts the thread, which starts `stock` processes at once.
-    pub(super) fn start(stock: usize, command: WorkerCommand, limits: Limits, meters: Arc<Meters>) -> std::io::Result<Arc<Self>> {
+    pub(super) fn start(
+        stock: usize,
+        command: WorkerCommand,
+        limits: Limits,
+        meters: Arc<Meters>,
+    ) -> std::io::Result<Arc<Self>> {
         let (jobs, todo) = channel();
         let (done, ready) = unbounded_channel();
         let (failed, failure) = watch::channel(None);
@@ -44,7 +49,11 @@ impl Keeper {
             // The receiver is a line above.
             let _ = jobs.send(Job::Start);
         }
-        let keeper = Arc::new(Self { jobs, ready: tokio::sync::Mutex::new(ready), failure });
+        let keeper = Arc::new(Self {
+            jobs,
+            ready: tokio::sync::Mutex::new(ready),
+            failure,
+        });
         let alive = Arc::downgrade(&keeper);
         std::thread::Builder::new()
             .name("sandbox-keeper".to_owned())

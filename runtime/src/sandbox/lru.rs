@@ -20,7 +20,10 @@ struct Entry {
 
 impl Lru {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { entries: HashMap::new(), capacity: capacity.max(1) }
+        Self {
+            entries: HashMap::new(),
+            capacity: capacity.max(1),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -36,8 +39,17 @@ impl Lru {
 
     /// Adds `key`; returns the handle that had to go for it.
     pub(super) fn insert(&mut self, key: Sha256Hash, handle: u64, now: Instant) -> Option<u64> {
-        let oldest = || self.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| *key);
-        let evicted = if self.entries.len() < self.capacity { None } else { oldest() };
+        let oldest = || {
+            self.entries
+                .iter()
+                .min_by_key(|(_, entry)| entry.used)
+                .map(|(key, _)| *key)
+        };
+        let evicted = if self.entries.len() < self.capacity {
+            None
+        } else {
+            oldest()
+        };
         let evicted = evicted.and_then(|key| self.entries.remove(&key));
         self.entries.insert(key, Entry { handle, used: now });
         evicted.map(|entry| entry.handle)
@@ -53,7 +65,10 @@ impl Lru {
     /// Forgets and returns everything that was not used for `idle`.
     pub(super) fn expire(&mut self, idle: Duration, now: Instant) -> Vec<u64> {
         let old = |entry: &Entry| now.saturating_duration_since(entry.used) >= idle;
-        self.entries.extract_if(|_, entry| old(entry)).map(|(_, entry)| entry.handle).collect()
+        self.entries
+            .extract_if(|_, entry| old(entry))
+            .map(|(_, entry)| entry.handle)
+            .collect()
     }
 
     pub(super) fn clear(&mut self) {

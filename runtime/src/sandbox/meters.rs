@@ -1,7 +1,10 @@
 //! What the sandbox tells the metrics recorder. Handles are made once: looking one up by name costs as much as a call
 //! may.
 
-use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 
 use super::outcome::{NAMES, Outcome};
 
@@ -25,17 +28,44 @@ pub(super) struct Meters {
 impl Meters {
     pub(super) fn new() -> Self {
         describe_counter!("botloom_sandbox_calls_total", "Calls of bot code by outcome");
-        describe_histogram!("botloom_sandbox_call_seconds", "Wall time of a call in its worker");
+        describe_histogram!(
+            "botloom_sandbox_call_seconds",
+            "Wall time of a call in its worker"
+        );
         describe_counter!("botloom_sandbox_loads_total", "Revisions loaded into a worker");
-        describe_histogram!("botloom_sandbox_load_seconds", "Wall time of a load in its worker");
-        describe_histogram!("botloom_sandbox_heap_bytes", "Heap of a revision right after its load");
-        describe_counter!("botloom_sandbox_cache_hits_total", "Calls that found their revision loaded");
-        describe_counter!("botloom_sandbox_evictions_total", "Revisions unloaded to make room or because they were idle");
+        describe_histogram!(
+            "botloom_sandbox_load_seconds",
+            "Wall time of a load in its worker"
+        );
+        describe_histogram!(
+            "botloom_sandbox_heap_bytes",
+            "Heap of a revision right after its load"
+        );
+        describe_counter!(
+            "botloom_sandbox_cache_hits_total",
+            "Calls that found their revision loaded"
+        );
+        describe_counter!(
+            "botloom_sandbox_evictions_total",
+            "Revisions unloaded to make room or because they were idle"
+        );
         describe_counter!("botloom_sandbox_kills_total", "Workers killed by the watchdog");
-        describe_counter!("botloom_sandbox_crashes_total", "Workers that ended by themselves");
-        describe_counter!("botloom_sandbox_retirements_total", "Workers replaced after the engine ran out of memory");
-        describe_gauge!("botloom_sandbox_loaded_revisions", "Revisions loaded at the moment, over all workers");
-        describe_gauge!("botloom_sandbox_workers", "Workers that serve calls at the moment");
+        describe_counter!(
+            "botloom_sandbox_crashes_total",
+            "Workers that ended by themselves"
+        );
+        describe_counter!(
+            "botloom_sandbox_retirements_total",
+            "Workers replaced after the engine ran out of memory"
+        );
+        describe_gauge!(
+            "botloom_sandbox_loaded_revisions",
+            "Revisions loaded at the moment, over all workers"
+        );
+        describe_gauge!(
+            "botloom_sandbox_workers",
+            "Workers that serve calls at the moment"
+        );
         describe_counter!("botloom_sandbox_worker_starts_total", "Worker processes started");
         Self {
             outcomes: NAMES.map(|name| counter!("botloom_sandbox_calls_total", "outcome" => name)),

@@ -26,15 +26,31 @@ pub struct OneShot {
 
 /// Calls `handle` of `source` once, with `input` (JSON), in a new worker process that ends afterwards. Never repeats.
 /// `options` say how to start the worker and how long the call may take.
-pub async fn one_shot(options: PoolOptions, source: &Source, input: String, call: CallOptions) -> Result<OneShot, Error> {
+pub async fn one_shot(
+    options: PoolOptions,
+    source: &Source,
+    input: String,
+    call: CallOptions,
+) -> Result<OneShot, Error> {
     let shutdown = CancellationToken::new();
     let _ends = shutdown.clone().drop_guard();
-    let options = PoolOptions { workers: 1, spares: 0, ..options };
+    let options = PoolOptions {
+        workers: 1,
+        spares: 0,
+        ..options
+    };
     let pool = Pool::start(options, shutdown).await?;
     // Loaded first, so that the call is sent to a worker that has nothing else to do. The whole process is fresh.
     let finished = match pool.prewarm(source, 1).await? {
-        Ok(()) => pool.call(source, input, CallOptions { fresh: false, ..call }).await?,
-        Err(outcome) => Finished { outcome, wall: Duration::ZERO, json: String::new() },
+        Ok(()) => {
+            pool.call(source, input, CallOptions { fresh: false, ..call })
+                .await?
+        }
+        Err(outcome) => Finished {
+            outcome,
+            wall: Duration::ZERO,
+            json: String::new(),
+        },
     };
     let message = finished.outcome.message();
     Ok(OneShot {

@@ -103,15 +103,28 @@ pub struct Position {
 
 impl ScriptError {
     pub(super) fn new(message: &str, line: u32, column: u32) -> Self {
-        let message: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let message: String = message
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         let is_code = |code: &&str| {
             (2..=64).contains(&code.len())
                 && code.starts_with(|c: char| c.is_ascii_lowercase())
-                && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                && code
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         };
-        let code = message.split_once(": ").map(|(code, _)| code).filter(is_code).map(str::to_owned);
+        let code = message
+            .split_once(": ")
+            .map(|(code, _)| code)
+            .filter(is_code)
+            .map(str::to_owned);
         let position = (line > 0).then_some(Position { line, column });
-        Self { code, message, position }
+        Self {
+            code,
+            message,
+            position,
+        }
     }
 }
 
@@ -145,7 +158,10 @@ mod tests {
     fn a_message_can_carry_a_code() {
         let error = ScriptError::new("transition_limit: 64 steps\u{1b}[0m\n", 2, 5);
         assert_eq!(error.code.as_deref(), Some("transition_limit"));
-        assert_eq!(error.to_string(), "transition_limit: 64 steps [0m  (line 2, column 5)");
+        assert_eq!(
+            error.to_string(),
+            "transition_limit: 64 steps [0m  (line 2, column 5)"
+        );
         for message in ["TypeError: x", "no code here", ": x", "a: x", "ünï: x"] {
             assert_eq!(ScriptError::new(message, 0, 0).code, None, "{message}");
         }

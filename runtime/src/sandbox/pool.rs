@@ -89,13 +89,19 @@ pub struct Source {
 impl Source {
     /// The `bot.js` of a revision.
     pub fn revision(rev: RevHash, text: impl Into<Arc<str>>) -> Self {
-        Self { key: rev.0, text: text.into() }
+        Self {
+            key: rev.0,
+            text: text.into(),
+        }
     }
 
     /// A text without a revision, named by its digest.
     pub fn text(text: impl Into<Arc<str>>) -> Self {
         let text = text.into();
-        Self { key: Sha256Hash::of(text.as_bytes()), text }
+        Self {
+            key: Sha256Hash::of(text.as_bytes()),
+            text,
+        }
     }
 }
 
@@ -188,7 +194,9 @@ pub(super) struct Shared {
 impl Shared {
     /// Microseconds since the pool started; never 0.
     pub(super) fn micros(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX).max(1)
+        u64::try_from(at.saturating_duration_since(self.start).as_micros())
+            .unwrap_or(u64::MAX)
+            .max(1)
     }
 
     /// The revision cost a worker.
@@ -220,7 +228,8 @@ impl Shared {
 
     pub(super) fn gone(&self, pid: u32) {
         self.meters.workers.decrement(1);
-        self.status.send_modify(|status| status.workers.retain(|worker| *worker != pid));
+        self.status
+            .send_modify(|status| status.workers.retain(|worker| *worker != pid));
     }
 }
 
@@ -238,7 +247,9 @@ struct Slot {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("status", &self.status()).finish_non_exhaustive()
+        f.debug_struct("Pool")
+            .field("status", &self.status())
+            .finish_non_exhaustive()
     }
 }
 
@@ -249,8 +260,17 @@ impl Pool {
         let meters = Arc::new(Meters::new());
         let workers = options.workers.max(1) + 1;
         let stock = workers + options.spares;
-        let keeper = Keeper::start(stock, options.command.clone(), options.limits, Arc::clone(&meters)).map_err(start)?;
-        let (status, mut changes) = watch::channel(Status { workers: Vec::new(), protections: Protections::default() });
+        let keeper = Keeper::start(
+            stock,
+            options.command.clone(),
+            options.limits,
+            Arc::clone(&meters),
+        )
+        .map_err(start)?;
+        let (status, mut changes) = watch::channel(Status {
+            workers: Vec::new(),
+            protections: Protections::default(),
+        });
         let shared = Arc::new(Shared {
             options,
             keeper,
@@ -264,10 +284,18 @@ impl Pool {
         let slots = (0..workers).map(|_| {
             let (tasks, todo) = mpsc::channel(shared.options.queue.max(1));
             let load = Arc::new(Load::default());
-            tokio::spawn(slot::run(Arc::clone(&shared), Arc::clone(&load), todo, shutdown.clone()));
+            tokio::spawn(slot::run(
+                Arc::clone(&shared),
+                Arc::clone(&load),
+                todo,
+                shutdown.clone(),
+            ));
             Slot { tasks, load }
         });
-        let pool = Self { slots: slots.collect(), shared: Arc::clone(&shared) };
+        let pool = Self {
+            slots: slots.collect(),
+            shared: Arc::clone(&shared),
+        };
         let first = changes.wait_for(|status| !status.workers.is_empty());
         let protections = tokio::select! {
             status = first => status.map(|status| status.protections).map_err(|_| Error::Closed)?,
@@ -277,22 +305,38 @@ impl Pool {
         if missing.is_empty() {
             tracing::info!(workers, "sandbox ready, all protections active");
         } else {
-            tracing::warn!(workers, ?missing, "sandbox ready, but this system does not offer all protections");
+            tracing::warn!(
+                workers,
+                ?missing,
+                "sandbox ready, but this system does not offer all protections"
+            );
         }
         Ok(pool)
     }
 
     /// Calls `handle` of `source` with `input` (JSON) and waits for its end. Loads the revision where needed. A call
     /// that ended its worker is not repeated.
-    pub async fn call(&self, source: &Source, input: String, options: CallOptions) -> Result<Finished, Error> {
+    pub async fn call(
+        &self,
+        source: &Source,
+        input: String,
+        options: CallOptions,
+    ) -> Result<Finished, Error> {
         if input.len() > MAX_INPUT_BYTES {
             return Err(Error::InputTooLarge(input.len()));
         }
         if let Some(outcome) = too_long(source) {
             self.shared.meters.outcome(&outcome);
-            return Ok(Finished { outcome, wall: Duration::ZERO, json: String::new() });
+            return Ok(Finished {
+                outcome,
+                wall: Duration::ZERO,
+                json: String::new(),
+            });
         }
-        match self.ask(self.route(&source.key), source, Work::Call { input, options }).await? {
+        match self
+            .ask(self.route(&source.key), source, Work::Call { input, options })
+            .await?
+        {
             Done::Finished(finished) => Ok(finished),
             Done::Loaded => Err(Error::Closed),
         }
@@ -357,7 +401,10 @@ impl Pool {
             (stuck, load.depth())
         };
         // Neighbours in a fixed order, so that what overflows finds the same warm worker each time.
-        let best = (1..workers).map(|step| (home + step) % workers).min_by_key(|index| wait(*index)).unwrap_or(home);
+        let best = (1..workers)
+            .map(|step| (home + step) % workers)
+            .min_by_key(|index| wait(*index))
+            .unwrap_or(home);
         let (here, there) = (wait(home), wait(best));
         let stay = here.0 == there.0 && here.1 <= there.1 + PATIENCE || !here.0 && there.0;
         &self.slots[if stay { home } else { best }]

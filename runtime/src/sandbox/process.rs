@@ -33,7 +33,10 @@ pub struct WorkerCommand {
 impl Default for WorkerCommand {
     /// This very program, `sandbox-worker`, also when its file was replaced meanwhile.
     fn default() -> Self {
-        Self { program: PathBuf::from("/proc/self/exe"), args: vec!["sandbox-worker".into()] }
+        Self {
+            program: PathBuf::from("/proc/self/exe"),
+            args: vec!["sandbox-worker".into()],
+        }
     }
 }
 
@@ -91,7 +94,8 @@ impl Process {
 
     /// Bytes from the worker wait to be read: it did answer, the node was slow.
     pub(super) fn has_answered(&self) -> bool {
-        rustix::net::recv(&self.peek, &mut [0_u8], RecvFlags::PEEK | RecvFlags::DONTWAIT).is_ok_and(|(_, read)| read > 0)
+        rustix::net::recv(&self.peek, &mut [0_u8], RecvFlags::PEEK | RecvFlags::DONTWAIT)
+            .is_ok_and(|(_, read)| read > 0)
     }
 
     /// Ends the process for being late.
@@ -122,7 +126,10 @@ fn hello(channel: &mut UnixStream) -> Result<io::Result<Protections>, Malformed>
     }
     let (kind, body, _) = protocol::split(&frame, frame.len())?.ok_or(Malformed("not a hello"))?;
     match Answer::read(kind, body)? {
-        Answer::Hello { version: protocol::VERSION, protections } => Ok(Ok(Protections::from_bits(protections))),
+        Answer::Hello {
+            version: protocol::VERSION,
+            protections,
+        } => Ok(Ok(Protections::from_bits(protections))),
         _ => Err(Malformed("not a hello")),
     }
 }

@@ -8,9 +8,14 @@ use super::limits::{Limits, MAX_INPUT_BYTES, MAX_MESSAGE_BYTES, MAX_SOURCE_BYTES
 /// Both sides are the same binary, but a worker may outlive an upgrade of the file it was started from.
 pub(super) const VERSION: u32 = 1;
 /// Longest frame a worker reads.
-pub(super) const MAX_REQUEST: usize = (if MAX_SOURCE_BYTES > MAX_INPUT_BYTES { MAX_SOURCE_BYTES } else { MAX_INPUT_BYTES }) + 64;
+pub(super) const MAX_REQUEST: usize = (if MAX_SOURCE_BYTES > MAX_INPUT_BYTES {
+    MAX_SOURCE_BYTES
+} else {
+    MAX_INPUT_BYTES
+}) + 64;
 /// Longest answer text: what `bot.js` may return, state included.
-pub(super) const MAX_ANSWER_TEXT: usize = botloom_core::bot_js::MAX_STATE_BYTES + botloom_core::bot_js::MAX_OUTPUT_BYTES;
+pub(super) const MAX_ANSWER_TEXT: usize =
+    botloom_core::bot_js::MAX_STATE_BYTES + botloom_core::bot_js::MAX_OUTPUT_BYTES;
 /// Longest frame the node reads.
 pub(super) const MAX_ANSWER: usize = MAX_ANSWER_TEXT + MAX_MESSAGE_BYTES + 256;
 
@@ -28,9 +33,20 @@ pub(super) enum Request<'a> {
     /// First frame of a connection.
     Start(Limits),
     /// Compile and evaluate a revision and keep it under `handle`.
-    Load { handle: u64, budget_ms: u32, source: &'a str },
+    Load {
+        handle: u64,
+        budget_ms: u32,
+        source: &'a str,
+    },
     /// Call a loaded revision.
-    Call { handle: u64, budget_ms: u32, seed: u64, now_ms: i64, discard: bool, input: &'a str },
+    Call {
+        handle: u64,
+        budget_ms: u32,
+        seed: u64,
+        now_ms: i64,
+        discard: bool,
+        input: &'a str,
+    },
     /// Forget a loaded revision.
     Unload { handle: u64 },
     /// Say that you are there.
@@ -47,7 +63,12 @@ pub(super) enum Answer<'a> {
     /// It could not be.
     LoadFailed(Failure<'a>),
     /// A call ended. `text` is the JSON of an `ok`.
-    Done { tag: Tag, flags: u8, failure: Failure<'a>, text: &'a str },
+    Done {
+        tag: Tag,
+        flags: u8,
+        failure: Failure<'a>,
+        text: &'a str,
+    },
     /// No revision is loaded under that handle (any more).
     NotLoaded,
     /// The runtime that `Done` announced is gone.
@@ -78,9 +99,18 @@ pub(super) enum Tag {
 impl Tag {
     fn read(byte: u8) -> Option<Self> {
         use Tag::{BadResult, CpuLimit, JobLimit, MemoryLimit, Ok, OutputLimit, ScriptError, StackLimit};
-        [Ok, ScriptError, CpuLimit, MemoryLimit, StackLimit, OutputLimit, JobLimit, BadResult]
-            .into_iter()
-            .find(|tag| *tag as u8 == byte)
+        [
+            Ok,
+            ScriptError,
+            CpuLimit,
+            MemoryLimit,
+            StackLimit,
+            OutputLimit,
+            JobLimit,
+            BadResult,
+        ]
+        .into_iter()
+        .find(|tag| *tag as u8 == byte)
     }
 }
 
@@ -123,21 +153,33 @@ impl<'a> Body<'a> {
         if len > MAX_MESSAGE_BYTES {
             return Err(Malformed("message too long"));
         }
-        Ok(Failure { line, column, message: self.text(len)? })
+        Ok(Failure {
+            line,
+            column,
+            message: self.text(len)?,
+        })
     }
     fn end(&self) -> Result<(), Malformed> {
-        if self.0.is_empty() { Ok(()) } else { Err(Malformed("too long")) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed("too long"))
+        }
     }
 }
 
 /// The first frame in `bytes`, as kind, body and the length of all of it; `None` until it is complete.
 pub(super) fn split(bytes: &[u8], max: usize) -> Result<Option<(u8, &[u8], usize)>, Malformed> {
-    let Some((length, rest)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
+    let Some((length, rest)) = bytes.split_first_chunk::<4>() else {
+        return Ok(None);
+    };
     let length = u32::from_le_bytes(*length) as usize;
     if length == 0 || length > max {
         return Err(Malformed("length out of bounds"));
     }
-    Ok(rest.get(..length).map(|frame| (frame[0], &frame[1..], 4 + length)))
+    Ok(rest
+        .get(..length)
+        .map(|frame| (frame[0], &frame[1..], 4 + length)))
 }
 
 fn frame(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
@@ -158,12 +200,23 @@ impl Request<'_> {
                 out.extend(limits.stack_bytes.to_le_bytes());
                 out.extend(limits.address_space_bytes.to_le_bytes());
             }),
-            Self::Load { handle, budget_ms, source } => frame(out, 1, |out| {
+            Self::Load {
+                handle,
+                budget_ms,
+                source,
+            } => frame(out, 1, |out| {
                 out.extend(handle.to_le_bytes());
                 out.extend(budget_ms.to_le_bytes());
                 out.extend_from_slice(source.as_bytes());
             }),
-            Self::Call { handle, budget_ms, seed, now_ms, discard, input } => frame(out, 2, |out| {
+            Self::Call {
+                handle,
+                budget_ms,
+                seed,
+                now_ms,
+                discard,
+                input,
+            } => frame(out, 2, |out| {
                 out.extend(handle.to_le_bytes());
                 out.extend(budget_ms.to_le_bytes());
                 out.extend(seed.to_le_bytes());
@@ -186,9 +239,17 @@ impl<'a> Request<'a> {
                 if body.u32()? != VERSION {
                     return Err(Malformed("another version of the protocol"));
                 }
-                Self::Start(Limits { heap_bytes: body.u32()?, stack_bytes: body.u32()?, address_space_bytes: body.u64()? })
+                Self::Start(Limits {
+                    heap_bytes: body.u32()?,
+                    stack_bytes: body.u32()?,
+                    address_space_bytes: body.u64()?,
+                })
             }
-            1 => Self::Load { handle: body.u64()?, budget_ms: body.u32()?, source: body.rest()? },
+            1 => Self::Load {
+                handle: body.u64()?,
+                budget_ms: body.u32()?,
+                source: body.rest()?,
+            },
             2 => Self::Call {
                 handle: body.u64()?,
                 budget_ms: body.u32()?,
@@ -227,7 +288,12 @@ impl Answer<'_> {
             }),
             Self::Loaded { heap_bytes } => frame(out, 1, |out| out.extend(heap_bytes.to_le_bytes())),
             Self::LoadFailed(failure) => frame(out, 2, |out| write_failure(out, failure)),
-            Self::Done { tag, flags, failure, text } => frame(out, 3, |out| {
+            Self::Done {
+                tag,
+                flags,
+                failure,
+                text,
+            } => frame(out, 3, |out| {
                 out.extend_from_slice(&[tag as u8, flags]);
                 write_failure(out, failure);
                 out.extend_from_slice(text.as_bytes());
@@ -244,8 +310,13 @@ impl<'a> Answer<'a> {
     pub(super) fn read(kind: u8, body: &'a [u8]) -> Result<Self, Malformed> {
         let mut body = Body(body);
         let answer = match kind {
-            0 => Self::Hello { version: body.u32()?, protections: body.u8()? },
-            1 => Self::Loaded { heap_bytes: body.u32()? },
+            0 => Self::Hello {
+                version: body.u32()?,
+                protections: body.u8()?,
+            },
+            1 => Self::Loaded {
+                heap_bytes: body.u32()?,
+            },
             2 => Self::LoadFailed(body.failure()?),
             3 => Self::Done {
                 tag: Tag::read(body.u8()?).ok_or(Malformed("unknown outcome"))?,
@@ -273,8 +344,19 @@ mod tests {
     fn frames_are_read_as_they_were_written() {
         let requests = [
             Request::Start(Limits::default()),
-            Request::Load { handle: 7, budget_ms: 250, source: "export function handle() {}" },
-            Request::Call { handle: 7, budget_ms: 50, seed: u64::MAX, now_ms: -1, discard: true, input: "{\"ä\":1}" },
+            Request::Load {
+                handle: 7,
+                budget_ms: 250,
+                source: "export function handle() {}",
+            },
+            Request::Call {
+                handle: 7,
+                budget_ms: 50,
+                seed: u64::MAX,
+                now_ms: -1,
+                discard: true,
+                input: "{\"ä\":1}",
+            },
             Request::Unload { handle: 9 },
             Request::Ping,
         ];
@@ -287,13 +369,30 @@ mod tests {
             rest = &rest[used..];
         }
 
-        let failure = Failure { line: 3, column: 4, message: "no_such: thing" };
+        let failure = Failure {
+            line: 3,
+            column: 4,
+            message: "no_such: thing",
+        };
         let answers = [
-            Answer::Hello { version: VERSION, protections: 3 },
+            Answer::Hello {
+                version: VERSION,
+                protections: 3,
+            },
             Answer::Loaded { heap_bytes: 1 },
             Answer::LoadFailed(failure),
-            Answer::Done { tag: Tag::ScriptError, flags: DROPPED, failure, text: "" },
-            Answer::Done { tag: Tag::Ok, flags: 0, failure: Failure::default(), text: "{}" },
+            Answer::Done {
+                tag: Tag::ScriptError,
+                flags: DROPPED,
+                failure,
+                text: "",
+            },
+            Answer::Done {
+                tag: Tag::Ok,
+                flags: 0,
+                failure: Failure::default(),
+                text: "{}",
+            },
             Answer::NotLoaded,
             Answer::Freed,
             Answer::Pong,

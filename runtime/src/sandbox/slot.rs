@@ -109,7 +109,12 @@ impl Drop for Ticket {
 }
 
 /// Serves `tasks` until they end or `shutdown`.
-pub(super) async fn run(shared: Arc<Shared>, load: Arc<Load>, mut tasks: mpsc::Receiver<Task>, shutdown: CancellationToken) {
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    load: Arc<Load>,
+    mut tasks: mpsc::Receiver<Task>,
+    shutdown: CancellationToken,
+) {
     let mut backlog = VecDeque::new();
     let mut next_handle = 1;
     loop {
@@ -127,7 +132,9 @@ pub(super) async fn run(shared: Arc<Shared>, load: Arc<Load>, mut tasks: mpsc::R
             }
         };
         let process = Arc::clone(&ready.0);
-        let Ok(mut worker) = Worker::new(&shared, &load, ready, next_handle) else { continue };
+        let Ok(mut worker) = Worker::new(&shared, &load, ready, next_handle) else {
+            continue;
+        };
         let end = worker.serve(&mut tasks, &mut backlog, &shutdown).await;
         next_handle = worker.next_handle;
         worker.close(end, &mut backlog);
@@ -154,8 +161,15 @@ enum End {
 
 /// A request that the worker has not answered.
 enum Pending {
-    Load { key: Sha256Hash, handle: u64, task: Option<Task> },
-    Call { task: Task, handle: u64 },
+    Load {
+        key: Sha256Hash,
+        handle: u64,
+        task: Option<Task>,
+    },
+    Call {
+        task: Task,
+        handle: u64,
+    },
     /// A call that is answered already, because its load failed.
     Answered,
     Freed,
@@ -178,7 +192,12 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(shared: &'a Shared, load: &'a Load, (process, channel): Ready, next_handle: u64) -> std::io::Result<Self> {
+    fn new(
+        shared: &'a Shared,
+        load: &'a Load,
+        (process, channel): Ready,
+        next_handle: u64,
+    ) -> std::io::Result<Self> {
         let (reader, writer) = UnixStream::from_std(channel)?.into_split();
         shared.watchdog.add(&process);
         shared.serving(process.protections, process.pid);
@@ -197,13 +216,20 @@ impl<'a> Worker<'a> {
         })
     }
 
-    async fn serve(&mut self, tasks: &mut mpsc::Receiver<Task>, backlog: &mut VecDeque<Task>, shutdown: &CancellationToken) -> End {
+    async fn serve(
+        &mut self,
+        tasks: &mut mpsc::Receiver<Task>,
+        backlog: &mut VecDeque<Task>,
+        shutdown: &CancellationToken,
+    ) -> End {
         let mut sweep = tokio::time::interval_at(tokio::time::Instant::now() + SWEEP, SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut open = true;
         loop {
             while self.in_flight.len() < WINDOW {
-                let Some(task) = backlog.pop_front().or_else(|| tasks.try_recv().ok()) else { break };
+                let Some(task) = backlog.pop_front().or_else(|| tasks.try_recv().ok()) else {
+                    break;
+                };
                 self.send(task);
             }
             if self.flush().is_err() {
@@ -243,7 +269,11 @@ impl<'a> Worker<'a> {
         }
         let now = Instant::now();
         let fresh = matches!(&task.work, Work::Call { options, .. } if options.fresh);
-        let warm = if fresh { None } else { self.loaded.touch(&task.key, now) };
+        let warm = if fresh {
+            None
+        } else {
+            self.loaded.touch(&task.key, now)
+        };
         let handle = match warm {
             Some(handle) => {
                 self.shared.meters.hits.increment(1);
@@ -283,8 +313,17 @@ impl<'a> Worker<'a> {
             }
         }
         let budget_ms = millis(self.shared.options.load_budget);
-        Request::Load { handle, budget_ms, source: &task.source }.write(&mut self.outbox);
-        self.push(Pending::Load { key: task.key, handle, task: None });
+        Request::Load {
+            handle,
+            budget_ms,
+            source: &task.source,
+        }
+        .write(&mut self.outbox);
+        self.push(Pending::Load {
+            key: task.key,
+            handle,
+            task: None,
+        });
         handle
     }
 
@@ -326,13 +365,22 @@ impl<'a> Worker<'a> {
         let options = &self.shared.options;
         let limit = self.in_flight.front().map(|first| match first {
             Pending::Load { .. } => options.load_budget + options.grace,
-            Pending::Call { task: Task { work: Work::Call { options: call, .. }, .. }, .. } => {
-                options.budget_of(call) + options.grace
-            }
+            Pending::Call {
+                task:
+                    Task {
+                        work: Work::Call { options: call, .. },
+                        ..
+                    },
+                ..
+            } => options.budget_of(call) + options.grace,
             Pending::Call { .. } | Pending::Answered | Pending::Freed | Pending::Pong => CHORE,
         });
         self.shared.watchdog.expect(&self.process, self.since, limit);
-        let busy_since = if limit.is_some() { self.shared.micros(self.since) } else { 0 };
+        let busy_since = if limit.is_some() {
+            self.shared.micros(self.since)
+        } else {
+            0
+        };
         self.load.busy_since.store(busy_since, Ordering::Relaxed);
     }
 
@@ -388,7 +436,15 @@ impl<'a> Worker<'a> {
                 let error = ScriptError::new(failure.message, failure.line, failure.column);
                 self.fail_calls(handle, task, || Outcome::LoadFailed(error.clone()), wall);
             }
-            (Pending::Call { task, handle }, Answer::Done { tag, flags, failure, text }) => {
+            (
+                Pending::Call { task, handle },
+                Answer::Done {
+                    tag,
+                    flags,
+                    failure,
+                    text,
+                },
+            ) => {
                 meters.call_seconds.record(wall.as_secs_f64());
                 let outcome = outcome(*tag, *failure, text);
                 if flags & RETIRING != 0 {
@@ -402,8 +458,12 @@ impl<'a> Worker<'a> {
                 task.finish(&self.shared.meters, outcome, wall, (*text).to_owned());
             }
             // It was dropped after a call that went wrong; load it again.
-            (Pending::Call { task, .. }, Answer::NotLoaded) => self.shared.bounce(task, |task| backlog.push_back(task)),
-            (Pending::Answered, Answer::NotLoaded) | (Pending::Freed, Answer::Freed) | (Pending::Pong, Answer::Pong) => {}
+            (Pending::Call { task, .. }, Answer::NotLoaded) => {
+                self.shared.bounce(task, |task| backlog.push_back(task))
+            }
+            (Pending::Answered, Answer::NotLoaded)
+            | (Pending::Freed, Answer::Freed)
+            | (Pending::Pong, Answer::Pong) => {}
             (pending, _) => {
                 self.in_flight.push_front(pending);
                 return Err(End::Lost);
@@ -421,7 +481,9 @@ impl<'a> Worker<'a> {
         }
         for pending in &mut self.in_flight {
             if matches!(pending, Pending::Call { handle: of, .. } if *of == handle) {
-                let Pending::Call { task, .. } = std::mem::replace(pending, Pending::Answered) else { continue };
+                let Pending::Call { task, .. } = std::mem::replace(pending, Pending::Answered) else {
+                    continue;
+                };
                 task.finish(meters, outcome(), wall, String::new());
             }
         }
@@ -432,7 +494,9 @@ impl<'a> Worker<'a> {
         self.shared.watchdog.expect(&self.process, Instant::now(), None);
         self.load.busy_since.store(0, Ordering::Relaxed);
         let meters = &self.shared.meters;
-        meters.loaded.decrement(f64::from(u32::try_from(self.loaded.len()).unwrap_or(0)));
+        meters
+            .loaded
+            .decrement(f64::from(u32::try_from(self.loaded.len()).unwrap_or(0)));
         self.loaded.clear();
         self.shared.gone(self.process.pid);
         if end == End::Lost {
@@ -443,13 +507,23 @@ impl<'a> Worker<'a> {
             match self.in_flight.pop_front() {
                 Some(Pending::Call { task, .. }) => {
                     self.shared.suspect(task.key);
-                    let outcome = if killed { Outcome::CpuLimit } else { Outcome::WorkerCrashed };
+                    let outcome = if killed {
+                        Outcome::CpuLimit
+                    } else {
+                        Outcome::WorkerCrashed
+                    };
                     task.finish(meters, outcome, wall, String::new());
                 }
                 Some(Pending::Load { key, handle, task }) => {
                     self.shared.suspect(key);
                     let late = || ScriptError::new("the module takes too long to evaluate", 0, 0);
-                    let outcome = || if killed { Outcome::LoadFailed(late()) } else { Outcome::WorkerCrashed };
+                    let outcome = || {
+                        if killed {
+                            Outcome::LoadFailed(late())
+                        } else {
+                            Outcome::WorkerCrashed
+                        }
+                    };
                     self.fail_calls(handle, task, outcome, wall);
                 }
                 Some(Pending::Answered | Pending::Freed | Pending::Pong) | None => {}
@@ -466,14 +540,20 @@ impl<'a> Worker<'a> {
 impl Shared {
     fn bounce(&self, mut task: Task, again: impl FnOnce(Task)) {
         task.bounces += 1;
-        if task.bounces > MAX_BOUNCES { task.reply(Err(Error::Unavailable)) } else { again(task) }
+        if task.bounces > MAX_BOUNCES {
+            task.reply(Err(Error::Unavailable))
+        } else {
+            again(task)
+        }
     }
 }
 
 fn outcome(tag: Tag, failure: protocol::Failure<'_>, text: &str) -> Outcome {
     match tag {
         Tag::Ok => answer::judge(text),
-        Tag::ScriptError => Outcome::ScriptError(ScriptError::new(failure.message, failure.line, failure.column)),
+        Tag::ScriptError => {
+            Outcome::ScriptError(ScriptError::new(failure.message, failure.line, failure.column))
+        }
         Tag::CpuLimit => Outcome::CpuLimit,
         Tag::MemoryLimit => Outcome::MemoryLimit,
         Tag::StackLimit => Outcome::StackLimit,

@@ -38,9 +38,13 @@ impl Watchdog {
             watched: Mutex::new(Vec::new()),
         });
         let watching = Arc::downgrade(&shared);
-        let thread: JoinHandle<()> =
-            std::thread::Builder::new().name("sandbox-watchdog".to_owned()).spawn(move || watch(&watching))?;
-        Ok(Self { shared, thread: thread.thread().clone() })
+        let thread: JoinHandle<()> = std::thread::Builder::new()
+            .name("sandbox-watchdog".to_owned())
+            .spawn(move || watch(&watching))?;
+        Ok(Self {
+            shared,
+            thread: thread.thread().clone(),
+        })
     }
 
     /// Watches `process` until it is dropped.
@@ -64,7 +68,9 @@ impl Watchdog {
 
 impl Shared {
     fn micros(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX).max(1)
+        u64::try_from(at.saturating_duration_since(self.start).as_micros())
+            .unwrap_or(u64::MAX)
+            .max(1)
     }
 
     /// Kills what is late; returns when the next process will be, if any is busy.

@@ -83,7 +83,9 @@ impl Blank {
         runtime.set_interrupt_handler(Some(Box::new(move || clock.expired())));
         let tracker = Rc::clone(&hooks);
         runtime.set_host_promise_rejection_tracker(Some(Box::new(move |_, _, reason, handled| {
-            tracker.unhandled.set(tracker.unhandled.get() + if handled { -1 } else { 1 });
+            tracker
+                .unhandled
+                .set(tracker.unhandled.get() + if handled { -1 } else { 1 });
             if !handled && tracker.reason.borrow().is_none() {
                 let fault = Fault::of(&reason);
                 tracker.reason.replace(Some(fault));
@@ -92,9 +94,19 @@ impl Blank {
         let context = Context::custom::<Intrinsics>(&runtime)?;
         let (deep_freeze, begin) = context.with(|ctx| {
             let kept = prelude::install(&ctx)?;
-            Ok::<_, rquickjs::Error>((Persistent::save(&ctx, kept.deep_freeze), Persistent::save(&ctx, kept.begin)))
+            Ok::<_, rquickjs::Error>((
+                Persistent::save(&ctx, kept.deep_freeze),
+                Persistent::save(&ctx, kept.begin),
+            ))
         })?;
-        Ok(Self { deep_freeze, begin, context, runtime, hooks, heap_bytes: limits.heap_bytes })
+        Ok(Self {
+            deep_freeze,
+            begin,
+            context,
+            runtime,
+            hooks,
+            heap_bytes: limits.heap_bytes,
+        })
     }
 
     /// Compiles and evaluates `source`, an ES module that exports `handle`.
@@ -106,9 +118,13 @@ impl Blank {
             self.run_jobs(&ctx)?;
             match done.state() {
                 PromiseState::Resolved => {}
-                PromiseState::Pending => return Err(Fault::script("the module waits for something that never comes")),
+                PromiseState::Pending => {
+                    return Err(Fault::script("the module waits for something that never comes"));
+                }
                 PromiseState::Rejected => {
-                    return Err(done.result::<Value>().map_or_else(|| Fault::script(""), |_| Fault::caught(&ctx)));
+                    return Err(done
+                        .result::<Value>()
+                        .map_or_else(|| Fault::script(""), |_| Fault::caught(&ctx)));
                 }
             }
             let handle: Value = module.get("handle").map_err(|_| Fault::caught(&ctx))?;
@@ -116,13 +132,25 @@ impl Blank {
                 return Err(Fault::script("bot.js does not export a function named handle"));
             };
             // What hangs on the function or the module would otherwise outlive a call.
-            let freeze = self.deep_freeze.clone().restore(&ctx).map_err(|_| Fault::caught(&ctx))?;
+            let freeze = self
+                .deep_freeze
+                .clone()
+                .restore(&ctx)
+                .map_err(|_| Fault::caught(&ctx))?;
             let meta = module.meta().map_err(|_| Fault::caught(&ctx))?;
-            freeze.call::<_, ()>((handle.clone(),)).map_err(|_| Fault::caught(&ctx))?;
+            freeze
+                .call::<_, ()>((handle.clone(),))
+                .map_err(|_| Fault::caught(&ctx))?;
             freeze.call::<_, ()>((meta,)).map_err(|_| Fault::caught(&ctx))?;
             Ok(Persistent::save(&ctx, handle))
         });
-        let handle = handle.map_err(|fault| if self.hooks.interrupted.get() { Fault::of_tag(Tag::CpuLimit) } else { fault })?;
+        let handle = handle.map_err(|fault| {
+            if self.hooks.interrupted.get() {
+                Fault::of_tag(Tag::CpuLimit)
+            } else {
+                fault
+            }
+        })?;
         Ok(Loaded { handle, blank: self })
     }
 
@@ -165,9 +193,13 @@ impl Loaded {
         let result = match result {
             // An interrupt cannot be caught by the script, but it can leave any other error behind.
             _ if hooks.interrupted.get() => Err(Fault::of_tag(Tag::CpuLimit)),
-            Ok(_) | Err(Fault { tag: Tag::BadResult, .. }) if hooks.unhandled.get() > 0 => {
-                Err(hooks.reason.take().unwrap_or_else(|| Fault::script("a promise was rejected")))
-            }
+            Ok(_)
+            | Err(Fault {
+                tag: Tag::BadResult, ..
+            }) if hooks.unhandled.get() > 0 => Err(hooks
+                .reason
+                .take()
+                .unwrap_or_else(|| Fault::script("a promise was rejected"))),
             Ok(text) if text.len() > MAX_ANSWER_TEXT => Err(Fault::output(text.len())),
             other => other,
         };
@@ -175,7 +207,9 @@ impl Loaded {
             Ok(_) => true,
             Err(fault) => matches!(fault.tag, Tag::ScriptError | Tag::BadResult | Tag::OutputLimit),
         };
-        let reusable = sound && !self.blank.runtime.is_job_pending() && (started.elapsed() < WORTH_A_LOOK || self.is_light());
+        let reusable = sound
+            && !self.blank.runtime.is_job_pending()
+            && (started.elapsed() < WORTH_A_LOOK || self.is_light());
         Ended { result, reusable }
     }
 
@@ -183,14 +217,20 @@ impl Loaded {
         let caught = |_| Fault::caught(ctx);
         let begin = self.blank.begin.clone().restore(ctx).map_err(caught)?;
         let handle = self.handle.clone().restore(ctx).map_err(caught)?;
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53 for 285,000 years")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds since 1970 stay below 2^53 for 285,000 years"
+        )]
         let now = now_ms as f64;
         #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
         let (low, high) = (seed as u32, (seed >> 32) as u32);
         begin.call::<_, ()>((now, low, high)).map_err(caught)?;
         let input = ctx.json_parse(input).map_err(caught)?;
         let returned: Value = handle.call((This(()), input)).map_err(caught)?;
-        let Some(promise) = Promise::from_value(returned.clone()).ok().filter(|_| returned.is_promise()) else {
+        let Some(promise) = Promise::from_value(returned.clone())
+            .ok()
+            .filter(|_| returned.is_promise())
+        else {
             // What `handle` returned is the answer; jobs it left behind run, but cannot change it any more.
             let text = stringify(ctx, returned);
             self.blank.run_jobs(ctx)?;
@@ -200,7 +240,9 @@ impl Loaded {
         match promise.result::<Value>() {
             Some(Ok(value)) => stringify(ctx, value),
             Some(Err(_)) => Err(Fault::caught(ctx)),
-            None => Err(Fault::bad_result("the promise that handle returned never settles")),
+            None => Err(Fault::bad_result(
+                "the promise that handle returned never settles",
+            )),
         }
     }
 

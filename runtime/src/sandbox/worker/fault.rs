@@ -21,11 +21,20 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn of_tag(tag: Tag) -> Self {
-        Self { tag, poisoned: false, message: String::new(), line: 0, column: 0 }
+        Self {
+            tag,
+            poisoned: false,
+            message: String::new(),
+            line: 0,
+            column: 0,
+        }
     }
 
     fn with_message(tag: Tag, message: impl Into<String>) -> Self {
-        Self { message: message.into(), ..Self::of_tag(tag) }
+        Self {
+            message: message.into(),
+            ..Self::of_tag(tag)
+        }
     }
 
     pub(super) fn script(message: &str) -> Self {
@@ -62,15 +71,23 @@ impl Fault {
             return match message.as_str() {
                 text if text.starts_with("out of memory") => out_of_memory(),
                 "string too long" => Self::of_tag(Tag::MemoryLimit),
-                _ => Self { poisoned: true, ..Self::script(&message) },
+                _ => Self {
+                    poisoned: true,
+                    ..Self::script(&message)
+                },
             };
         }
         if object.is_error() && name == "RangeError" && message == "Maximum call stack size exceeded" {
             return Self::of_tag(Tag::StackLimit);
         }
-        let (line, column) = text(ctx, object, "stack").as_deref().and_then(position).unwrap_or((0, 0));
+        let (line, column) = text(ctx, object, "stack")
+            .as_deref()
+            .and_then(position)
+            .unwrap_or((0, 0));
         // A message with a code of its own stays as it is; others say what kind of error they are.
-        let has_code = message.split_once(": ").is_some_and(|(code, _)| !code.is_empty() && !code.contains([' ', '"']));
+        let has_code = message
+            .split_once(": ")
+            .is_some_and(|(code, _)| !code.is_empty() && !code.contains([' ', '"']));
         let message = match (name.as_str(), message.as_str()) {
             ("" | "Error", "") => "an object without a message was thrown".to_owned(),
             (name, "") => name.to_owned(),
@@ -78,17 +95,28 @@ impl Fault {
             (_, message) if has_code => message.to_owned(),
             (name, message) => format!("{name}: {message}"),
         };
-        Self { line, column, ..Self::script(&message) }
+        Self {
+            line,
+            column,
+            ..Self::script(&message)
+        }
     }
 
     /// As it goes over the channel.
     pub(super) fn failure(&self) -> Failure<'_> {
-        Failure { line: self.line, column: self.column, message: &self.message }
+        Failure {
+            line: self.line,
+            column: self.column,
+            message: &self.message,
+        }
     }
 }
 
 pub(super) fn out_of_memory() -> Fault {
-    Fault { poisoned: true, ..Fault::of_tag(Tag::MemoryLimit) }
+    Fault {
+        poisoned: true,
+        ..Fault::of_tag(Tag::MemoryLimit)
+    }
 }
 
 fn primitive(value: &Value<'_>) -> String {

@@ -1,6 +1,9 @@
 //! Closes what the worker inherited. The one place of the workspace that needs `unsafe`: closing descriptors by number
 //! is only sound if nothing owns them, which no safe interface can know.
-#![expect(unsafe_code, reason = "closing inherited descriptors by number has no safe interface")]
+#![expect(
+    unsafe_code,
+    reason = "closing inherited descriptors by number has no safe interface"
+)]
 
 /// Closes every descriptor above standard error. Call it before anything in this process opens one.
 /// Returns whether the kernel (Linux 5.9 or later) did it.

@@ -41,7 +41,11 @@ impl Protections {
 
     /// Names of the protections that do not hold; empty is good.
     pub fn missing(self) -> Vec<&'static str> {
-        Self::ALL.iter().filter(|(protection, _)| !self.has(*protection)).map(|(_, name)| *name).collect()
+        Self::ALL
+            .iter()
+            .filter(|(protection, _)| !self.has(*protection))
+            .map(|(_, name)| *name)
+            .collect()
     }
 
     pub(in crate::sandbox) const fn from_bits(bits: u8) -> Self {
@@ -61,7 +65,14 @@ impl Protections {
 
 impl fmt::Debug for Protections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(Self::ALL.iter().filter(|(p, _)| self.has(*p)).map(|(_, name)| name)).finish()
+        f.debug_set()
+            .entries(
+                Self::ALL
+                    .iter()
+                    .filter(|(p, _)| self.has(*p))
+                    .map(|(_, name)| name),
+            )
+            .finish()
     }
 }
 
@@ -77,7 +88,10 @@ pub(super) fn before_threads() -> Protections {
         Protections::NOT_DUMPABLE,
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok(),
     );
-    holds.set(Protections::NO_NEW_PRIVS, rustix::thread::set_no_new_privs(true).is_ok());
+    holds.set(
+        Protections::NO_NEW_PRIVS,
+        rustix::thread::set_no_new_privs(true).is_ok(),
+    );
     holds
 }
 
@@ -93,7 +107,14 @@ pub(super) fn confine(limits: &Limits, held: Protections) -> Protections {
     ];
     let capped = caps.into_iter().all(|(resource, value)| {
         let value = Some(value);
-        rustix::process::setrlimit(resource, Rlimit { current: value, maximum: value }).is_ok()
+        rustix::process::setrlimit(
+            resource,
+            Rlimit {
+                current: value,
+                maximum: value,
+            },
+        )
+        .is_ok()
     });
     holds.set(Protections::RLIMITS, capped);
     holds.set(Protections::SECCOMP, seccomp::confine());

@@ -34,8 +34,12 @@ pub fn main() -> ExitCode {
 #[doc(hidden)]
 pub fn run(look: fn(Protections)) -> ExitCode {
     let held = harden::before_threads();
-    let engine = std::thread::Builder::new().name("engine".to_owned()).stack_size(THREAD_STACK);
-    let Ok(engine) = engine.spawn(move || serve(held, look)) else { return ExitCode::FAILURE };
+    let engine = std::thread::Builder::new()
+        .name("engine".to_owned())
+        .stack_size(THREAD_STACK);
+    let Ok(engine) = engine.spawn(move || serve(held, look)) else {
+        return ExitCode::FAILURE;
+    };
     match engine.join() {
         Ok(Some(())) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -44,7 +48,11 @@ pub fn run(look: fn(Protections)) -> ExitCode {
 
 /// `None` if the channel broke or made no sense.
 fn serve(held: Protections, look: fn(Protections)) -> Option<()> {
-    let mut channel = Channel { inbox: Vec::with_capacity(64 * 1024), start: 0, outbox: Vec::with_capacity(16 * 1024) };
+    let mut channel = Channel {
+        inbox: Vec::with_capacity(64 * 1024),
+        start: 0,
+        outbox: Vec::with_capacity(16 * 1024),
+    };
     let used = channel.wait()?;
     let limits = match channel.front(used)? {
         Request::Start(limits) => limits,
@@ -53,8 +61,15 @@ fn serve(held: Protections, look: fn(Protections)) -> Option<()> {
     channel.start += used;
     let protections = harden::confine(&limits, held);
     look(protections);
-    let mut worker = Worker { blank: Blank::new(&limits).ok(), loaded: HashMap::new(), limits };
-    channel.answer(&Answer::Hello { version: protocol::VERSION, protections: protections.bits() })?;
+    let mut worker = Worker {
+        blank: Blank::new(&limits).ok(),
+        loaded: HashMap::new(),
+        limits,
+    };
+    channel.answer(&Answer::Hello {
+        version: protocol::VERSION,
+        protections: protections.bits(),
+    })?;
     while let Some(used) = channel.wait() {
         let Channel { inbox, start, outbox } = &mut channel;
         let (kind, body, _) = protocol::split(&inbox[*start..], MAX_REQUEST).ok()??;
@@ -99,8 +114,19 @@ struct Worker {
 impl Worker {
     fn serve(&mut self, request: Request<'_>, out: &mut Vec<u8>) -> End {
         match request {
-            Request::Load { handle, budget_ms, source } => self.load(handle, budget_ms, source, out),
-            Request::Call { handle, budget_ms, seed, now_ms, discard, input } => {
+            Request::Load {
+                handle,
+                budget_ms,
+                source,
+            } => self.load(handle, budget_ms, source, out),
+            Request::Call {
+                handle,
+                budget_ms,
+                seed,
+                now_ms,
+                discard,
+                input,
+            } => {
                 let deadline = Instant::now() + Duration::from_millis(budget_ms.into());
                 let Some(loaded) = self.loaded.get(&handle) else {
                     Answer::NotLoaded.write(out);
@@ -109,12 +135,24 @@ impl Worker {
                 let ended = loaded.call(input, deadline, seed, now_ms);
                 let poisoned = ended.result.as_ref().is_err_and(|fault| fault.poisoned);
                 let keep = ended.reusable && !discard && !poisoned;
-                let flags = if poisoned { RETIRING } else if keep { 0 } else { DROPPED };
+                let flags = if poisoned {
+                    RETIRING
+                } else if keep {
+                    0
+                } else {
+                    DROPPED
+                };
                 let (tag, failure, text) = match &ended.result {
                     Ok(text) => (Tag::Ok, Failure::default(), text.as_str()),
                     Err(fault) => (fault.tag, fault.failure(), ""),
                 };
-                Answer::Done { tag, flags, failure, text }.write(out);
+                Answer::Done {
+                    tag,
+                    flags,
+                    failure,
+                    text,
+                }
+                .write(out);
                 if poisoned {
                     return End::Retire;
                 }
@@ -143,7 +181,10 @@ impl Worker {
         };
         match loaded {
             Ok(loaded) => {
-                Answer::Loaded { heap_bytes: loaded.heap() }.write(out);
+                Answer::Loaded {
+                    heap_bytes: loaded.heap(),
+                }
+                .write(out);
                 self.loaded.insert(handle, Box::new(loaded));
                 End::Next
             }
@@ -200,7 +241,8 @@ impl Channel {
     }
 
     fn front(&self, used: usize) -> Option<Request<'_>> {
-        let (kind, body, _) = protocol::split(&self.inbox[self.start..self.start + used], MAX_REQUEST).ok()??;
+        let (kind, body, _) =
+            protocol::split(&self.inbox[self.start..self.start + used], MAX_REQUEST).ok()??;
         Request::read(kind, body).ok()
     }
 
@@ -226,6 +268,11 @@ impl Channel {
     fn is_idle(&self) -> bool {
         let nothing = |_| true;
         self.start == self.inbox.len()
-            && rustix::net::recv(std::io::stdin(), &mut [0_u8], RecvFlags::PEEK | RecvFlags::DONTWAIT).is_err_and(nothing)
+            && rustix::net::recv(
+                std::io::stdin(),
+                &mut [0_u8],
+                RecvFlags::PEEK | RecvFlags::DONTWAIT,
+            )
+            .is_err_and(nothing)
     }
 }

@@ -55,5 +55,8 @@ pub(super) struct Prelude<'js> {
 pub(super) fn install<'js>(ctx: &Ctx<'js>) -> Result<Prelude<'js>> {
     let prelude: Function = ctx.eval(include_str!("prelude.js"))?;
     let kept: Object = prelude.call((This(()), GLOBALS.to_vec()))?;
-    Ok(Prelude { deep_freeze: kept.get("deepFreeze")?, begin: kept.get("begin")? })
+    Ok(Prelude {
+        deep_freeze: kept.get("deepFreeze")?,
+        begin: kept.get("begin")?,
+    })
 }

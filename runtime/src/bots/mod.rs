@@ -1,0 +1,215 @@
+//! The bots that this node serves, in memory: who may knock, with which token to send.
+//!
+//! Rows come from the catalog when a bot is first heard of, when a notice says that it changed, and all together every
+//! few seconds. While the catalog is away, bots that are known stay known.
+
+mod live;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use botloom_core::ids::BotId;
+use botloom_core::model::BotRow;
+use botloom_core::ports::{Bus, Catalog, Notice, StoreError, StoreResult};
+use botloom_core::vault::Vault;
+use moka::sync::Cache;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use live::LiveBot;
+
+/// How long an answer "no such bot" is kept: strangers may ask for anything.
+const ABSENT_FOR: Duration = Duration::from_secs(2);
+/// Such answers that are kept.
+const ABSENT_KEPT: u64 = 10_000;
+/// How long a look into the catalog may take.
+const LOOK_WITHIN: Duration = Duration::from_secs(3);
+
+/// What is known of a bot.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    /// It exists.
+    Live(Arc<LiveBot>),
+    /// It was deleted; its id stays taken.
+    Deleted,
+    /// Nobody ever made it.
+    Unknown,
+}
+
+/// The directory. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Bots(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    catalog: Arc<dyn Catalog>,
+    bus: Arc<dyn Bus>,
+    vault: Vault,
+    known: RwLock<HashMap<BotId, Arc<LiveBot>>>,
+    absent: Cache<BotId, Found>,
+    changes: watch::Sender<u64>,
+}
+
+impl Bots {
+    pub(crate) fn new(catalog: Arc<dyn Catalog>, bus: Arc<dyn Bus>, vault: Vault) -> Self {
+        let absent = Cache::builder()
+            .max_capacity(ABSENT_KEPT)
+            .time_to_live(ABSENT_FOR)
+            .build();
+        let changes = watch::Sender::new(0);
+        Self(Arc::new(Shared {
+            catalog,
+            bus,
+            vault,
+            known: RwLock::default(),
+            absent,
+            changes,
+        }))
+    }
+
+    /// From memory, else from the catalog.
+    pub(crate) async fn find(&self, id: &BotId) -> StoreResult<Found> {
+        if let Some(bot) = self.known(id) {
+            return Ok(Found::Live(bot));
+        }
+        if let Some(found) = self.0.absent.get(id) {
+            return Ok(found);
+        }
+        self.look(id).await
+    }
+
+    /// From memory alone.
+    pub(crate) fn known(&self, id: &BotId) -> Option<Arc<LiveBot>> {
+        self.0
+            .known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
+    }
+
+    /// All bots in memory.
+    pub(crate) fn all(&self) -> Vec<Arc<LiveBot>> {
+        self.0
+            .known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    /// Grows whenever a bot in memory changes.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    /// Telegram refused the token of `bot`: suspends it until a new token is set, unless one was set meanwhile.
+    pub(crate) async fn refused(&self, bot: &LiveBot) -> StoreResult<()> {
+        let Found::Live(now) = self.look(&bot.id).await? else {
+            return Ok(());
+        };
+        if now.suspended || !now.has_token_of(bot) {
+            return Ok(());
+        }
+        self.0.catalog.set_suspended(&bot.id, Some(TOKEN_REVOKED)).await?;
+        tracing::warn!(bot = %bot.id, "Telegram refuses the bot's token, the bot is suspended");
+        self.look(&bot.id).await?;
+        self.0
+            .bus
+            .publish(Notice::BotChanged { bot: bot.id.clone() })
+            .await;
+        Ok(())
+    }
+
+    async fn look(&self, id: &BotId) -> StoreResult<Found> {
+        let row = tokio::time::timeout(LOOK_WITHIN, self.0.catalog.bot(id))
+            .await
+            .map_err(|_| StoreError::unavailable("the catalog did not answer in time"))??;
+        let found = match row {
+            None => Found::Unknown,
+            Some(row) if row.deleted_at.is_some() => Found::Deleted,
+            Some(row) => return Ok(Found::Live(self.learn(&row))),
+        };
+        self.forget(id);
+        self.0.absent.insert(id.clone(), found.clone());
+        Ok(found)
+    }
+
+    fn learn(&self, row: &BotRow) -> Arc<LiveBot> {
+        if let Some(bot) = self.known(&row.id).filter(|bot| bot.is_as_in(row)) {
+            return bot;
+        }
+        let bot = Arc::new(LiveBot::open(row, &self.0.vault));
+        self.0
+            .known
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(row.id.clone(), Arc::clone(&bot));
+        self.0.absent.invalidate(&row.id);
+        self.0.changes.send_modify(|count| *count += 1);
+        bot
+    }
+
+    fn forget(&self, id: &BotId) {
+        if self
+            .0
+            .known
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id)
+            .is_some()
+        {
+            self.0.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    async fn reconcile(&self) -> StoreResult<()> {
+        let rows = tokio::time::timeout(LOOK_WITHIN, self.0.catalog.live_bots())
+            .await
+            .map_err(|_| StoreError::unavailable("the catalog did not answer in time"))??;
+        let live: HashMap<&BotId, &BotRow> = rows.iter().map(|row| (&row.id, row)).collect();
+        for bot in self.all() {
+            if !live.contains_key(&bot.id) {
+                // Disconnected, deleted, or never deployed: heard of again when somebody asks.
+                self.forget(&bot.id);
+            }
+        }
+        for row in live.values() {
+            self.learn(row);
+        }
+        Ok(())
+    }
+
+    /// Follows the catalog until `shutdown`.
+    pub(crate) async fn run(self, every: Duration, shutdown: CancellationToken) {
+        let mut notices = self.0.bus.subscribe();
+        let mut tick = tokio::time::interval(every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let outcome = tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = tick.tick() => self.reconcile().await,
+                notice = notices.recv() => match notice {
+                    Ok(Notice::BotChanged { bot }) => self.look(&bot).await.map(|_| ()),
+                    Ok(_) => Ok(()),
+                    Err(RecvError::Lagged(_)) => self.reconcile().await,
+                    // Nobody publishes any more; the tick goes on.
+                    Err(RecvError::Closed) => {
+                        notices = self.0.bus.subscribe();
+                        tokio::time::sleep(every).await;
+                        Ok(())
+                    }
+                },
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(error = %error, "bots could not be read from the catalog, those known stay known");
+            }
+        }
+    }
+}
+
+/// Reason of a suspension.
+const TOKEN_REVOKED: &str = "token-revoked";

@@ -1,0 +1,55 @@
+//! What the deployer says: a revision will go live, or is.
+
+use std::sync::Arc;
+
+use botloom_core::hash::RevHash;
+use botloom_core::ids::BotId;
+use botloom_core::ports::Notice;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::Executor;
+use super::parking::Why;
+
+impl Executor {
+    /// Follows notices until the node goes down. They only make things faster: claims carry the revision, commits are
+    /// checked against it.
+    pub(crate) async fn follow_notices(self: Arc<Self>) {
+        let mut notices = self.node.ports.bus.subscribe();
+        loop {
+            let notice = tokio::select! {
+                () = self.node.draining.cancelled() => return,
+                notice = notices.recv() => notice,
+            };
+            match notice {
+                Ok(Notice::RevisionPrepare { bot, rev }) => self.prepare(bot, rev),
+                Ok(Notice::RevisionSet { bot, revision }) => {
+                    self.floors.raise(&bot, revision.epoch);
+                    self.wake(&bot).await;
+                }
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return self.node.draining.cancelled().await,
+            }
+        }
+    }
+
+    fn prepare(&self, bot: BotId, rev: RevHash) {
+        let node = Arc::clone(&self.node);
+        self.node.tasks.spawn(async move {
+            match node.revisions.get(&bot, &rev).await {
+                Ok(program) => {
+                    // Whether it loads is for the deployer's probe to tell.
+                    let _ = node.pool.prewarm(&program.source, 1).await;
+                }
+                Err(error) => tracing::warn!(%bot, %rev, error = %error, "a revision could not be prepared"),
+            }
+        });
+    }
+
+    async fn wake(self: &Arc<Self>, bot: &BotId) {
+        let mut refused = Vec::new();
+        while let Some(held) = self.parking.take(bot, Why::NoRevision) {
+            refused.extend(self.start_or_park(held));
+        }
+        self.give_back(&refused).await;
+    }
+}

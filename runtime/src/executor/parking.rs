@@ -1,0 +1,106 @@
+//! Turns that cannot start now. They keep their lease for a while, so that nobody spins on them, and their attempts do
+//! not grow.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use botloom_core::ids::BotId;
+use botloom_core::ports::LaneLease;
+use tokio::time::Instant;
+
+use super::Held;
+
+/// How long a turn of a bot that has its share waits for a place before the lane goes back.
+pub(super) const CAPPED: Duration = Duration::from_millis(250);
+/// How long a turn waits when something it needs is away.
+pub(super) const TROUBLE: Duration = Duration::from_secs(1);
+/// Longest stay after the lease began: below its 5 s, so that it can be given back in time.
+const LONGEST: Duration = Duration::from_secs(4);
+/// Most turns that wait; the lanes of further ones go back at once.
+const MOST: usize = 10_000;
+
+/// What a turn waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// A place: its bot has its share.
+    Capped,
+    /// A revision of its bot.
+    NoRevision,
+    /// A store, a sandbox, its turn in quarantine.
+    Trouble,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Parking(Mutex<Lot>);
+
+#[derive(Debug, Default)]
+struct Lot {
+    by_bot: HashMap<BotId, VecDeque<Parked>>,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Parked {
+    held: Held,
+    until: Instant,
+    why: Why,
+}
+
+impl Parking {
+    fn lock(&self) -> MutexGuard<'_, Lot> {
+        // No change below can panic half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a turn for a while. Answers its lease if it must be given back at once.
+    pub(super) fn park(&self, held: Held, time: Duration, why: Why) -> Option<LaneLease> {
+        let until = (Instant::now() + time).min(held.leased + LONGEST);
+        let mut lot = self.lock();
+        if lot.count >= MOST {
+            return Some(held.lease);
+        }
+        lot.count += 1;
+        let bot = held.bot().clone();
+        lot.by_bot
+            .entry(bot)
+            .or_default()
+            .push_back(Parked { held, until, why });
+        None
+    }
+
+    /// The turn of a bot that waited longest for this.
+    pub(super) fn take(&self, bot: &BotId, why: Why) -> Option<Held> {
+        let mut lot = self.lock();
+        if lot.count == 0 {
+            return None;
+        }
+        let queue = lot.by_bot.get_mut(bot)?;
+        let at = queue.iter().position(|parked| parked.why == why)?;
+        let parked = queue.remove(at)?;
+        if queue.is_empty() {
+            lot.by_bot.remove(bot);
+        }
+        lot.count -= 1;
+        Some(parked.held)
+    }
+
+    /// Leases to be given back: those whose time is over, or all.
+    pub(super) fn leave(&self, all: bool) -> Vec<LaneLease> {
+        let now = Instant::now();
+        let mut lot = self.lock();
+        let mut leases = Vec::new();
+        lot.by_bot.retain(|_, queue| {
+            queue.retain(|parked| {
+                let stays = !all && parked.until > now;
+                if !stays {
+                    leases.push(parked.held.lease.clone());
+                }
+                stays
+            });
+            !queue.is_empty()
+        });
+        lot.count -= leases.len();
+        leases
+    }
+}

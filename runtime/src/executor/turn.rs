@@ -1,0 +1,218 @@
+//! One turn from its start to its commit.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use botloom_core::fault;
+use botloom_core::ports::{ActiveRevision, Commit, CommitOutcome, NextTurn, StateChange};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::batch::{Batch, Stop};
+use super::parking::Why;
+use super::{Executor, Held, parking};
+use crate::bots::Found;
+use crate::reports::{Run, from_bot_code, plain};
+
+/// A lane is kept for further turns at most this long and for so many updates.
+const CHAIN: (Duration, usize) = (Duration::from_millis(200), 16);
+/// Tries after which an update runs alone in quarantine.
+const SUSPECT: u32 = 2;
+/// Ends of a lease without any outcome after which an update is given up: it takes whole processes with it.
+const POISON: u32 = 10;
+/// Run time that counts as one more turn, for fairness between bots.
+const CHARGE: Duration = Duration::from_millis(5);
+
+/// How a commit ended.
+enum Committed {
+    Next(Option<Held>),
+    /// The bot flipped: run again.
+    Stale(Held),
+}
+
+impl Executor {
+    /// Runs a turn and, while nobody else waits, the next ones of its lane.
+    pub(super) async fn chain(self: &Arc<Self>, held: Held) {
+        let (started, mut updates) = (Instant::now(), 0);
+        let mut next = Some(held);
+        while let Some(held) = next {
+            let may_keep = started.elapsed() < CHAIN.0
+                && updates < CHAIN.1
+                && !self.backlogged.load(Ordering::Relaxed)
+                && !self.node.draining.is_cancelled();
+            updates += held.turn.updates.len();
+            next = self.turn(held, may_keep).await;
+        }
+    }
+
+    async fn turn(self: &Arc<Self>, mut held: Held, may_keep: bool) -> Option<Held> {
+        let attempts = held.turn.attempts;
+        let alone = if attempts >= SUSPECT {
+            self.quarantine.try_acquire().ok()
+        } else {
+            None
+        };
+        if attempts >= SUSPECT && alone.is_none() {
+            self.wait(held, (parking::CAPPED, Why::Trouble)).await;
+            return None;
+        }
+        if attempts >= POISON {
+            let detail = format!("The update was begun {attempts} times and never came to an end.");
+            self.fail(held, 1, "poisoned", detail).await;
+            return None;
+        }
+        if let Some(first) = held.turn.updates.first().filter(|_| attempts == 0) {
+            let waited = self.node.now().since(first.accepted_at);
+            let waited = Duration::from_millis(u64::try_from(waited).unwrap_or(0));
+            self.node.meters.queue_seconds.record(waited);
+            self.load.started(held.bot(), waited);
+        }
+        loop {
+            match self.once(held, may_keep).await? {
+                Committed::Next(next) => return next,
+                Committed::Stale(again) => held = again,
+            }
+        }
+    }
+
+    async fn once(self: &Arc<Self>, mut held: Held, may_keep: bool) -> Option<Committed> {
+        let active = match self.active(&mut held).await {
+            Ok(active) => active,
+            Err(wait) => {
+                self.wait(held, wait).await;
+                return None;
+            }
+        };
+        let program = match self.program(&held, active).await {
+            Ok(program) => program,
+            Err(wait) => {
+                self.wait(held, wait).await;
+                return None;
+            }
+        };
+        let bot = match self.node.bots.find(held.bot()).await {
+            Ok(Found::Live(bot)) => Some(bot),
+            // The name only decides about commands with an explicit target.
+            Ok(Found::Deleted | Found::Unknown) | Err(_) => None,
+        };
+        let username = bot.as_ref().and_then(|bot| bot.username.as_deref());
+        let Held {
+            turn,
+            lease,
+            leased,
+            read,
+        } = &mut held;
+        let work = self.batch(turn, *read, &program, username);
+        let (batch, stop) = Box::pin(self.keeping(lease, leased, work)).await?;
+        if !batch.ran.is_empty() {
+            return self.commit(held, active, batch, may_keep).await;
+        }
+        match stop {
+            Some(Stop::Failed(failure)) => self.failed(held, failure).await,
+            Some(Stop::Hopeless { reason, detail }) => self.fail(held, 1, reason, detail).await,
+            Some(Stop::Migration(step)) => self.migrate(held, step, program.state_ttl_ms).await,
+            Some(Stop::Time) | None => self.give_back(&[held.lease]).await,
+        }
+        None
+    }
+
+    async fn commit(
+        self: &Arc<Self>,
+        mut held: Held,
+        active: ActiveRevision,
+        batch: Batch,
+        may_keep: bool,
+    ) -> Option<Committed> {
+        let Batch { state, messages, ran } = batch;
+        let place = if messages.is_empty() {
+            None
+        } else {
+            self.sender.place()
+        };
+        let wall: Duration = ran.iter().filter_map(|ran| ran.wall).sum();
+        let commit = Commit {
+            lease: held.lease.clone(),
+            revision: Some(active),
+            updates: ran.len(),
+            state,
+            messages,
+            want_out: place.is_some(),
+            next: if may_keep {
+                NextTurn::Keep
+            } else {
+                NextTurn::Release
+            },
+            charge: u32::try_from(wall.as_micros() / CHARGE.as_micros()).unwrap_or(u32::MAX),
+        };
+        fault::point("before-commit");
+        let asked = Instant::now();
+        let outcome = self.node.ports.lanes.commit(vec![commit]).await;
+        fault::point("after-commit");
+        let meters = &self.node.meters;
+        match outcome.map(|outcomes| outcomes.into_iter().next()) {
+            Ok(Some(CommitOutcome::Committed { next, out })) => {
+                if let (Some(out), Some(place)) = (out, place) {
+                    self.sender.start(*out, asked, place);
+                }
+                meters.handled.increment(ran.len() as u64);
+                meters.handle_seconds.record(wall);
+                self.record(&held, active, ran);
+                Some(Committed::Next(next.map(|turn| Held::new(turn, asked))))
+            }
+            Ok(Some(CommitOutcome::Stale(revision))) => {
+                meters.stale.increment(1);
+                held.turn.revision = revision;
+                held.read = asked;
+                Some(Committed::Stale(held))
+            }
+            Ok(Some(CommitOutcome::Fenced) | None) => {
+                meters.fenced.increment(1);
+                None
+            }
+            Err(error) => {
+                // Whether it happened is unknown. If it did, the lane is free; if not, the lease ends and it is run again.
+                tracing::warn!(lane = %held.lease.lane, error = %error, "a commit was not confirmed");
+                None
+            }
+        }
+    }
+
+    /// Takes the first update off without bot code.
+    pub(super) async fn commit_without_run(&self, held: Held, state: StateChange) {
+        let commit = Commit {
+            lease: held.lease,
+            revision: None,
+            updates: 1,
+            state,
+            messages: Vec::new(),
+            want_out: false,
+            next: NextTurn::Release,
+            charge: 0,
+        };
+        match self.node.ports.lanes.commit(vec![commit]).await {
+            Ok(_) => self.node.meters.ignored.increment(1),
+            Err(error) => tracing::warn!(error = %error, "a commit was not confirmed"),
+        }
+    }
+
+    fn record(&self, held: &Held, active: ActiveRevision, ran: Vec<super::batch::Ran>) {
+        let lane = &held.lease.lane;
+        for ran in ran {
+            let Some(wall) = ran.wall else { continue };
+            let run = Run {
+                bot: &lane.bot,
+                chat: &lane.chat,
+                rev: Some(active.rev),
+                at: ran.at,
+                cause: &ran.cause,
+            };
+            for row in from_bot_code(run, ran.telemetry) {
+                self.node.reports.record(row);
+            }
+            let micros = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
+            let fields = Map::from_iter([("wallUs".to_owned(), Value::from(micros))]);
+            self.node.reports.record(plain(run, "update_handled", &fields));
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Sending the messages of one lane, first to last, under its sender's lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use botloom_core::bot_js::Ambiguous;
+use botloom_core::event::BotEvent;
+use botloom_core::fault;
+use botloom_core::ids::Lane;
+use botloom_core::ports::{
+    AckOut, AckOutOutcome, AfterAck, Direction, LaneLease, OutMessage, OutTurn, QueuedMessage,
+};
+use botloom_telegram::{CallError, Token};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::Sender;
+use super::verdict::{AMBIGUOUS, Verdict, judge, shows_twice};
+use crate::bots::Found;
+use crate::executor::moved;
+use crate::reports::{Run, plain};
+
+/// Age at which a lease of 15 s is renewed.
+const RENEWED_AFTER: Duration = Duration::from_secs(4);
+/// Oldest lease under which a send may begin: more than 9 s are then left for it to be renewed or end.
+const OLDEST_FOR_SEND: Duration = Duration::from_secs(6);
+/// Waits up to this are waited out under the lease; longer ones go back to the store.
+const SHORT_WAIT: Duration = Duration::from_secs(5);
+/// Pause when something is away that is not Telegram.
+const TROUBLE: Duration = Duration::from_secs(5);
+/// Pauses between tries to note a send that happened. Losing it would double the message.
+const ACK_PAUSES: [Duration; 5] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
+
+/// The lease was lost: whatever was going on was dropped.
+struct Lost;
+
+struct LaneSender {
+    sender: Arc<Sender>,
+    lease: LaneLease,
+    leased: Instant,
+}
+
+/// Sends until the lane has no messages, must wait, or the node goes down.
+pub(super) async fn send_all(sender: Arc<Sender>, turn: OutTurn, asked: Instant) {
+    let mut next = Some(turn);
+    let mut lane = LaneSender {
+        sender,
+        lease: LaneLease::clone(&next.as_ref().expect("just set").lease),
+        leased: asked,
+    };
+    while let Some(turn) = next.take() {
+        let Some(first) = turn.messages.first() else {
+            return;
+        };
+        let Ok(verdict) = lane.deliver(first).await else {
+            return;
+        };
+        let asked = Instant::now();
+        next = lane.settle(first, verdict).await;
+        if let Some(turn) = &next {
+            lane.lease = turn.lease.clone();
+            lane.leased = asked;
+        }
+    }
+}
+
+impl LaneSender {
+    /// Gets one message to Telegram, or finds out why not.
+    async fn deliver(&mut self, queued: &QueuedMessage) -> Result<Verdict, Lost> {
+        let sender = Arc::clone(&self.sender);
+        let (node, message) = (&sender.node, &queued.message);
+        if message.not_after.is_some_and(|moment| node.now() > moment) {
+            return Ok(Verdict::Expired);
+        }
+        if queued.maybe_sent && shows_twice(&message.method) {
+            if message.ambiguous == Ambiguous::Skip {
+                node.meters.ambiguous_skipped.increment(1);
+                let detail = "A send of it had begun when its sender was lost; it may have arrived.";
+                return Ok(Verdict::Dead(AMBIGUOUS.into(), detail.into()));
+            }
+            node.meters.ambiguous_resent.increment(1);
+        }
+        let bot = match node.bots.find(&self.lease.lane.bot).await {
+            Ok(Found::Live(bot)) => bot,
+            Ok(Found::Deleted | Found::Unknown) => return Ok(Verdict::NoToken),
+            Err(_) => {
+                return Ok(Verdict::Later {
+                    wait: TROUBLE,
+                    attempt: 0,
+                });
+            }
+        };
+        let Some(token) = bot.sending_token() else {
+            return Ok(Verdict::NoToken);
+        };
+        let lane = self.lease.lane.clone();
+        match sender
+            .pacer
+            .reserve(&lane, &message.method, message.class, Instant::now(), SHORT_WAIT)
+        {
+            Err(wait) => return Ok(Verdict::Later { wait, attempt: 0 }),
+            Ok(Duration::ZERO) => {}
+            Ok(wait) => {
+                if !self
+                    .keeping(unless_draining(&sender, tokio::time::sleep(wait)))
+                    .await?
+                {
+                    return Ok(Verdict::GiveBack);
+                }
+            }
+        }
+        let mut place = None;
+        let taking = async { place = Some(sender.requests.take(&lane.bot).await) };
+        if !self.keeping(unless_draining(&sender, taking)).await? {
+            return Ok(Verdict::GiveBack);
+        }
+        // The bot may have been told to wait while this message did.
+        if let Some(wait) = sender.pacer.parked(&lane.bot, Instant::now()) {
+            return Ok(Verdict::Later { wait, attempt: 0 });
+        }
+        if self.leased.elapsed() > OLDEST_FOR_SEND {
+            self.renew().await?;
+        }
+        if message.ambiguous == Ambiguous::Skip && shows_twice(&message.method) {
+            match node.ports.outbox.begin_send(&self.lease).await {
+                Ok(true) => {}
+                Ok(false) => return Err(Lost),
+                Err(_) => {
+                    return Ok(Verdict::Later {
+                        wait: TROUBLE,
+                        attempt: 0,
+                    });
+                }
+            }
+        }
+        let outcome = self.send(token, &lane, message).await?;
+        drop(place);
+        let (verdict, ambiguous) = judge(&outcome, queued, &node.options.send);
+        if verdict == Verdict::Unauthorized
+            && let Err(error) = node.bots.refused(&bot).await
+        {
+            tracing::warn!(bot = %bot.id, error = %error, "a bot whose token is refused could not be suspended");
+        }
+        if ambiguous {
+            let again = matches!(verdict, Verdict::Later { .. });
+            let counter = if again {
+                &node.meters.ambiguous_resent
+            } else {
+                &node.meters.ambiguous_skipped
+            };
+            counter.increment(1);
+        }
+        Ok(verdict)
+    }
+
+    async fn send(
+        &mut self,
+        token: &Token,
+        lane: &Lane,
+        message: &OutMessage,
+    ) -> Result<Result<(), CallError>, Lost> {
+        let sender = Arc::clone(&self.sender);
+        let params = match sender.moved.get(lane) {
+            Some(chat) => readdressed(&message.params, chat),
+            None => message.params.clone(),
+        };
+        fault::point("before-send");
+        let started = Instant::now();
+        let call = sender.node.telegram.call_raw(token, &message.method, params);
+        let outcome = Box::pin(self.keeping(call)).await?.map(|_| ());
+        fault::point("after-send");
+        sender.node.meters.send_seconds.record(started.elapsed());
+        Ok(outcome)
+    }
+
+    /// Writes down what became of the message. Answers the next turn of the lane, if there is one.
+    async fn settle(&mut self, queued: &QueuedMessage, verdict: Verdict) -> Option<OutTurn> {
+        let sender = Arc::clone(&self.sender);
+        let node = &sender.node;
+        let goes_on = if node.draining.is_cancelled() {
+            AfterAck::Release
+        } else {
+            AfterAck::Keep
+        };
+        let mut ack = AckOut {
+            lease: self.lease.clone(),
+            sent: 0,
+            dead: None,
+            dead_all: false,
+            after: goes_on,
+        };
+        match verdict {
+            Verdict::Sent => {
+                node.meters.sent.increment(1);
+                ack.sent = 1;
+            }
+            Verdict::Expired => {
+                node.meters.send_expired.increment(1);
+                ack.sent = 1;
+            }
+            Verdict::Dead(reason, detail) => {
+                tracing::info!(lane = %self.lease.lane, method = queued.message.method, cause = queued.message.cause, reason, detail, "a message was set aside");
+                ack.dead = Some((reason, detail));
+            }
+            Verdict::ChatGone(reason, detail) => {
+                self.report_gone(queued, &detail);
+                ack.dead = Some((reason, detail));
+                ack.dead_all = true;
+                ack.after = AfterAck::Release;
+            }
+            Verdict::Later { wait, attempt } => {
+                node.meters.send_retries.increment(u64::from(attempt));
+                ack.after = self.not_before(wait, attempt);
+            }
+            Verdict::FloodWait(wait) => {
+                let wait = wait + jitter();
+                node.meters.flood_waits.increment(1);
+                ack.after = self.not_before(wait, 0);
+                let now = Instant::now();
+                if sender.pacer.refused(&self.lease.lane, now, now + wait) {
+                    self.park(wait).await;
+                }
+            }
+            Verdict::MovedTo(chat) => {
+                sender.moved.insert(self.lease.lane.clone(), chat);
+                if let Err(error) = moved(node, &self.lease.lane, chat).await {
+                    tracing::warn!(lane = %self.lease.lane, error = %error, "the move of a chat could not be noted");
+                }
+            }
+            Verdict::Unauthorized | Verdict::NoToken => {
+                sender.rest_without_token(&self.lease.lane.bot).await;
+                ack.after = AfterAck::Release;
+            }
+            Verdict::GiveBack => ack.after = AfterAck::Release,
+        }
+        self.acknowledge(ack).await
+    }
+
+    async fn acknowledge(&mut self, mut ack: AckOut) -> Option<OutTurn> {
+        let sender = Arc::clone(&self.sender);
+        let node = &sender.node;
+        let reason = ack.dead.as_ref().map(|(reason, _)| reason.clone());
+        let mut pauses = ACK_PAUSES.iter();
+        let outcome = loop {
+            match node.ports.outbox.ack_out(vec![ack.clone()]).await {
+                Ok(outcomes) => break outcomes.into_iter().next(),
+                Err(error) => {
+                    tracing::warn!(lane = %self.lease.lane, error = %error, "a send could not be noted yet");
+                    self.keeping(tokio::time::sleep(*pauses.next()?)).await.ok()?;
+                    ack.lease = self.lease.clone();
+                }
+            }
+        };
+        let Some(AckOutOutcome::Done { next, dead_letters }) = outcome else {
+            node.meters.fenced.increment(1);
+            return None;
+        };
+        node.meters.dead_out.increment(dead_letters.len() as u64);
+        if let (Some(reason), Some(bot)) = (reason, node.bots.known(&self.lease.lane.bot)) {
+            for id in dead_letters {
+                let (direction, reason) = (Direction::Out.as_str().to_owned(), reason.clone());
+                node.reports.tell(
+                    bot.project,
+                    &bot.id,
+                    BotEvent::DeadLettered {
+                        direction,
+                        id,
+                        reason,
+                    },
+                );
+            }
+        }
+        next.map(|turn| *turn)
+    }
+
+    fn not_before(&self, wait: Duration, attempt: u32) -> AfterAck {
+        let ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        AfterAck::Delay {
+            until: self.sender.node.now().plus(ms),
+            attempt,
+        }
+    }
+
+    async fn park(&self, wait: Duration) {
+        let node = &self.sender.node;
+        let bot = &self.lease.lane.bot;
+        let until = node
+            .now()
+            .plus(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        tracing::warn!(%bot, secs = wait.as_secs(), "Telegram asks the bot to pause");
+        if let Err(error) = node.ports.outbox.park(bot, Some(until)).await {
+            tracing::warn!(%bot, error = %error, "a bot could not be parked");
+        }
+    }
+
+    /// Tells the author that a chat is closed to the bot.
+    fn report_gone(&self, queued: &QueuedMessage, detail: &str) {
+        let lane = &self.lease.lane;
+        let (at, cause) = (self.sender.node.now(), queued.message.cause.as_str());
+        let run = Run {
+            bot: &lane.bot,
+            chat: &lane.chat,
+            rev: None,
+            at,
+            cause,
+        };
+        let fields = Map::from_iter([("detail".to_owned(), Value::from(detail))]);
+        self.sender
+            .node
+            .reports
+            .record(plain(run, "chat_blocked", &fields));
+    }
+
+    /// Does `work` and renews the lease meanwhile.
+    async fn keeping<F: Future>(&mut self, work: F) -> Result<F::Output, Lost> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                output = &mut work => return Ok(output),
+                () = tokio::time::sleep_until(self.leased + RENEWED_AFTER) => self.renew().await?,
+            }
+        }
+    }
+
+    async fn renew(&mut self) -> Result<(), Lost> {
+        let asked = Instant::now();
+        let leases = std::slice::from_ref(&self.lease);
+        match self
+            .sender
+            .node
+            .ports
+            .outbox
+            .renew_out(leases)
+            .await
+            .map(|tokens| tokens.first().copied().flatten())
+        {
+            Ok(Some(token)) => {
+                self.lease.token = token;
+                self.leased = asked;
+                Ok(())
+            }
+            Ok(None) => {
+                self.sender.node.meters.fenced.increment(1);
+                Err(Lost)
+            }
+            Err(error) => {
+                tracing::warn!(lane = %self.lease.lane, error = %error, "a sender's lease could not be renewed");
+                if self.leased.elapsed() > RENEWED_AFTER + OLDEST_FOR_SEND {
+                    // Too close to its end: somebody else may begin to send.
+                    return Err(Lost);
+                }
+                tokio::time::sleep(ACK_PAUSES[1]).await;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whether `work` came to its end before the node began to go down.
+async fn unless_draining(sender: &Sender, work: impl Future<Output = ()>) -> bool {
+    tokio::select! {
+        biased;
+        () = work => true,
+        () = sender.node.draining.cancelled() => false,
+    }
+}
+
+/// So that chats that were told the same moment do not all come back at it.
+fn jitter() -> Duration {
+    Duration::from_millis(rand::random_range(20..250))
+}
+
+/// The parameters with another chat id.
+fn readdressed(params: &Bytes, chat: i64) -> Bytes {
+    let Ok(mut map) = serde_json::from_slice::<Map<String, Value>>(params) else {
+        return params.clone();
+    };
+    if let Some(id) = map.get_mut("chat_id") {
+        *id = chat.into();
+    }
+    serde_json::to_vec(&map).map_or_else(|_| params.clone(), Bytes::from)
+}

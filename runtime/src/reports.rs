@@ -1,0 +1,129 @@
+//! What is told after the fact: telemetry for the author, events for who watches. Never on the path of an answer:
+//! both leave through bounded buffers, and what does not fit is counted and dropped.
+
+mod telemetry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use botloom_core::event::BotEvent;
+use botloom_core::ids::{BotId, ProjectId};
+use botloom_core::ports::{Analytics, AnalyticsEvent, EventLog};
+use botloom_core::time::{SharedClock, TimestampMs};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use telemetry::{Run, from_bot_code, plain};
+
+/// Rows that wait.
+const BUFFER: usize = 8_192;
+/// Rows written at once.
+const BATCH: usize = 500;
+/// Longest time that a row waits for company.
+const BATCH_AGE: Duration = Duration::from_secs(1);
+/// Events that wait.
+const EVENTS: usize = 1_024;
+
+/// Where reports go in. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Reports {
+    rows: mpsc::Sender<AnalyticsEvent>,
+    events: mpsc::Sender<(ProjectId, BotId, TimestampMs, BotEvent)>,
+    clock: SharedClock,
+}
+
+/// The other end.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    rows: mpsc::Receiver<AnalyticsEvent>,
+    events: mpsc::Receiver<(ProjectId, BotId, TimestampMs, BotEvent)>,
+}
+
+/// Both ends.
+pub(crate) fn reports(clock: SharedClock) -> (Reports, Writer) {
+    let (rows, rows_out) = mpsc::channel(BUFFER);
+    let (events, events_out) = mpsc::channel(EVENTS);
+    (
+        Reports { rows, events, clock },
+        Writer {
+            rows: rows_out,
+            events: events_out,
+        },
+    )
+}
+
+impl Reports {
+    /// Records telemetry.
+    pub(crate) fn record(&self, row: AnalyticsEvent) {
+        if self.rows.try_send(row).is_err() {
+            metrics::counter!("botloom_analytics_dropped_total").increment(1);
+        }
+    }
+
+    /// Tells who watches the project.
+    pub(crate) fn tell(&self, project: ProjectId, bot: &BotId, event: BotEvent) {
+        let event = (project, bot.clone(), self.clock.now(), event);
+        if self.events.try_send(event).is_err() {
+            metrics::counter!("botloom_events_dropped_total").increment(1);
+        }
+    }
+}
+
+impl Writer {
+    /// Writes until `shutdown`, and then what is left.
+    pub(crate) async fn run(
+        mut self,
+        analytics: Arc<dyn Analytics>,
+        log: Arc<dyn EventLog>,
+        shutdown: CancellationToken,
+    ) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut tick = tokio::time::interval(BATCH_AGE);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let room = BATCH - batch.len();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some((project, bot, at, event)) = self.events.recv() => append(&*log, project, &bot, at, &event).await,
+                got = self.rows.recv_many(&mut batch, room) => {
+                    if got == 0 {
+                        break;
+                    }
+                    if batch.len() == BATCH {
+                        flush(&*analytics, &mut batch).await;
+                    }
+                }
+                _ = tick.tick() => flush(&*analytics, &mut batch).await,
+            }
+        }
+        while let Ok((project, bot, at, event)) = self.events.try_recv() {
+            append(&*log, project, &bot, at, &event).await;
+        }
+        while let Ok(row) = self.rows.try_recv() {
+            batch.push(row);
+            if batch.len() == BATCH {
+                flush(&*analytics, &mut batch).await;
+            }
+        }
+        flush(&*analytics, &mut batch).await;
+    }
+}
+
+async fn append(log: &dyn EventLog, project: ProjectId, bot: &BotId, at: TimestampMs, event: &BotEvent) {
+    if let Err(error) = log.append(project, bot, at, event).await {
+        metrics::counter!("botloom_events_dropped_total").increment(1);
+        tracing::warn!(%bot, event = event.name(), error = %error, "an event could not be logged");
+    }
+}
+
+async fn flush(analytics: &dyn Analytics, batch: &mut Vec<AnalyticsEvent>) {
+    if batch.is_empty() {
+        return;
+    }
+    if let Err(error) = analytics.record(batch).await {
+        metrics::counter!("botloom_analytics_dropped_total").increment(batch.len() as u64);
+        tracing::warn!(rows = batch.len(), error = %error, "telemetry could not be stored");
+    }
+    batch.clear();
+}

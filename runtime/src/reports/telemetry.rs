@@ -1,0 +1,107 @@
+//! Rows of telemetry.
+
+use botloom_core::bot_js::Telemetry;
+use botloom_core::hash::RevHash;
+use botloom_core::ids::{BotId, ChatId};
+use botloom_core::ports::AnalyticsEvent;
+use botloom_core::time::TimestampMs;
+use serde_json::{Map, Value};
+
+/// What all rows of one update share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) bot: &'a BotId,
+    pub(crate) chat: &'a ChatId,
+    pub(crate) rev: Option<RevHash>,
+    pub(crate) at: TimestampMs,
+    /// `update_id`, or the name of a synthetic update.
+    pub(crate) cause: &'a str,
+}
+
+/// The rows of an update's telemetry.
+pub(crate) fn from_bot_code(run: Run<'_>, telemetry: Vec<Telemetry>) -> impl Iterator<Item = AnalyticsEvent> {
+    telemetry
+        .into_iter()
+        .enumerate()
+        .map(move |(number, Telemetry { event, mut fields })| {
+            let mut text = |name: &str| match fields.remove(name) {
+                Some(Value::String(text)) => Some(text),
+                Some(other) => {
+                    fields.insert(name.to_owned(), other);
+                    None
+                }
+                None => None,
+            };
+            let (flow, step) = (text("flow"), text("step"));
+            row(run, &number.to_string(), event, flow, step, &fields)
+        })
+}
+
+/// A row of the runtime's own: `update_handled`, `error`, `chat_blocked`.
+pub(crate) fn plain(run: Run<'_>, event: &str, fields: &Map<String, Value>) -> AnalyticsEvent {
+    row(run, event, event.to_owned(), None, None, fields)
+}
+
+fn row(
+    run: Run<'_>,
+    suffix: &str,
+    event: String,
+    flow: Option<String>,
+    step: Option<String>,
+    fields: &Map<String, Value>,
+) -> AnalyticsEvent {
+    AnalyticsEvent {
+        id: format!("{}:{}:{suffix}", run.bot, run.cause),
+        bot: run.bot.clone(),
+        chat: run.chat.clone(),
+        rev: run.rev,
+        at: run.at,
+        event,
+        flow,
+        step,
+        fields: if fields.is_empty() {
+            "{}".to_owned()
+        } else {
+            serde_json::to_string(fields).unwrap_or_default()
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flow_and_step_have_columns_of_their_own() {
+        let (bot, chat) = (BotId::new("pizza").unwrap(), ChatId::from(5));
+        let run = Run {
+            bot: &bot,
+            chat: &chat,
+            rev: None,
+            at: TimestampMs(9),
+            cause: "77",
+        };
+        let telemetry: Vec<Telemetry> = serde_json::from_str(
+            r#"[{"event":"step_completed","flow":"order","step":"size","ms":3},{"event":"x","step":4}]"#,
+        )
+        .unwrap();
+        let rows: Vec<_> = from_bot_code(run, telemetry).collect();
+        assert_eq!(
+            (rows[0].id.as_str(), rows[1].id.as_str()),
+            ("pizza:77:0", "pizza:77:1")
+        );
+        assert_eq!(
+            (rows[0].flow.as_deref(), rows[0].step.as_deref()),
+            (Some("order"), Some("size"))
+        );
+        assert_eq!(rows[0].fields, r#"{"ms":3}"#);
+        assert_eq!(
+            (rows[1].step.as_deref(), rows[1].fields.as_str()),
+            (None, r#"{"step":4}"#)
+        );
+        assert_eq!(
+            plain(run, "update_handled", &Map::new()).id,
+            "pizza:77:update_handled"
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! Revisions in memory: read once, checked against their digests, shared by all updates of their bot.
+
+use std::sync::Arc;
+
+use botloom_core::Coded;
+use botloom_core::hash::{RevHash, Sha256Hash};
+use botloom_core::ids::BotId;
+use botloom_core::model::{RevJson, RevisionRow};
+use botloom_core::ports::{ArtifactError, ArtifactName, Artifacts, Catalog, StoreError};
+use moka::future::Cache;
+
+use crate::program::Program;
+
+/// Bytes of source that are kept.
+const KEPT_BYTES: u64 = 256 * 1024 * 1024;
+/// What a kept revision costs besides its source.
+const OVERHEAD: usize = 4 * 1024;
+
+/// Why a revision cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RevisionError {
+    /// The catalog does not know it, or it belongs to another bot.
+    #[error("the revision does not exist")]
+    Unknown,
+    /// Its passport in the catalog is not the one it was stored with.
+    #[error("the passport of the revision is corrupt")]
+    CorruptPassport,
+    /// A file of it is missing, corrupt or cannot be read.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The catalog is away.
+    #[error(transparent)]
+    Catalog(#[from] StoreError),
+}
+
+impl RevisionError {
+    /// Stable code, as of the artifact store.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "artifact-missing",
+            Self::CorruptPassport => "artifact-corrupt",
+            Self::Artifact(error) => error.code(),
+            Self::Catalog(error) => error.code(),
+        }
+    }
+
+    /// In words for the author.
+    pub(crate) fn outside(&self) -> String {
+        match self {
+            Self::Unknown => ArtifactError::Missing.outside(),
+            Self::CorruptPassport => ArtifactError::Corrupt.outside(),
+            Self::Artifact(error) => error.outside(),
+            Self::Catalog(error) => error.outside(),
+        }
+    }
+
+    /// Whether it may work later.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unknown | Self::CorruptPassport => false,
+            Self::Artifact(error) => error.kind().is_retryable(),
+            Self::Catalog(error) => error.kind().is_retryable(),
+        }
+    }
+}
+
+/// The cache. Clones share it. Of concurrent reads of one revision only one reaches the stores.
+#[derive(Debug, Clone)]
+pub(crate) struct Revisions {
+    catalog: Arc<dyn Catalog>,
+    artifacts: Arc<dyn Artifacts>,
+    cache: Cache<RevHash, Arc<Program>>,
+}
+
+impl Revisions {
+    pub(crate) fn new(catalog: Arc<dyn Catalog>, artifacts: Arc<dyn Artifacts>) -> Self {
+        let weight =
+            |_: &RevHash, program: &Arc<Program>| u32::try_from(program.size + OVERHEAD).unwrap_or(u32::MAX);
+        Self {
+            catalog,
+            artifacts,
+            cache: Cache::builder().weigher(weight).max_capacity(KEPT_BYTES).build(),
+        }
+    }
+
+    /// The revision of a bot. A failure is not kept: the next call reads again.
+    pub(crate) async fn get(&self, bot: &BotId, rev: &RevHash) -> Result<Arc<Program>, Arc<RevisionError>> {
+        if let Some(program) = self.cache.get(rev).await.filter(|program| program.bot == *bot) {
+            return Ok(program);
+        }
+        self.cache.try_get_with(*rev, self.read(bot, rev)).await
+    }
+
+    async fn read(&self, bot: &BotId, rev: &RevHash) -> Result<Arc<Program>, RevisionError> {
+        let (row, passport) = self.row(bot, rev).await?;
+        let bytes = self
+            .artifacts
+            .get(bot, rev, ArtifactName::BotJs, &row.digests.bot_js)
+            .await?;
+        let source = String::from_utf8(bytes.into()).map_err(|_| ArtifactError::Corrupt)?;
+        Ok(Arc::new(Program::new(source, passport)))
+    }
+
+    /// Reads all files of a revision, which puts them where this node can reach them fast, and checks their digests.
+    pub(crate) async fn stage(&self, bot: &BotId, rev: &RevHash) -> Result<(), RevisionError> {
+        let (row, _) = self.row(bot, rev).await?;
+        for name in ArtifactName::ALL {
+            let digest = match name {
+                ArtifactName::BotJs => &row.digests.bot_js,
+                ArtifactName::SpecJson => &row.digests.spec_json,
+                ArtifactName::RevJson => &row.digests.rev_json,
+            };
+            self.artifacts.get(bot, rev, name, digest).await?;
+        }
+        Ok(())
+    }
+
+    async fn row(&self, bot: &BotId, rev: &RevHash) -> Result<(RevisionRow, RevJson), RevisionError> {
+        let row = self
+            .catalog
+            .revision(rev)
+            .await?
+            .filter(|row| row.bot == *bot)
+            .ok_or(RevisionError::Unknown)?;
+        if Sha256Hash::of(&row.rev_json) != row.digests.rev_json {
+            return Err(RevisionError::CorruptPassport);
+        }
+        let passport: RevJson =
+            serde_json::from_str(&row.rev_json).map_err(|_| RevisionError::CorruptPassport)?;
+        if passport.rev_hash != *rev || passport.bot_id != *bot {
+            return Err(RevisionError::CorruptPassport);
+        }
+        Ok((row, passport))
+    }
+}

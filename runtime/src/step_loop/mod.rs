@@ -1,0 +1,220 @@
+//! One update through bot code: call `handle`, do what it asks for, call it again, until it is done.
+//!
+//! Nothing leaves this loop before it ends, so it may be repeated from the start at any time (a flip, a lost lease, a
+//! crash); only `apiCall`s happen for real, under an idempotency key that a repetition has again.
+
+mod actions;
+mod input;
+
+use std::time::Duration;
+
+use botloom_core::bot_js::{
+    Action, ApiCall, ApiCallError, Context, Effect, Event, Input, MAX_ACTIONS, MAX_API_CALLS, MAX_CALLS,
+    MAX_TELEMETRY, Output, Resume, Telemetry,
+};
+use botloom_core::time::TimestampMs;
+use serde_json::value::RawValue;
+
+pub(crate) use actions::message;
+pub(crate) use input::{context, event, local_time};
+
+use crate::effects::{ApiCalls, Attempt, Matcher};
+use crate::program::Program;
+use crate::sandbox::{self, CallOptions, Outcome, Pool};
+
+/// Who does what bot code asks for.
+#[derive(Debug)]
+pub(crate) struct Host<'a, A> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) matcher: &'a Matcher,
+    pub(crate) api: &'a A,
+}
+
+/// What is run.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) event: &'a Event<'a>,
+    pub(crate) context: &'a Context<'a>,
+    /// The chat's document.
+    pub(crate) state: Option<&'a RawValue>,
+    /// `<bot>:<update>`: the same whenever the update is run.
+    pub(crate) key: &'a str,
+    /// When the update was accepted; bot code's present.
+    pub(crate) now: TimestampMs,
+    /// Whether the call gets an engine of its own.
+    pub(crate) fresh: bool,
+}
+
+/// What an update amounts to.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// The document from now on.
+    pub(crate) state: Option<Box<RawValue>>,
+    /// In order.
+    pub(crate) actions: Vec<Action>,
+    pub(crate) telemetry: Vec<Telemetry>,
+    /// Of the calls, without what happened between them.
+    pub(crate) wall: Duration,
+}
+
+/// Why an update amounts to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The program ended so.
+    #[error("{outcome}: {detail}")]
+    Program {
+        /// Name of a sandbox outcome.
+        outcome: &'static str,
+        /// In words for the author.
+        detail: String,
+    },
+    /// There was nobody to run it. Not the program's fault.
+    #[error("no sandbox: {0}")]
+    NoSandbox(String),
+}
+
+impl Failure {
+    pub(crate) fn bad_result(detail: impl Into<String>) -> Self {
+        Self::Program {
+            outcome: "bad_result",
+            detail: detail.into(),
+        }
+    }
+}
+
+/// Runs one update.
+pub(crate) async fn run<A: ApiCalls>(host: &Host<'_, A>, job: &Job<'_>) -> Result<Done, Failure> {
+    let mut done = Done {
+        state: None,
+        actions: Vec::new(),
+        telemetry: Vec::new(),
+        wall: Duration::ZERO,
+    };
+    let (mut resume, mut api_calls) = (None, 0);
+    for _ in 0..MAX_CALLS {
+        let output = call(host, job, resume.as_ref(), &mut done.wall).await?;
+        let Output {
+            state,
+            actions,
+            effect,
+            telemetry,
+        } = output;
+        append(&mut done.actions, actions, MAX_ACTIONS, "actions")?;
+        append(&mut done.telemetry, telemetry, MAX_TELEMETRY, "telemetry events")?;
+        resume = Some(match effect {
+            None => {
+                done.state = state.filter(|text| text.get() != "null");
+                return Ok(done);
+            }
+            Some(Effect::Match { cont, tests }) => {
+                let results = host
+                    .matcher
+                    .run(tests)
+                    .await
+                    .map_err(|error| Failure::bad_result(error.to_string()))?;
+                Resume::Match { cont, results }
+            }
+            Some(Effect::ApiCall(asked)) => {
+                api_calls += 1;
+                api_call(host, job, asked, api_calls).await
+            }
+        });
+    }
+    Err(Failure::bad_result(format!(
+        "more than {MAX_CALLS} calls of handle for one update"
+    )))
+}
+
+async fn call<A: ApiCalls>(
+    host: &Host<'_, A>,
+    job: &Job<'_>,
+    resume: Option<&Resume>,
+    wall: &mut Duration,
+) -> Result<Output, Failure> {
+    let input = Input {
+        event: job.event,
+        state: job.state,
+        context: job.context,
+        resume,
+    };
+    let input = serde_json::to_string(&input).map_err(|error| Failure::bad_result(error.to_string()))?;
+    let options = CallOptions {
+        budget: None,
+        seed: sandbox::seed(&job.program.bot, job.event.update_id),
+        now: job.now,
+        fresh: job.fresh,
+    };
+    let finished = host
+        .pool
+        .call(&job.program.source, input, options)
+        .await
+        .map_err(|error| match error {
+            sandbox::Error::InputTooLarge(bytes) => Failure::Program {
+                outcome: "output_limit",
+                detail: format!(
+                    "update, state and effect together have {bytes} bytes, more than a call may be given"
+                ),
+            },
+            other => Failure::NoSandbox(other.to_string()),
+        })?;
+    *wall += finished.wall;
+    match finished.outcome {
+        Outcome::Ok(output) => Ok(*output),
+        other => Err(Failure::Program {
+            outcome: other.name(),
+            detail: other.message(),
+        }),
+    }
+}
+
+async fn api_call<A: ApiCalls>(
+    host: &Host<'_, A>,
+    job: &Job<'_>,
+    mut asked: ApiCall,
+    number: usize,
+) -> Resume {
+    let outcome = if number > MAX_API_CALLS {
+        Err((ApiCallError::Limit, None))
+    } else {
+        let attempt = Attempt {
+            allow: &job.program.allow,
+            max_body: job.program.max_api_response,
+            idempotency_key: &format!("{}:{number}", job.key),
+        };
+        host.api.call(&asked, attempt).await
+    };
+    let cont = std::mem::take(&mut asked.cont);
+    match outcome {
+        Ok((status, body)) => Resume::ApiCall {
+            cont,
+            ok: true,
+            status: Some(status),
+            body,
+            error: None,
+        },
+        Err((error, status)) => Resume::ApiCall {
+            cont,
+            ok: false,
+            status,
+            body: None,
+            error: Some(error),
+        },
+    }
+}
+
+fn append<T>(all: &mut Vec<T>, more: Vec<T>, most: usize, what: &str) -> Result<(), Failure> {
+    if all.len() + more.len() > most {
+        let detail = format!("the update asks for more than {most} {what}");
+        return Err(Failure::Program {
+            outcome: "output_limit",
+            detail,
+        });
+    }
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.extend(more);
+    }
+    Ok(())
+}
