@@ -7,9 +7,9 @@ use std::sync::Once;
 use std::time::Duration;
 
 use botloom_core::ports::StoreError;
-use sqlx::Executor as _;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{AnyConnection, Connection as _, Executor as _};
 
 use super::{Database, WAIT, store_error};
 use crate::error::ConnectError;
@@ -39,6 +39,8 @@ impl Database {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(install_default_drivers);
         make_private(path).map_err(StoreError::unavailable)?;
+        let url = sqlite_url(path)?;
+        migrate(&url).await?;
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(WAIT)
@@ -48,12 +50,23 @@ impl Database {
             .after_connect(|connection, _| {
                 Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
             })
-            .connect(&sqlite_url(path)?)
+            .connect(&url)
             .await
             .map_err(store_error)?;
-        MIGRATIONS.run(&pool).await.map_err(schema_error)?;
         Ok(Self::new(pool))
     }
+}
+
+/// Brings the schema up to date over a connection of its own: a pool would try a file that cannot be opened again and
+/// again until its time is over, and then tell of the time.
+async fn migrate(url: &str) -> Result<(), ConnectError> {
+    let mut connection = AnyConnection::connect(url).await.map_err(store_error)?;
+    connection.execute(PRAGMAS).await.map_err(store_error)?;
+    MIGRATIONS.run(&mut connection).await.map_err(schema_error)?;
+    connection
+        .close()
+        .await
+        .map_err(|error| store_error(error).into())
 }
 
 /// The file is made before SQLite makes it, because SQLite leaves the mode to the umask. Its side files take over the

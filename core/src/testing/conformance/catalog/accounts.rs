@@ -1,0 +1,159 @@
+//! People, sessions, projects.
+
+use std::sync::Arc;
+
+use super::{Subject, owner, project, user};
+use crate::hash::Sha256Hash;
+use crate::ids::UserId;
+use crate::model::{Membership, Role, Session};
+use crate::ports::StoreError;
+use crate::testing::conformance::CaseResult;
+use crate::testing::conformance::cases::{T0, cases, race};
+
+cases!(($) accounts_conformance, catalog::accounts, Subject, [
+    of_100_first_owners_one_is_made,
+    the_first_owner_owns_the_first_project,
+    there_is_no_second_first_owner,
+    e_mails_are_compared_in_lower_case,
+    sessions_come_and_go,
+    a_session_stored_twice_is_one,
+    a_session_needs_a_user,
+    seen_at_moves_forward_only,
+    sessions_expire_by_either_age,
+]);
+
+async fn of_100_first_owners_one_is_made(catalog: Subject) -> CaseResult {
+    assert!(!catalog.has_users().await?);
+    let people: Vec<_> = (0..100).map(|n| user(&format!("p{n}@example.org"))).collect();
+    let answers = race(people.len(), |n| {
+        let (catalog, user) = (Arc::clone(&catalog), people[n].clone());
+        async move {
+            catalog
+                .create_first_owner(&user, &project(&format!("p{n}")))
+                .await
+        }
+    })
+    .await;
+    let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    assert_eq!(answers.iter().filter(|made| **made).count(), 1);
+    for (user, made) in people.iter().zip(answers) {
+        assert_eq!(catalog.user(user.id).await?.is_some(), made);
+        assert_eq!(catalog.memberships(user.id).await?.len(), usize::from(made));
+    }
+    Ok(())
+}
+
+async fn the_first_owner_owns_the_first_project(catalog: Subject) -> CaseResult {
+    let (user, project) = owner(&catalog).await?;
+    assert!(catalog.has_users().await?);
+    assert_eq!(catalog.user(user.id).await?.as_ref(), Some(&user));
+    let role = Role::Owner;
+    assert_eq!(
+        catalog.memberships(user.id).await?,
+        [Membership { project, role }]
+    );
+    assert_eq!(catalog.memberships(UserId::generate()).await?, []);
+    Ok(())
+}
+
+async fn there_is_no_second_first_owner(catalog: Subject) -> CaseResult {
+    let (first, project_of_first) = owner(&catalog).await?;
+    let second = user("second@example.org");
+    assert!(!catalog.create_first_owner(&second, &project("second")).await?);
+    assert!(!catalog.create_first_owner(&first, &project_of_first).await?);
+    assert_eq!(catalog.user(second.id).await?, None);
+    assert_eq!(catalog.user_by_email("second@example.org").await?, None);
+    Ok(())
+}
+
+async fn e_mails_are_compared_in_lower_case(catalog: Subject) -> CaseResult {
+    let user = user("Ada.Lovelace@Example.org");
+    assert!(catalog.create_first_owner(&user, &project("default")).await?);
+    for spelling in [
+        "Ada.Lovelace@Example.org",
+        "ada.lovelace@example.org",
+        "ADA.LOVELACE@EXAMPLE.ORG",
+    ] {
+        assert_eq!(
+            catalog.user_by_email(spelling).await?.as_ref(),
+            Some(&user),
+            "{spelling}"
+        );
+    }
+    assert_eq!(catalog.user_by_email("ada@example.org").await?, None);
+    Ok(())
+}
+
+fn session(user: UserId, name: &str) -> Session {
+    Session {
+        hash: Sha256Hash::of(name),
+        user,
+        csrf: Sha256Hash::of(format!("csrf of {name}")),
+        created_at: T0,
+        seen_at: T0,
+    }
+}
+
+async fn sessions_come_and_go(catalog: Subject) -> CaseResult {
+    let (user, _) = owner(&catalog).await?;
+    let (one, other) = (session(user.id, "one"), session(user.id, "other"));
+    catalog.create_session(&one).await?;
+    catalog.create_session(&other).await?;
+    assert_eq!(catalog.session(&one.hash).await?.as_ref(), Some(&one));
+    assert!(catalog.delete_session(&one.hash).await?);
+    assert!(!catalog.delete_session(&one.hash).await?);
+    assert_eq!(catalog.session(&one.hash).await?, None);
+    assert_eq!(catalog.session(&other.hash).await?, Some(other));
+    Ok(())
+}
+
+async fn a_session_stored_twice_is_one(catalog: Subject) -> CaseResult {
+    let (user, _) = owner(&catalog).await?;
+    let session = session(user.id, "one");
+    catalog.create_session(&session).await?;
+    catalog.create_session(&session).await?;
+    assert!(catalog.delete_session(&session.hash).await?);
+    assert_eq!(catalog.session(&session.hash).await?, None);
+    Ok(())
+}
+
+async fn a_session_needs_a_user(catalog: Subject) -> CaseResult {
+    let answer = catalog.create_session(&session(UserId::generate(), "one")).await;
+    assert!(matches!(answer, Err(StoreError::Missing("user"))), "{answer:?}");
+    Ok(())
+}
+
+async fn seen_at_moves_forward_only(catalog: Subject) -> CaseResult {
+    let (user, _) = owner(&catalog).await?;
+    let session = session(user.id, "one");
+    catalog.create_session(&session).await?;
+    for (touched, seen) in [(5_000, 5_000), (2_000, 5_000), (9_000, 9_000)] {
+        catalog.touch_session(&session.hash, T0.plus(touched)).await?;
+        let stored = catalog
+            .session(&session.hash)
+            .await?
+            .map(|session| session.seen_at);
+        assert_eq!(stored, Some(T0.plus(seen)));
+    }
+    catalog.touch_session(&Sha256Hash::of("none"), T0).await?;
+    assert_eq!(catalog.session(&Sha256Hash::of("none")).await?, None);
+    Ok(())
+}
+
+async fn sessions_expire_by_either_age(catalog: Subject) -> CaseResult {
+    let (user, _) = owner(&catalog).await?;
+    for (name, created, seen) in [("old", 0, 900), ("idle", 500, 600), ("alive", 500, 900)] {
+        let session = Session {
+            created_at: T0.plus(created),
+            seen_at: T0.plus(seen),
+            ..session(user.id, name)
+        };
+        catalog.create_session(&session).await?;
+    }
+    assert_eq!(catalog.expire_sessions(T0.plus(601), T0.plus(1)).await?, 2);
+    assert_eq!(catalog.expire_sessions(T0.plus(900), T0.plus(500)).await?, 0);
+    assert_eq!(catalog.session(&Sha256Hash::of("old")).await?, None);
+    assert_eq!(catalog.session(&Sha256Hash::of("idle")).await?, None);
+    assert!(catalog.session(&Sha256Hash::of("alive")).await?.is_some());
+    Ok(())
+}

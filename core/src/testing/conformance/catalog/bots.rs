@@ -1,0 +1,324 @@
+//! Bots.
+
+use std::sync::Arc;
+
+use super::{Subject, a_bot, add_bot, owner, pages, rev};
+use crate::ids::{BotId, Epoch, ProjectId};
+use crate::model::{BotRow, IngressMode, SealedToken, TelegramIdentity};
+use crate::ports::{Connection, PageRequest, StoreError};
+use crate::testing::conformance::CaseResult;
+use crate::testing::conformance::cases::{T0, cases, race};
+
+cases!(($) bots_conformance, catalog::bots, Subject, [
+    a_new_bot_is_empty,
+    an_id_is_given_once,
+    a_bot_needs_a_project,
+    a_token_lifts_the_suspension,
+    connecting_and_disconnecting,
+    renaming,
+    every_change_counts_but_activations,
+    a_deleted_bot_keeps_its_id_and_nothing_else,
+    changes_need_a_bot,
+    telegram_bots_are_found_by_their_id,
+    activation_compares_the_epoch,
+    of_two_activations_per_epoch_one_wins,
+    lists_hold_the_bots_of_the_projects_asked_for,
+    lists_come_in_pages,
+    foreign_cursors_list_nothing,
+    live_bots_are_connected_or_active,
+]);
+
+fn token(text: &str) -> SealedToken {
+    SealedToken([b"\x01\x00\xff", text.as_bytes()].concat())
+}
+
+fn identity(id: i64) -> TelegramIdentity {
+    TelegramIdentity {
+        id,
+        username: format!("bot_{id}"),
+    }
+}
+
+fn webhook() -> Connection {
+    Connection {
+        ingress: IngressMode::Webhook,
+        webhook_secret: Some(token("secret")),
+    }
+}
+
+async fn a_new_bot_is_empty(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    assert!(add_bot(&catalog, project.id, "a-bot").await?);
+    let id = BotId::new("a-bot")?;
+    let stored = catalog.bot(&id).await?.ok_or("stored")?;
+    let expected = BotRow {
+        id,
+        project: project.id,
+        name: "Bot a-bot".to_owned(),
+        active_rev: None,
+        epoch: Epoch(0),
+        token: None,
+        identity: None,
+        ingress: None,
+        webhook_secret: None,
+        suspended: None,
+        deleted_at: None,
+        created_at: T0,
+        version: stored.version,
+    };
+    assert_eq!(stored, expected);
+    assert_eq!(catalog.bot(&BotId::new("b-bot")?).await?, None);
+    Ok(())
+}
+
+async fn an_id_is_given_once(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    let answers = race(20, |_| {
+        let catalog = Arc::clone(&catalog);
+        async move { add_bot(&catalog, project.id, "a-bot").await }
+    })
+    .await;
+    let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    assert_eq!(answers.iter().filter(|made| **made).count(), 1);
+    Ok(())
+}
+
+async fn a_bot_needs_a_project(catalog: Subject) -> CaseResult {
+    let answer = add_bot(&catalog, ProjectId::generate(), "a-bot").await;
+    assert!(
+        matches!(answer, Err(StoreError::Missing("project"))),
+        "{answer:?}"
+    );
+    assert_eq!(catalog.bot(&BotId::new("a-bot")?).await?, None);
+    Ok(())
+}
+
+async fn a_token_lifts_the_suspension(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    catalog.set_suspended(&id, Some("token-revoked")).await?;
+    let suspended = catalog.bot(&id).await?.ok_or("stored")?.suspended;
+    assert_eq!(suspended.as_deref(), Some("token-revoked"));
+    catalog
+        .set_token(&id, &token("new"), &identity(7_100_000_001))
+        .await?;
+    let bot = catalog.bot(&id).await?.ok_or("stored")?;
+    assert_eq!(bot.suspended, None);
+    assert_eq!(bot.token, Some(token("new")));
+    assert_eq!(bot.identity, Some(identity(7_100_000_001)));
+    catalog.set_suspended(&id, Some("token-revoked")).await?;
+    catalog.set_suspended(&id, None).await?;
+    assert_eq!(catalog.bot(&id).await?.ok_or("stored")?.suspended, None);
+    Ok(())
+}
+
+async fn connecting_and_disconnecting(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    catalog.set_connection(&id, Some(&webhook())).await?;
+    let bot = catalog.bot(&id).await?.ok_or("stored")?;
+    assert_eq!(
+        (bot.ingress, bot.webhook_secret),
+        (Some(IngressMode::Webhook), Some(token("secret")))
+    );
+    let polling = Connection {
+        ingress: IngressMode::Polling,
+        webhook_secret: None,
+    };
+    catalog.set_connection(&id, Some(&polling)).await?;
+    let bot = catalog.bot(&id).await?.ok_or("stored")?;
+    assert_eq!(
+        (bot.ingress, bot.webhook_secret),
+        (Some(IngressMode::Polling), None)
+    );
+    catalog.set_connection(&id, None).await?;
+    let bot = catalog.bot(&id).await?.ok_or("stored")?;
+    assert_eq!((bot.ingress, bot.webhook_secret), (None, None));
+    Ok(())
+}
+
+async fn renaming(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    for name in ["Пицца 🍕", "'; DROP TABLE bots; --", ""] {
+        catalog.rename_bot(&id, name).await?;
+        assert_eq!(catalog.bot(&id).await?.ok_or("stored")?.name, name);
+    }
+    Ok(())
+}
+
+async fn every_change_counts_but_activations(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    let first = catalog.bot(&id).await?.ok_or("stored")?.version;
+    catalog.set_token(&id, &token("t"), &identity(1)).await?;
+    catalog.set_connection(&id, Some(&webhook())).await?;
+    catalog.set_suspended(&id, Some("token-revoked")).await?;
+    catalog.rename_bot(&id, "Other").await?;
+    assert_eq!(catalog.bot(&id).await?.ok_or("stored")?.version, first + 4);
+    catalog.activate(&id, Epoch(0), rev("one")).await?;
+    assert_eq!(catalog.bot(&id).await?.ok_or("stored")?.version, first + 4);
+    catalog.delete_bot(&id, T0).await?;
+    assert_eq!(catalog.bot(&id).await?.ok_or("stored")?.version, first + 5);
+    Ok(())
+}
+
+async fn a_deleted_bot_keeps_its_id_and_nothing_else(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    let project = catalog.bot(&id).await?.ok_or("stored")?.project;
+    catalog.set_token(&id, &token("t"), &identity(42)).await?;
+    catalog.set_connection(&id, Some(&webhook())).await?;
+    catalog.activate(&id, Epoch(0), rev("one")).await?;
+    assert!(catalog.delete_bot(&id, T0.plus(5)).await?);
+    assert!(!catalog.delete_bot(&id, T0.plus(9)).await?, "deleted once");
+    let bot = catalog.bot(&id).await?.ok_or("still there")?;
+    assert_eq!(bot.deleted_at, Some(T0.plus(5)));
+    assert_eq!((bot.token, bot.webhook_secret, bot.ingress), (None, None, None));
+    assert!(!add_bot(&catalog, project, "a-bot").await?, "the id stays taken");
+    assert_eq!(catalog.bots(&[project], &PageRequest::default()).await?.items, []);
+    assert_eq!(catalog.live_bots().await?, []);
+    assert_eq!(catalog.bot_of_telegram_id(42, &BotId::new("b-bot")?).await?, None);
+    Ok(())
+}
+
+async fn changes_need_a_bot(catalog: Subject) -> CaseResult {
+    let deleted = a_bot(&catalog).await?;
+    catalog.delete_bot(&deleted, T0).await?;
+    for id in [deleted, BotId::new("never-made")?] {
+        let answers = [
+            catalog.set_token(&id, &token("t"), &identity(1)).await,
+            catalog.set_connection(&id, Some(&webhook())).await,
+            catalog.set_connection(&id, None).await,
+            catalog.set_suspended(&id, None).await,
+            catalog.rename_bot(&id, "x").await,
+        ];
+        for answer in answers {
+            assert!(matches!(answer, Err(StoreError::Missing("bot"))), "{answer:?}");
+        }
+        assert!(!catalog.delete_bot(&id, T0).await?);
+        assert_eq!(catalog.activate(&id, Epoch(0), rev("one")).await?, None);
+    }
+    Ok(())
+}
+
+async fn telegram_bots_are_found_by_their_id(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    for (id, telegram) in [("a-bot", 1), ("b-bot", 2)] {
+        assert!(add_bot(&catalog, project.id, id).await?);
+        catalog
+            .set_token(&BotId::new(id)?, &token(id), &identity(telegram))
+            .await?;
+    }
+    let (a, b) = (BotId::new("a-bot")?, BotId::new("b-bot")?);
+    assert_eq!(catalog.bot_of_telegram_id(1, &b).await?, Some(a.clone()));
+    assert_eq!(catalog.bot_of_telegram_id(1, &a).await?, None, "except itself");
+    assert_eq!(catalog.bot_of_telegram_id(3, &a).await?, None);
+    catalog.set_token(&a, &token("other"), &identity(3)).await?;
+    assert_eq!(
+        catalog.bot_of_telegram_id(1, &b).await?,
+        None,
+        "the old token is gone"
+    );
+    Ok(())
+}
+
+async fn activation_compares_the_epoch(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    assert_eq!(catalog.activate(&id, Epoch(1), rev("early")).await?, None);
+    assert_eq!(catalog.activate(&id, Epoch(0), rev("one")).await?, Some(Epoch(1)));
+    assert_eq!(catalog.activate(&id, Epoch(0), rev("late")).await?, None);
+    assert_eq!(catalog.activate(&id, Epoch(1), rev("two")).await?, Some(Epoch(2)));
+    assert_eq!(
+        catalog.activate(&id, Epoch(2), rev("one")).await?,
+        Some(Epoch(3)),
+        "back again"
+    );
+    let bot = catalog.bot(&id).await?.ok_or("stored")?;
+    assert_eq!((bot.epoch, bot.active_rev), (Epoch(3), Some(rev("one"))));
+    Ok(())
+}
+
+async fn of_two_activations_per_epoch_one_wins(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    for epoch in 0..200 {
+        let answers = race(2, |caller| {
+            let (catalog, id) = (Arc::clone(&catalog), id.clone());
+            async move {
+                let revision = rev(&format!("{epoch} {caller}"));
+                let answer = catalog.activate(&id, Epoch(epoch), revision).await;
+                answer.map(|epoch| epoch.map(|epoch| (epoch, revision)))
+            }
+        })
+        .await;
+        let winners: Vec<_> = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let winners: Vec<_> = winners.into_iter().flatten().collect();
+        let [(next, revision)] = winners[..] else {
+            panic!("epoch {epoch}: {winners:?}");
+        };
+        let bot = catalog.bot(&id).await?.ok_or("stored")?;
+        assert_eq!(next, Epoch(epoch + 1));
+        assert_eq!((bot.epoch, bot.active_rev), (next, Some(revision)));
+    }
+    Ok(())
+}
+
+async fn lists_hold_the_bots_of_the_projects_asked_for(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    for id in ["c-bot", "a-bot", "b-bot"] {
+        assert!(add_bot(&catalog, project.id, id).await?);
+    }
+    let list = async |projects: &[ProjectId]| {
+        let page = catalog.bots(projects, &PageRequest::default()).await?;
+        let ids = page.items.into_iter().map(|bot| bot.id.to_string());
+        Ok::<_, StoreError>(ids.collect::<Vec<_>>())
+    };
+    let nobody = ProjectId::generate();
+    assert_eq!(list(&[nobody, project.id]).await?, ["a-bot", "b-bot", "c-bot"]);
+    assert_eq!(list(&[nobody]).await?, [""; 0]);
+    assert_eq!(list(&[]).await?, [""; 0]);
+    Ok(())
+}
+
+async fn lists_come_in_pages(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    let ids: Vec<String> = (0..7).map(|n| format!("bot-{n}")).collect();
+    for id in &ids {
+        assert!(add_bot(&catalog, project.id, id).await?);
+    }
+    for limit in [1, 2, 3, 6, 7, 8] {
+        let catalog = &catalog;
+        let bots = pages::all(
+            limit,
+            |page| async move { catalog.bots(&[project.id], &page).await },
+        )
+        .await?;
+        let listed: Vec<_> = bots.iter().map(|bot| bot.id.as_str()).collect();
+        assert_eq!(listed, ids, "pages of {limit}");
+    }
+    Ok(())
+}
+
+async fn foreign_cursors_list_nothing(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    assert!(add_bot(&catalog, project.id, "a-bot").await?);
+    let catalog = &catalog;
+    pages::foreign_cursors_list_nothing(
+        &[],
+        |page| async move { catalog.bots(&[project.id], &page).await },
+    )
+    .await?;
+    Ok(())
+}
+
+async fn live_bots_are_connected_or_active(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    for id in ["active", "both", "connected", "idle"] {
+        assert!(add_bot(&catalog, project.id, id).await?);
+    }
+    for id in ["both", "connected"] {
+        catalog.set_connection(&BotId::new(id)?, Some(&webhook())).await?;
+    }
+    for id in ["active", "both"] {
+        catalog.activate(&BotId::new(id)?, Epoch(0), rev(id)).await?;
+    }
+    let live = catalog.live_bots().await?;
+    let live: Vec<_> = live.iter().map(|bot| bot.id.as_str()).collect();
+    assert_eq!(live, ["active", "both", "connected"]);
+    Ok(())
+}
