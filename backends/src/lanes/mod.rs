@@ -1,0 +1,22 @@
+//! Updates in order, per chat: one set of rules, kept in memory or in SQLite.
+//!
+//! [`model`] decides: what is a duplicate, who holds a lane, what a commit does. It keeps the places of lanes (ready,
+//! leased, delayed) in memory and everything that must survive behind the trait `Records`. [`ModelLanes`] gives it
+//! records in memory, [`SqliteLanes`] records in a file, written by one thread with group commit; [`Store`] is the
+//! asynchronous face of both.
+
+mod driver;
+mod memory;
+mod model;
+mod sqlite;
+mod store;
+
+pub use memory::MemoryDriver;
+pub use sqlite::{SqliteDriver, SqliteTuning};
+pub use store::Store;
+
+/// Lanes, outbox and dead letters in memory: nothing survives the process. For tests, and the measure of the others.
+pub type ModelLanes = Store<MemoryDriver>;
+
+/// Lanes, outbox and dead letters in one SQLite file, for one process.
+pub type SqliteLanes = Store<SqliteDriver>;

@@ -1,0 +1,435 @@
+//! What is special about the file: restarts, space, locks, versions, callers that give up.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use botloom_backends::{SqliteLanes, SqliteTuning};
+use botloom_core::bot_js::Ambiguous;
+use botloom_core::ports::{
+    ActiveRevision, Commit, CommitOutcome, DedupKey, Ingest, IngestOutcome, LaneLimits, Lanes as _, NextTurn,
+    OutClass, OutMessage, Outbox as _, StateChange, StoreError, Turn,
+};
+use botloom_core::testing::ManualClock;
+use botloom_core::{BotId, ChatId, Clock as _, Epoch, Lane, RevHash, Sha256Hash, TimestampMs};
+use bytes::Bytes;
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(TimestampMs(1_795_200_000_000)))
+}
+
+fn open(path: &Path, clock: &Arc<ManualClock>) -> Result<Arc<SqliteLanes>, StoreError> {
+    SqliteLanes::open(path, LaneLimits::default(), clock.clone())
+}
+
+fn lane(chat: i64) -> Lane {
+    Lane {
+        bot: BotId::new("pizza").unwrap(),
+        chat: ChatId::from(chat),
+    }
+}
+
+fn update(chat: i64, id: i64, envelope: Bytes, want_turn: bool) -> Ingest {
+    Ingest {
+        lane: lane(chat),
+        dedup: DedupKey::Update(id),
+        envelope,
+        accepted_at: TimestampMs(id),
+        want_turn,
+    }
+}
+
+fn message(text: &str, ambiguous: Ambiguous) -> OutMessage {
+    OutMessage {
+        method: "sendMessage".to_owned(),
+        params: Bytes::from(format!("{{\"text\":\"{text}\"}}")),
+        class: OutClass::Reply,
+        not_after: None,
+        ambiguous,
+        cause: text.to_owned(),
+    }
+}
+
+fn commit(turn: &Turn, messages: Vec<OutMessage>) -> Commit {
+    Commit {
+        lease: turn.lease.clone(),
+        revision: turn.revision,
+        updates: 1,
+        state: StateChange::Put {
+            document: Bytes::from_static(b"{}"),
+            ttl_ms: None,
+        },
+        messages,
+        want_out: false,
+        next: NextTurn::Release,
+        charge: 0,
+    }
+}
+
+async fn ingest(store: &SqliteLanes, item: Ingest) -> Result<IngestOutcome, StoreError> {
+    Ok(store.ingest(vec![item]).await?.remove(0))
+}
+
+async fn grant(store: &SqliteLanes, chat: i64, id: i64) -> Turn {
+    let item = update(chat, id, Bytes::from_static(b"{}"), true);
+    match ingest(store, item).await.unwrap() {
+        IngestOutcome::Granted(turn) => *turn,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_restart_keeps_everything_but_leases() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    let revision = ActiveRevision {
+        epoch: Epoch(7),
+        rev: RevHash(Sha256Hash::of("seven")),
+    };
+    store.set_revision(&lane(1).bot, revision).await.unwrap();
+    let held = grant(&store, 1, 1).await;
+    let delayed = grant(&store, 2, 2).await;
+    let done = grant(&store, 3, 3).await;
+    let fail = botloom_core::ports::Fail {
+        lease: delayed.lease.clone(),
+        max_attempts: 3,
+        retry_at: clock.now().plus(60_000),
+        reason: "script-error".to_owned(),
+        detail: String::new(),
+    };
+    store.fail(fail).await.unwrap();
+    store.commit(vec![commit(&done, Vec::new())]).await.unwrap();
+    store
+        .park(&BotId::new("sushi").unwrap(), Some(clock.now().plus(1_000)))
+        .await
+        .unwrap();
+    drop(store);
+
+    let store = open(&path, &clock).unwrap();
+    store.check().await.unwrap();
+    let stale = store.commit(vec![commit(&held, Vec::new())]).await.unwrap();
+    assert_eq!(
+        stale,
+        [CommitOutcome::Fenced],
+        "tokens of the last run are worth nothing"
+    );
+    let turns = store.claim(10).await.unwrap().turns;
+    let found: Vec<_> = turns
+        .iter()
+        .map(|turn| (turn.lease.lane.clone(), turn.attempts))
+        .collect();
+    assert_eq!(
+        found,
+        [(lane(1), 0), (lane(2), 1)],
+        "oldest first; tries are remembered, delays are not"
+    );
+    assert!(
+        turns
+            .iter()
+            .all(|turn| turn.revision == Some(revision) && turn.lease.token > held.lease.token)
+    );
+    assert_eq!(store.state(&lane(3)).await.unwrap().as_deref(), Some(&b"{}"[..]));
+    let again = ingest(&store, update(3, 3, Bytes::new(), true)).await.unwrap();
+    assert_eq!(again, IngestOutcome::Duplicate);
+}
+
+#[tokio::test]
+async fn after_a_restart_first_messages_are_in_doubt_if_they_may_have_been_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    let queues = [
+        vec![message("a", Ambiguous::Resend), message("b", Ambiguous::Resend)],
+        vec![message("c", Ambiguous::Skip)],
+        vec![message("d", Ambiguous::Skip), message("e", Ambiguous::Resend)],
+    ];
+    for (chat, messages) in (1..).zip(queues) {
+        let turn = grant(&store, chat, chat).await;
+        store.commit(vec![commit(&turn, messages)]).await.unwrap();
+    }
+    for turn in store.claim_out(3).await.unwrap().0 {
+        if turn.lease.lane == lane(3) {
+            assert!(store.begin_send(&turn.lease).await.unwrap());
+        }
+    }
+    drop(store);
+    let store = open(&path, &clock).unwrap();
+    let mut doubts = Vec::new();
+    for turn in store.claim_out(3).await.unwrap().0 {
+        doubts.extend(
+            turn.messages
+                .into_iter()
+                .map(|queued| (queued.message.cause, queued.maybe_sent)),
+        );
+    }
+    let expected = [("a", true), ("b", false), ("c", false), ("d", true), ("e", false)];
+    assert_eq!(doubts, expected.map(|(text, doubt)| (text.to_owned(), doubt)));
+}
+
+#[tokio::test]
+async fn waits_of_senders_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    for chat in 1..=2 {
+        let turn = grant(&store, chat, chat).await;
+        let messages = vec![message("a", Ambiguous::Skip)];
+        store.commit(vec![commit(&turn, messages)]).await.unwrap();
+    }
+    let turn = store.claim_out(1).await.unwrap().0.remove(0);
+    let until = clock.now().plus(5_000);
+    let ack = botloom_core::ports::AckOut {
+        lease: turn.lease.clone(),
+        sent: 0,
+        dead: None,
+        dead_all: false,
+        after: botloom_core::ports::AfterAck::Delay { until, attempt: 1 },
+    };
+    store.ack_out(vec![ack]).await.unwrap();
+    drop(store);
+    let store = open(&path, &clock).unwrap();
+    let (turns, due) = store.claim_out(5).await.unwrap();
+    assert_eq!(turns.len(), 1, "only the other chat");
+    assert_ne!(turns[0].lease.lane, turn.lease.lane);
+    assert_eq!(due, Some(until));
+    store.park(&lane(1).bot, Some(until.plus(1))).await.unwrap();
+    drop(store);
+    let store = open(&path, &clock).unwrap();
+    clock.advance(5_000);
+    assert_eq!(
+        store.claim_out(5).await.unwrap().0,
+        Vec::new(),
+        "the bot is parked"
+    );
+    clock.advance(1);
+    assert_eq!(store.claim_out(5).await.unwrap().0.len(), 2);
+    store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_file_refuses_and_recovers_without_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let tuning = SqliteTuning {
+        max_bytes: Some(1 << 20),
+        ..SqliteTuning::default()
+    };
+    let store = SqliteLanes::open_with(&path, LaneLimits::default(), clock.clone(), tuning).unwrap();
+    let held = grant(&store, 0, 0).await;
+    let big = Bytes::from(vec![b'x'; 20_000]);
+    let mut accepted = 0;
+    let refused = loop {
+        let chat = accepted + 1;
+        match ingest(&store, update(chat, chat, big.clone(), false)).await {
+            Ok(outcome) => assert!(matches!(outcome, IngestOutcome::Ready { .. })),
+            Err(error) => break error,
+        }
+        accepted += 1;
+    };
+    assert!(matches!(refused, StoreError::Full), "{refused:?}");
+    assert!(accepted > 20, "{accepted}");
+    // Together in one group: what needs no space goes through, what does is refused, nothing is half done.
+    let (turns, late) = tokio::join!(
+        store.claim(2),
+        ingest(&store, update(9_999, 9_999, big.clone(), false))
+    );
+    let turns = turns.unwrap().turns;
+    assert!(matches!(late, Err(StoreError::Full)), "{late:?}");
+    store.check().await.unwrap();
+    let stats = store.stats().await.unwrap();
+    assert_eq!(
+        (stats.updates, stats.leased),
+        (u64::try_from(accepted + 1).unwrap(), 3)
+    );
+    // Leases outlive the trouble, and what they free makes room.
+    for turn in turns.iter().chain([&held]) {
+        let mut commit = commit(turn, Vec::new());
+        commit.state = StateChange::Keep { ttl_ms: None };
+        let outcome = store.commit(vec![commit]).await.unwrap().remove(0);
+        assert_eq!(
+            outcome,
+            CommitOutcome::Committed {
+                next: None,
+                out: None
+            }
+        );
+    }
+    let again = ingest(&store, update(9_999, 9_999, big, false)).await.unwrap();
+    assert!(matches!(again, IngestOutcome::Ready { .. }), "{again:?}");
+    store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_purged_bot_leaves_the_file_and_may_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    for chat in 0..50 {
+        let turn = grant(&store, chat, chat).await;
+        let messages = vec![message("a", Ambiguous::Skip)];
+        store.commit(vec![commit(&turn, messages)]).await.unwrap();
+    }
+    store.purge(&lane(0).bot).await.unwrap();
+    let turn = grant(&store, 1, 1).await;
+    assert_eq!(turn.state, None);
+    store.commit(vec![commit(&turn, Vec::new())]).await.unwrap();
+    drop(store);
+    let store = open(&path, &clock).unwrap();
+    store.check().await.unwrap();
+    // Sweeping runs by itself; this waits for it however long it takes.
+    store.close().await;
+    let rows = loop {
+        let store = open(&path, &clock).unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+        drop(store);
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        if count("SELECT count(*) FROM gone") == 0 {
+            break ["state", "outq", "seen"].map(|table| count(&format!("SELECT count(*) FROM {table}")));
+        }
+    };
+    assert_eq!(rows, [1, 0, 1]);
+}
+
+#[tokio::test]
+async fn expired_ids_and_documents_leave_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    for chat in 0..30 {
+        let turn = grant(&store, chat, chat).await;
+        let mut commit = commit(&turn, Vec::new());
+        if chat % 3 > 0 {
+            commit.state = StateChange::Put {
+                document: Bytes::from_static(b"1"),
+                ttl_ms: Some(1_000),
+            };
+        }
+        store.commit(vec![commit]).await.unwrap();
+    }
+    clock.advance(LaneLimits::default().dedup_ttl_ms);
+    grant(&store, 100, 100).await;
+    drop(store);
+    let rows = loop {
+        let store = open(&path, &clock).unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+        drop(store);
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        let rows = [
+            count("SELECT count(*) FROM seen"),
+            count("SELECT count(*) FROM state"),
+        ];
+        if rows[0] < 31 && rows[1] < 30 {
+            break rows;
+        }
+    };
+    assert_eq!(rows, [1, 10], "what is still good is kept");
+}
+
+#[tokio::test]
+async fn a_file_has_one_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    let second = open(&path, &clock);
+    assert!(matches!(&second, Err(StoreError::Unavailable(_))), "{second:?}");
+    grant(&store, 1, 1).await;
+    store.close().await;
+    let closed = store.claim(1).await;
+    assert!(matches!(closed, Err(StoreError::Unavailable(_))), "{closed:?}");
+    let next = open(&path, &clock).unwrap();
+    assert_eq!(next.claim(1).await.unwrap().turns.len(), 1);
+}
+
+#[tokio::test]
+async fn foreign_and_newer_files_are_refused_untouched() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let foreign = dir.path().join("foreign.db");
+    rusqlite::Connection::open(&foreign)
+        .unwrap()
+        .execute_batch("CREATE TABLE notes (text TEXT)")
+        .unwrap();
+    let newer = dir.path().join("newer.db");
+    drop(open(&newer, &clock).unwrap());
+    rusqlite::Connection::open(&newer)
+        .unwrap()
+        .execute_batch("PRAGMA user_version = 99")
+        .unwrap();
+    let text = dir.path().join("text.db");
+    std::fs::write(
+        &text,
+        "not a database at all, but long enough to have a header of one hundred bytes",
+    )
+    .unwrap();
+    for path in [foreign, newer, text] {
+        let before = std::fs::read(&path).unwrap();
+        let refused = open(&path, &clock);
+        assert!(matches!(&refused, Err(StoreError::Corrupt(_))), "{refused:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{}", path.display());
+    }
+}
+
+#[tokio::test]
+async fn long_queues_are_read_from_the_file_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    // 500 updates of 100 KB: more than is kept in memory.
+    for first in (0..500).step_by(50) {
+        let batch = (first..first + 50).map(|id| update(id % 5, id, Bytes::from(vec![b'x'; 100_000]), false));
+        store.ingest(batch.collect()).await.unwrap();
+    }
+    store.check().await.unwrap();
+    let mut seen = vec![Vec::new(); 5];
+    loop {
+        let turns = store.claim(2).await.unwrap().turns;
+        if turns.is_empty() {
+            break;
+        }
+        for turn in turns {
+            let chat: usize = turn.lease.lane.chat.as_str().parse().unwrap();
+            for update in &turn.updates {
+                let DedupKey::Update(id) = update.dedup else {
+                    panic!("{update:?}")
+                };
+                assert_eq!(
+                    (update.envelope.len(), update.accepted_at),
+                    (100_000, TimestampMs(id))
+                );
+                seen[chat].push(id);
+            }
+            let mut commit = commit(&turn, Vec::new());
+            commit.updates = turn.updates.len();
+            store.commit(vec![commit]).await.unwrap();
+        }
+    }
+    for (chat, ids) in (0..).zip(seen) {
+        assert_eq!(ids, (0..100).map(|n| n * 5 + chat).collect::<Vec<_>>());
+    }
+    store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_turn_granted_to_a_caller_who_gave_up_is_ready_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    // Callers give up at every moment from before the step runs to after it is durable.
+    for round in 0..40 {
+        let item = update(round, round, Bytes::new(), true);
+        let call = store.ingest(vec![item]);
+        let patience = std::time::Duration::from_micros(u64::try_from(round).unwrap() * 50);
+        let kept = tokio::time::timeout(patience, call).await;
+        if let Ok(answer) = kept {
+            let IngestOutcome::Granted(turn) = answer.unwrap().remove(0) else {
+                panic!("the lane was empty");
+            };
+            store.release(&[turn.lease]).await.unwrap();
+        }
+    }
+    let stats = store.stats().await.unwrap();
+    assert_eq!((stats.leased, stats.ready), (0, stats.updates));
+    store.check().await.unwrap();
+}

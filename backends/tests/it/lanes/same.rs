@@ -1,0 +1,518 @@
+//! The same steps on [`ModelLanes`] and [`SqliteLanes`] give the same answers, restarts included.
+
+use std::sync::Arc;
+
+use botloom_backends::{ModelLanes, SqliteLanes};
+use botloom_core::bot_js::Ambiguous;
+use botloom_core::ports::{
+    AckOut, AckOutOutcome, ActiveRevision, AfterAck, Commit, CommitOutcome, DeadLetters, DedupKey, Direction,
+    Fail, Ingest, IngestOutcome, LaneLease, LaneLimits, Lanes, NewDeadLetter, NextTurn, OutClass, OutMessage,
+    OutTurn, Outbox, PageRequest, StateChange, Token, Turn,
+};
+use botloom_core::testing::ManualClock;
+use botloom_core::{BotId, ChatId, Clock as _, Epoch, Lane, RevHash, Sha256Hash, TimestampMs};
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+const LIMITS: LaneLimits = LaneLimits {
+    queue_cap: 5,
+    dedup_ttl_ms: 20_000,
+    lease_ms: 1_000,
+    out_lease_ms: 3_000,
+    turn_updates: 3,
+    dead_letter_cap: 3,
+};
+
+#[derive(Debug, Clone)]
+enum Op {
+    Ingest(Vec<(u8, u8, bool)>),
+    Claim(u8),
+    Renew(u8),
+    Release(u8),
+    Commit(u8, Change),
+    Fail(u8, u8),
+    SetRevision(u8, u8),
+    Advance(u16),
+    Purge(u8),
+    ClaimOut(u8),
+    Begin(u8),
+    Ack(u8, u8, u8, u8),
+    RenewOut(u8),
+    Park(u8, u16),
+    SetAside(u8, bool),
+    Replay(u8),
+    Discard(u8),
+    Restart,
+}
+
+#[derive(Debug, Clone)]
+struct Change {
+    updates: u8,
+    state: u8,
+    messages: Vec<u8>,
+    want_out: bool,
+    keep: bool,
+    charge: u8,
+    forget_revision: bool,
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let messages = vec(any::<u8>(), 0..4);
+    let flags = any::<(bool, bool, bool)>();
+    (1..4_u8, 0..6_u8, messages, flags, 0..3_u8).prop_map(|(updates, state, messages, flags, charge)| {
+        Change {
+            updates,
+            state,
+            messages,
+            want_out: flags.0,
+            keep: flags.1,
+            charge,
+            forget_revision: flags.2,
+        }
+    })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let update = (0..6_u8, 0..24_u8, any::<bool>());
+    prop_oneof![
+        8 => vec(update, 1..4).prop_map(Op::Ingest),
+        4 => (0..4_u8).prop_map(Op::Claim),
+        1 => any::<u8>().prop_map(Op::Renew),
+        1 => any::<u8>().prop_map(Op::Release),
+        8 => (any::<u8>(), change()).prop_map(|(pick, change)| Op::Commit(pick, change)),
+        3 => any::<(u8, u8)>().prop_map(|(pick, how)| Op::Fail(pick, how)),
+        1 => any::<(u8, u8)>().prop_map(|(bot, epoch)| Op::SetRevision(bot, epoch)),
+        3 => (0..2_500_u16).prop_map(Op::Advance),
+        1 => any::<u8>().prop_map(Op::Purge),
+        4 => (0..3_u8).prop_map(Op::ClaimOut),
+        2 => any::<u8>().prop_map(Op::Begin),
+        6 => any::<(u8, u8, u8, u8)>().prop_map(|(a, b, c, d)| Op::Ack(a, b, c, d)),
+        1 => any::<u8>().prop_map(Op::RenewOut),
+        1 => (any::<u8>(), 0..4_000_u16).prop_map(|(bot, ms)| Op::Park(bot, ms)),
+        1 => any::<(u8, bool)>().prop_map(|(lane, chat)| Op::SetAside(lane, chat)),
+        1 => any::<u8>().prop_map(Op::Replay),
+        1 => any::<u8>().prop_map(Op::Discard),
+        1 => Just(Op::Restart),
+    ]
+}
+
+/// A lease of the same thing in both stores, whose tokens differ.
+#[derive(Debug, Clone)]
+struct Pair {
+    lane: Lane,
+    tokens: [Token; 2],
+    revision: Option<ActiveRevision>,
+}
+
+impl Pair {
+    fn lease(&self, store: usize) -> LaneLease {
+        LaneLease {
+            lane: self.lane.clone(),
+            token: self.tokens[store],
+        }
+    }
+}
+
+struct Both {
+    model: Arc<ModelLanes>,
+    sqlite: Option<Arc<SqliteLanes>>,
+    clock: Arc<ManualClock>,
+    dir: TempDir,
+    /// Leases that were ever given; most are lost, and using them must be refused alike.
+    turns: Vec<Pair>,
+    sends: Vec<Pair>,
+    letters: Vec<(BotId, String)>,
+}
+
+fn bot(n: u8) -> BotId {
+    BotId::new(["pizza", "sushi"][usize::from(n % 2)]).unwrap()
+}
+
+fn lane(n: u8) -> Lane {
+    Lane {
+        bot: bot(n),
+        chat: ChatId::from(i64::from(n / 2 % 3)),
+    }
+}
+
+fn pick<T>(from: &[T], n: u8) -> Option<&T> {
+    // The youngest are the most interesting.
+    from.iter().rev().nth(usize::from(n) % from.len().clamp(1, 6))
+}
+
+fn message(n: u8) -> OutMessage {
+    OutMessage {
+        method: "sendMessage".to_owned(),
+        params: Bytes::from(format!("{{\"n\":{n}}}")),
+        class: [OutClass::Urgent, OutClass::Reply, OutClass::Bulk][usize::from(n % 3)],
+        not_after: n.is_multiple_of(5).then_some(TimestampMs(i64::from(n))),
+        ambiguous: if n.is_multiple_of(2) {
+            Ambiguous::Resend
+        } else {
+            Ambiguous::Skip
+        },
+        cause: n.to_string(),
+    }
+}
+
+fn state_change(n: u8) -> StateChange {
+    match n {
+        0 => StateChange::Keep { ttl_ms: None },
+        1 => StateChange::Keep { ttl_ms: Some(2_000) },
+        2 => StateChange::Delete,
+        3 => StateChange::Put {
+            document: Bytes::from_static(b"{\"short\":1}"),
+            ttl_ms: Some(1_500),
+        },
+        4 => StateChange::Put {
+            document: Bytes::from_static(b"{\"gone\":1}"),
+            ttl_ms: Some(0),
+        },
+        _ => StateChange::Put {
+            document: Bytes::from("x".repeat(6_000)),
+            ttl_ms: None,
+        },
+    }
+}
+
+impl Both {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(TimestampMs(1_795_200_000_000)));
+        let model = ModelLanes::new(LIMITS, clock.clone()).unwrap();
+        let mut both = Self {
+            model,
+            sqlite: None,
+            clock,
+            dir,
+            turns: Vec::new(),
+            sends: Vec::new(),
+            letters: Vec::new(),
+        };
+        both.open();
+        both
+    }
+
+    fn open(&mut self) {
+        let path = self.dir.path().join("runtime.db");
+        self.sqlite = Some(SqliteLanes::open(&path, LIMITS, self.clock.clone()).unwrap());
+    }
+
+    fn sqlite(&self) -> Arc<SqliteLanes> {
+        Arc::clone(self.sqlite.as_ref().unwrap())
+    }
+
+    fn same_turn(&mut self, mut a: Turn, mut b: Turn) {
+        let pair = Pair {
+            lane: a.lease.lane.clone(),
+            tokens: [a.lease.token, b.lease.token],
+            revision: a.revision,
+        };
+        (a.lease.token, b.lease.token) = (Token(0), Token(0));
+        assert_eq!(a, b);
+        self.turns.push(pair);
+    }
+
+    fn same_turns(&mut self, a: Vec<Turn>, b: Vec<Turn>) {
+        assert_eq!(a.len(), b.len(), "{a:?} and {b:?}");
+        for (a, b) in a.into_iter().zip(b) {
+            self.same_turn(a, b);
+        }
+    }
+
+    fn same_sends(&mut self, a: Vec<OutTurn>, b: Vec<OutTurn>) {
+        assert_eq!(a.len(), b.len(), "{a:?} and {b:?}");
+        for (mut a, mut b) in a.into_iter().zip(b) {
+            let pair = Pair {
+                lane: a.lease.lane.clone(),
+                tokens: [a.lease.token, b.lease.token],
+                revision: None,
+            };
+            (a.lease.token, b.lease.token) = (Token(0), Token(0));
+            assert_eq!(a, b);
+            self.sends.push(pair);
+        }
+    }
+
+    async fn apply(&mut self, op: Op) {
+        let (model, sqlite) = (Arc::clone(&self.model), self.sqlite());
+        let now = self.clock.now();
+        match op {
+            Op::Ingest(updates) => {
+                let items: Vec<_> = updates.iter().map(|update| ingest(*update, now)).collect();
+                let a = model.ingest(items.clone()).await.unwrap();
+                let b = sqlite.ingest(items).await.unwrap();
+                for (a, b) in a.into_iter().zip(b) {
+                    match (a, b) {
+                        (IngestOutcome::Granted(a), IngestOutcome::Granted(b)) => self.same_turn(*a, *b),
+                        (a, b) => assert_eq!(a, b),
+                    }
+                }
+            }
+            Op::Claim(max) => {
+                let a = model.claim(usize::from(max)).await.unwrap();
+                let b = sqlite.claim(usize::from(max)).await.unwrap();
+                assert_eq!(a.next_due, b.next_due);
+                self.same_turns(a.turns, b.turns);
+            }
+            Op::Renew(n) => {
+                let Some(mut pair) = pick(&self.turns, n).cloned() else {
+                    return;
+                };
+                let a = model.renew(&[pair.lease(0)]).await.unwrap();
+                let b = sqlite.renew(&[pair.lease(1)]).await.unwrap();
+                assert_eq!(a[0].is_some(), b[0].is_some());
+                if let (Some(a), Some(b)) = (a[0], b[0]) {
+                    pair.tokens = [a, b];
+                    self.turns.push(pair);
+                }
+            }
+            Op::Release(n) => {
+                let Some(pair) = pick(&self.turns, n) else { return };
+                model.release(&[pair.lease(0)]).await.unwrap();
+                sqlite.release(&[pair.lease(1)]).await.unwrap();
+            }
+            Op::Commit(n, change) => {
+                let Some(pair) = pick(&self.turns, n).cloned() else {
+                    return;
+                };
+                let a = model
+                    .commit(vec![commit(&pair, 0, &change)])
+                    .await
+                    .unwrap()
+                    .remove(0);
+                let b = sqlite
+                    .commit(vec![commit(&pair, 1, &change)])
+                    .await
+                    .unwrap()
+                    .remove(0);
+                match (a, b) {
+                    (
+                        CommitOutcome::Committed { next: a, out: c },
+                        CommitOutcome::Committed { next: b, out: d },
+                    ) => {
+                        let turn = |turn: Option<Box<Turn>>| turn.map(|turn| *turn).into_iter().collect();
+                        self.same_turns(turn(a), turn(b));
+                        let send = |turn: Option<Box<OutTurn>>| turn.map(|turn| *turn).into_iter().collect();
+                        self.same_sends(send(c), send(d));
+                    }
+                    (a, b) => assert_eq!(a, b),
+                }
+            }
+            Op::Fail(n, how) => {
+                let Some(pair) = pick(&self.turns, n).cloned() else {
+                    return;
+                };
+                let fail = |store| Fail {
+                    lease: pair.lease(store),
+                    max_attempts: 2,
+                    retry_at: now.plus(i64::from(how) * 4),
+                    reason: "script-error".to_owned(),
+                    detail: how.to_string(),
+                };
+                let a = model.fail(fail(0)).await.unwrap();
+                assert_eq!(a, sqlite.fail(fail(1)).await.unwrap());
+            }
+            Op::SetRevision(n, epoch) => {
+                let revision = ActiveRevision {
+                    epoch: Epoch(u64::from(epoch)),
+                    rev: RevHash(Sha256Hash::of([epoch])),
+                };
+                let a = model.set_revision(&bot(n), revision).await.unwrap();
+                assert_eq!(a, sqlite.set_revision(&bot(n), revision).await.unwrap());
+            }
+            Op::Advance(ms) => self.clock.advance(i64::from(ms)),
+            Op::Purge(n) => {
+                if n < 64 {
+                    model.purge(&bot(n)).await.unwrap();
+                    sqlite.purge(&bot(n)).await.unwrap();
+                }
+            }
+            Op::Restart => {
+                model.restart().unwrap();
+                drop(sqlite);
+                self.sqlite = None;
+                self.open();
+            }
+            other => self.apply_out(other, now).await,
+        }
+    }
+
+    async fn apply_out(&mut self, op: Op, now: TimestampMs) {
+        let (model, sqlite) = (Arc::clone(&self.model), self.sqlite());
+        match op {
+            Op::ClaimOut(max) => {
+                let a = model.claim_out(usize::from(max)).await.unwrap();
+                let b = sqlite.claim_out(usize::from(max)).await.unwrap();
+                assert_eq!(a.1, b.1);
+                self.same_sends(a.0, b.0);
+            }
+            Op::Begin(n) => {
+                let Some(pair) = pick(&self.sends, n) else { return };
+                let a = model.begin_send(&pair.lease(0)).await.unwrap();
+                assert_eq!(a, sqlite.begin_send(&pair.lease(1)).await.unwrap());
+            }
+            Op::Ack(n, sent, dead, after) => {
+                let Some(pair) = pick(&self.sends, n).cloned() else {
+                    return;
+                };
+                let ack = |store| acknowledgement(&pair, store, [sent, dead, after], now);
+                let a = model.ack_out(vec![ack(0)]).await.unwrap().remove(0);
+                let b = sqlite.ack_out(vec![ack(1)]).await.unwrap().remove(0);
+                match (a, b) {
+                    (
+                        AckOutOutcome::Done {
+                            next: a,
+                            dead_letters: c,
+                        },
+                        AckOutOutcome::Done {
+                            next: b,
+                            dead_letters: d,
+                        },
+                    ) => {
+                        assert_eq!(c, d);
+                        let send = |turn: Option<Box<OutTurn>>| turn.map(|turn| *turn).into_iter().collect();
+                        self.same_sends(send(a), send(b));
+                    }
+                    (a, b) => assert_eq!(a, b),
+                }
+            }
+            Op::RenewOut(n) => {
+                let Some(mut pair) = pick(&self.sends, n).cloned() else {
+                    return;
+                };
+                let a = model.renew_out(&[pair.lease(0)]).await.unwrap();
+                let b = sqlite.renew_out(&[pair.lease(1)]).await.unwrap();
+                assert_eq!(a[0].is_some(), b[0].is_some());
+                if let (Some(a), Some(b)) = (a[0], b[0]) {
+                    pair.tokens = [a, b];
+                    self.sends.push(pair);
+                }
+            }
+            Op::Park(n, ms) => {
+                let until = (ms > 500).then(|| now.plus(i64::from(ms)));
+                model.park(&bot(n), until).await.unwrap();
+                sqlite.park(&bot(n), until).await.unwrap();
+            }
+            Op::SetAside(n, chat) => {
+                let letter = NewDeadLetter {
+                    bot: bot(n),
+                    chat: chat.then(|| lane(n).chat),
+                    reason: "malformed".to_owned(),
+                    detail: n.to_string(),
+                    body: Bytes::from(vec![n]),
+                    at: now,
+                };
+                let a = model.set_aside(letter.clone()).await.unwrap();
+                assert_eq!(a, sqlite.set_aside(letter).await.unwrap());
+            }
+            Op::Replay(n) => {
+                let Some((bot, id)) = pick(&self.letters, n) else {
+                    return;
+                };
+                let a = model.replay(bot, id).await.map_err(|error| error.to_string());
+                let b = sqlite.replay(bot, id).await.map_err(|error| error.to_string());
+                assert_eq!(a, b);
+            }
+            Op::Discard(n) => {
+                let Some((bot, id)) = pick(&self.letters, n) else {
+                    return;
+                };
+                let a = model.discard(bot, id).await.unwrap();
+                assert_eq!(a, sqlite.discard(bot, id).await.unwrap());
+            }
+            other => unreachable!("{other:?} is applied elsewhere"),
+        }
+    }
+
+    /// What can be seen from outside is the same, and inside everything is in its place.
+    async fn compare(&mut self) {
+        let (model, sqlite) = (Arc::clone(&self.model), self.sqlite());
+        assert_eq!(model.stats().await.unwrap(), sqlite.stats().await.unwrap());
+        self.letters.clear();
+        for n in 0..2 {
+            let bot = bot(n);
+            let a = model.revision(&bot).await.unwrap();
+            assert_eq!(a, sqlite.revision(&bot).await.unwrap());
+            for direction in [Direction::In, Direction::Out] {
+                let page = PageRequest::default();
+                let a = model.dead_letters(&bot, direction, &page).await.unwrap();
+                assert_eq!(a, sqlite.dead_letters(&bot, direction, &page).await.unwrap());
+                let ids = a.items.into_iter().map(|letter| (bot.clone(), letter.id));
+                self.letters.extend(ids);
+            }
+        }
+        for n in 0..6 {
+            let a = model.state(&lane(n)).await.unwrap();
+            assert_eq!(a, sqlite.state(&lane(n)).await.unwrap());
+        }
+        model.check().await.unwrap();
+        sqlite.check().await.unwrap();
+    }
+}
+
+fn ingest((n, id, want_turn): (u8, u8, bool), now: TimestampMs) -> Ingest {
+    Ingest {
+        lane: lane(n),
+        dedup: if id < 20 {
+            DedupKey::Update(i64::from(id))
+        } else {
+            DedupKey::Synthetic(id.to_string().into())
+        },
+        envelope: Bytes::from(format!("{{\"update_id\":{id}}}")),
+        accepted_at: now,
+        want_turn,
+    }
+}
+
+fn commit(pair: &Pair, store: usize, change: &Change) -> Commit {
+    Commit {
+        lease: pair.lease(store),
+        revision: pair.revision.filter(|_| !change.forget_revision),
+        updates: usize::from(change.updates),
+        state: state_change(change.state),
+        messages: change.messages.iter().map(|n| message(*n)).collect(),
+        want_out: change.want_out,
+        next: if change.keep {
+            NextTurn::Keep
+        } else {
+            NextTurn::Release
+        },
+        charge: u32::from(change.charge),
+    }
+}
+
+fn acknowledgement(pair: &Pair, store: usize, [sent, dead, after]: [u8; 3], now: TimestampMs) -> AckOut {
+    AckOut {
+        lease: pair.lease(store),
+        sent: usize::from(sent % 4),
+        dead: (dead < 80).then(|| ("telegram-400".to_owned(), "no".to_owned())),
+        dead_all: dead < 20,
+        after: match after % 3 {
+            0 => AfterAck::Keep,
+            1 => AfterAck::Release,
+            _ => AfterAck::Delay {
+                until: now.plus(i64::from(after) * 10),
+                attempt: u32::from(after % 2),
+            },
+        },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_stores_answer_alike(ops in vec(op(), 1..90)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut both = Both::new();
+            for op in ops {
+                both.apply(op).await;
+                both.compare().await;
+            }
+        });
+    }
+}
