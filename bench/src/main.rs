@@ -55,7 +55,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::SandboxWorker => return worker(),
+        Command::SandboxWorker => return botloom_runtime::sandbox::worker::main(),
         Command::Bare { listen, api_root, token } => block_on(bare::serve(listen, api_root, &token)),
         Command::Run { botloom, updates, rounds } => block_on(report::run(&botloom, updates, rounds)),
     };
@@ -66,10 +66,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn worker() -> ! {
-    botloom_runtime::sandbox::worker::main()
 }
 
 fn block_on(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {

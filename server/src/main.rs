@@ -21,6 +21,9 @@ use error::CommandResult;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.command, Command::SandboxWorker) {
+        return botloom_runtime::sandbox::worker::main();
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -64,7 +67,7 @@ fn run(cli: Cli) -> CommandResult {
             clap_complete::generate(shell, &mut Cli::command(), "botloom", &mut std::io::stdout());
             Ok(())
         }
-        Command::SandboxWorker => botloom_runtime::sandbox::worker::main(),
+        Command::SandboxWorker => Ok(()),
     }
 }
 

@@ -38,7 +38,8 @@ async fn run(config: Config) -> CommandResult {
         .await
         .map_err(|error| start(&format!("cannot listen on {}", config.listen), &error))?;
     if !config.dev_hosts.is_empty() {
-        tracing::warn!(hosts = ?config.dev_hosts.keys(), "calls of bots to these hosts go to development servers");
+        let hosts: Vec<&str> = config.dev_hosts.names().collect();
+        tracing::warn!(?hosts, "calls of bots to these hosts go to development servers");
     }
 
     let stop = CancellationToken::new();

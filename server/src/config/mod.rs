@@ -4,13 +4,13 @@ mod error;
 mod layers;
 mod table;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use botloom_core::Secret;
+use botloom_runtime::DevHosts;
 use url::Url;
 
 pub(crate) use error::ConfigError;
@@ -52,11 +52,11 @@ pub(crate) struct Config {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub public_url: Option<Url>,
-    pub console_origin: Option<String>,
+    pub console_origin: Option<Url>,
     pub master_key: Option<Secret>,
     pub telegram_api_root: Url,
     pub owner: Option<(String, Secret)>,
-    pub dev_hosts: BTreeMap<String, Url>,
+    pub dev_hosts: DevHosts,
     pub send: SendLimits,
     pub sandbox: SandboxSettings,
     pub drain: Duration,
@@ -147,26 +147,17 @@ fn check_roles(roles: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn origin(read: &Reader<'_>) -> Result<Option<String>, ConfigError> {
-    let Some(url) = read.url("BOTLOOM_CONSOLE_ORIGIN")? else { return Ok(None) };
-    let origin = url.origin().ascii_serialization();
-    if url.path() != "/" || url.query().is_some() || origin == "null" {
-        return Err(invalid("BOTLOOM_CONSOLE_ORIGIN", "must be an origin, like https://console.example.com"));
+fn origin(read: &Reader<'_>) -> Result<Option<Url>, ConfigError> {
+    let key = "BOTLOOM_CONSOLE_ORIGIN";
+    let Some(url) = read.url(key)? else { return Ok(None) };
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid(key, "must be an origin, like https://console.example.com"));
     }
-    Ok(Some(origin))
+    Ok(Some(url))
 }
 
-fn dev_hosts(text: &str) -> Result<BTreeMap<String, Url>, ConfigError> {
-    let bad = |part: &str| invalid("BOTLOOM_DEV_HOSTS", format!("{part:?} is not host=http://address"));
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    parts
-        .map(|part| {
-            let (host, base) = part.split_once('=').ok_or_else(|| bad(part))?;
-            let base = Url::parse(base).map_err(|_| bad(part))?;
-            let http = matches!(base.scheme(), "http" | "https") && base.has_host();
-            if host.is_empty() || !http { Err(bad(part)) } else { Ok((host.to_ascii_lowercase(), base)) }
-        })
-        .collect()
+fn dev_hosts(text: &str) -> Result<DevHosts, ConfigError> {
+    DevHosts::parse(text).map_err(|error| invalid("BOTLOOM_DEV_HOSTS", error.to_string()))
 }
 
 struct Reader<'a> {
@@ -241,7 +232,7 @@ mod tests {
     #[test]
     fn development_hosts_are_refused_in_production() {
         let hosts = ("BOTLOOM_DEV_HOSTS", "api.pizza.example=http://127.0.0.1:9000, b.example=http://127.0.0.1:1");
-        assert_eq!(config(&[hosts]).unwrap().dev_hosts.len(), 2);
+        assert_eq!(config(&[hosts]).unwrap().dev_hosts.names().count(), 2);
         let error = config(&[hosts, ("BOTLOOM_PUBLIC_URL", "https://bots.example.com")]).unwrap_err();
         assert!(error.contains("development"), "{error}");
     }
