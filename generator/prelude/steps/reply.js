@@ -1,0 +1,4 @@
+// reply: sends and goes on.
+function reply(turn, step) {
+  send(turn, step);
+}

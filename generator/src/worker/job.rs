@@ -1,0 +1,190 @@
+//! One task: version → files → row.
+
+use botloom_core::event::BotEvent;
+use botloom_core::fault;
+use botloom_core::model::{RevisionRow, SpecVersion, TaskPayload};
+use botloom_core::ports::{ArtifactError, ArtifactName, StoreError, TaskLease};
+use botloom_core::{Coded, RevHash};
+use botloom_spec::accept;
+use bytes::Bytes;
+
+use super::{Deps, Options};
+use crate::{BuildError, BuildInputs, Built, build};
+
+pub(super) struct Job<'a> {
+    pub(super) deps: &'a Deps,
+    pub(super) options: Options,
+    pub(super) lease: &'a TaskLease,
+}
+
+/// Why a task did not come to its end.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It never will.
+    Final { code: &'static str, detail: String },
+    /// It may the next time.
+    Passing(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Fault {
+    fn of(error: impl Coded + Send + Sync + 'static) -> Self {
+        if error.kind().is_retryable() {
+            Self::Passing(error.into())
+        } else {
+            tracing::debug!(?error, "generation ends");
+            Self::Final {
+                code: error.code(),
+                detail: error.outside(),
+            }
+        }
+    }
+
+    fn missing(what: &str) -> Self {
+        Self::Final {
+            code: "not-found",
+            detail: format!("The {what} does not exist."),
+        }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::of(error)
+    }
+}
+
+impl From<ArtifactError> for Fault {
+    fn from(error: ArtifactError) -> Self {
+        Self::of(error)
+    }
+}
+
+impl From<BuildError> for Fault {
+    fn from(error: BuildError) -> Self {
+        Self::of(error)
+    }
+}
+
+impl Job<'_> {
+    /// Makes and stores the revision.
+    pub(super) async fn run(&mut self) -> Result<RevHash, Fault> {
+        let task = &self.lease.task;
+        let TaskPayload::Generate {
+            spec_version,
+            model,
+            seed,
+            ..
+        } = &task.payload
+        else {
+            return Err(Fault::missing("generation"));
+        };
+        if task.attempts <= 1 {
+            self.tell(&BotEvent::GenerateStarted { task_id: task.id }).await;
+        }
+        let version = self.deps.catalog.version(&task.bot, *spec_version).await?;
+        let version = version.ok_or_else(|| Fault::missing("version of the spec"))?;
+        let author = match task.author {
+            Some(id) => self.deps.catalog.user(id).await?.map(|user| user.email),
+            None => None,
+        };
+        self.progress(10).await?;
+        let inputs = BuildInputs {
+            model: model.clone(),
+            seed: *seed,
+            bot_id: task.bot.clone(),
+            spec_version: *spec_version,
+            author,
+            // Of the task, not of this attempt: the next attempt writes the same passport.
+            built_at: task.created_at,
+        };
+        let built = self.built(version, inputs).await?;
+        self.progress(60).await?;
+        self.store(&built).await?;
+        Ok(built.rev_hash)
+    }
+
+    async fn built(&self, version: SpecVersion, inputs: BuildInputs) -> Result<Built, Fault> {
+        let building = tokio::task::spawn_blocking(move || {
+            let spec = serde_json::from_str(&version.canonical);
+            let spec = spec
+                .map(accept)
+                .ok()
+                .filter(|spec| spec.canonical == version.canonical);
+            // Versions are checked before they are stored, so this is no fault of the author.
+            let spec =
+                spec.ok_or_else(|| Fault::of(StoreError::Corrupt("the spec of a version".to_owned())))?;
+            build(&spec, &inputs).map_err(Fault::from)
+        });
+        match tokio::time::timeout(self.options.build_timeout, building).await {
+            Ok(Ok(built)) => built,
+            Ok(Err(panicked)) => Err(Fault::Passing(panicked.into())),
+            Err(_) => Err(Fault::of(BuildError::TooSlow)),
+        }
+    }
+
+    /// Writes what the spec determines, then the row, then the passport as the row has it: of two builds of the same
+    /// revision at different times the first one's passport stays, also when that build died before it wrote the file.
+    async fn store(&self, built: &Built) -> Result<(), Fault> {
+        let bot = &self.lease.task.bot;
+        let Deps {
+            artifacts, catalog, ..
+        } = self.deps;
+        let rev = &built.rev_hash;
+        let put = |name, text: &str| artifacts.put(bot, rev, name, Bytes::copy_from_slice(text.as_bytes()));
+        put(ArtifactName::SpecJson, &built.spec_json).await?;
+        put(ArtifactName::BotJs, &built.bot_js).await?;
+        fault::point("generator.program-stored");
+        let row = RevisionRow {
+            rev_hash: *rev,
+            bot: bot.clone(),
+            spec_version: built.rev.spec_version,
+            digests: built.digests,
+            rev_json: built.rev_json.clone(),
+            created_at: self.lease.task.created_at,
+        };
+        let row = if catalog.add_revision(&row).await? {
+            row
+        } else {
+            catalog
+                .revision(rev)
+                .await?
+                .ok_or_else(|| Fault::missing("revision"))?
+        };
+        fault::point("generator.row-stored");
+        if row.digests.bot_js != built.digests.bot_js {
+            return Err(ArtifactError::Conflict.into());
+        }
+        put(ArtifactName::RevJson, &row.rev_json).await?;
+        fault::point("generator.passport-stored");
+        self.progress(90).await
+    }
+
+    /// Notes and tells progress; fails when the lease is lost.
+    async fn progress(&self, progress: u8) -> Result<(), Fault> {
+        let task = &self.lease.task;
+        let now = self.deps.clock.now();
+        if !self
+            .deps
+            .tasks
+            .heartbeat(&task.id, self.lease.fence, progress, now, self.options.lease)
+            .await?
+        {
+            return Err(Fault::Passing("the lease is lost".into()));
+        }
+        self.tell(&BotEvent::GenerateProgress {
+            task_id: task.id,
+            progress,
+        })
+        .await;
+        Ok(())
+    }
+
+    /// Events are for people who watch; the task's row is the truth.
+    pub(super) async fn tell(&self, event: &BotEvent) {
+        let task = &self.lease.task;
+        let now = self.deps.clock.now();
+        if let Err(error) = self.deps.events.append(task.project, &task.bot, now, event).await {
+            tracing::warn!(task = %task.id, ?error, "cannot log an event");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+// rule: member-name
+export function handle(input) {
+  return (async () => {}).constructor(input.event.text)();
+}

@@ -1,0 +1,4 @@
+// rule: construct
+export async function handle(input) {
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: character
+export function handle(input) {
+  // areturn eval(1);
+  return null;
+}

@@ -1,0 +1,4 @@
+// rule: construct
+export function handle(input) {
+  return class {};
+}

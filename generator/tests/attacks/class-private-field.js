@@ -1,0 +1,6 @@
+// rule: construct
+export function handle(input) {
+  return class {
+    #x = 1;
+  };
+}

@@ -1,0 +1,5 @@
+// rule: global
+export function handle(input) {
+  console.log(input);
+  return null;
+}

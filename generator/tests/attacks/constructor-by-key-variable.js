@@ -1,0 +1,5 @@
+// rule: computed-member
+export function handle(input) {
+  const key = input.event.text;
+  return input[key];
+}

@@ -1,0 +1,6 @@
+// rule: construct
+export function handle(input) {
+  let c;
+  ({ constructor: c } = input);
+  return c;
+}

@@ -1,0 +1,5 @@
+// rule: construct
+export function handle(input) {
+  const { state, ...rest } = input;
+  return rest;
+}

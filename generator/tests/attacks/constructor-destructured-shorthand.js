@@ -1,0 +1,5 @@
+// rule: member-name
+export function handle(input) {
+  const { constructor } = input;
+  return constructor;
+}

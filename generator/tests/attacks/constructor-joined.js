@@ -1,0 +1,4 @@
+// rule: computed-member
+export function handle(input) {
+  return input[['construct', 'or'].join('')];
+}

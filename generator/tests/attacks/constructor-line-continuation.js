@@ -1,0 +1,5 @@
+// rule: syntax
+export function handle(input) {
+  return input['con\
+  structor'];
+}

@@ -1,0 +1,5 @@
+// rule: member-name
+export function handle(input) {
+  const x = { constructor: 1 };
+  return x;
+}

@@ -1,0 +1,4 @@
+// rule: template
+export function handle(input) {
+  return input[`constructor`];
+}

@@ -1,0 +1,6 @@
+// rule: construct
+@input
+class A {}
+export function handle(input) {
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: member-name
+export function handle(input) {
+  input.__defineGetter__('x', () => 1);
+  return input;
+}

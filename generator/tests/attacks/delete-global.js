@@ -1,0 +1,5 @@
+// rule: construct
+export function handle(input) {
+  delete globalThis.Object;
+  return null;
+}

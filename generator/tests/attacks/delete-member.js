@@ -1,0 +1,5 @@
+// rule: construct
+export function handle(input) {
+  delete input.state;
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: syntax
+export function handle(input) {
+  delete input;
+  return null;
+}

@@ -1,0 +1,4 @@
+// rule: character
+export function handle(input) {
+  return 'user‮ ⁦// admin⁩ ⁦';
+}

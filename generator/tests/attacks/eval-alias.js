@@ -1,0 +1,5 @@
+// rule: global
+export function handle(input) {
+  const run = eval;
+  return run(input.event.text);
+}

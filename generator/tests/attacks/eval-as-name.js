@@ -1,0 +1,5 @@
+// rule: syntax
+export function handle(input) {
+  const eval = input;
+  return eval;
+}

@@ -1,0 +1,5 @@
+// rule: export
+export * from 'x';
+export function handle(input) {
+  return null;
+}

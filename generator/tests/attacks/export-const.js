@@ -1,0 +1,5 @@
+// rule: export
+export const x = 1;
+export function handle(input) {
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: export
+export default 1;
+export function handle(input) {
+  return null;
+}

@@ -1,0 +1,4 @@
+// rule: export
+function handle(input) {
+  return null;
+}

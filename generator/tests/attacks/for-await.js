@@ -1,0 +1,6 @@
+// rule: syntax
+export function handle(input) {
+  for await (const x of []) {
+  }
+  return null;
+}

@@ -1,0 +1,7 @@
+// rule: construct
+export function handle(input) {
+  if (input) {
+    function inner() {}
+  }
+  return null;
+}

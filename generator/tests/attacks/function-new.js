@@ -1,0 +1,4 @@
+// rule: construct
+export function handle(input) {
+  return new Function(input.event.text)();
+}

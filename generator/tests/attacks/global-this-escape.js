@@ -1,0 +1,4 @@
+// rule: identifier
+export function handle(input) {
+  return gl\u006fbalThis;
+}

@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// rule: construct
+export function handle(input) {
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: identifier
+export function handle(input) {
+  const еval = 1;
+  return null;
+}

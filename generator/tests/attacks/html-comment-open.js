@@ -1,0 +1,5 @@
+// rule: html
+<!-- nothing
+export function handle(input) {
+  return null;
+}

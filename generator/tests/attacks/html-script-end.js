@@ -1,0 +1,4 @@
+// rule: html
+export function handle(input) {
+  return '</script>';
+}

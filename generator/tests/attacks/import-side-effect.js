@@ -1,0 +1,5 @@
+// rule: construct
+import 'x';
+export function handle(input) {
+  return null;
+}

@@ -1,0 +1,7 @@
+// rule: construct
+export function handle(input) {
+  out: {
+    break out;
+  }
+  return null;
+}

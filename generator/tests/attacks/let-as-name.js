@@ -1,0 +1,5 @@
+// rule: syntax
+export function handle(input) {
+  const let = 1;
+  return let;
+}

@@ -1,0 +1,5 @@
+// rule: loop
+export function handle(input) {
+  do {} while (input);
+  return null;
+}

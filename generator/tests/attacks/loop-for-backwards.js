@@ -1,0 +1,5 @@
+// rule: loop
+export function handle(input) {
+  for (let i = 0; i < 10; i -= 1) {}
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: loop
+export function handle(input) {
+  for (const key in input) {}
+  return null;
+}

@@ -1,0 +1,4 @@
+// rule: loop
+export function handle(input) {
+  while (true) {}
+}

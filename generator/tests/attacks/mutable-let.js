@@ -1,0 +1,5 @@
+// rule: top-level-mutation
+let count = 0;
+export function handle(input) {
+  return null;
+}

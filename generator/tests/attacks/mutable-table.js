@@ -1,0 +1,5 @@
+// rule: top-level-mutation
+const seen = {};
+export function handle(input) {
+  return null;
+}

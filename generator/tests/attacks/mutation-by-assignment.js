@@ -1,0 +1,6 @@
+// rule: top-level-mutation
+const seen = frozen({ n: 0 });
+export function handle(input) {
+  seen.n = 1;
+  return null;
+}

@@ -1,0 +1,6 @@
+// rule: top-level-mutation
+function helper() {}
+export function handle(input) {
+  helper = input;
+  return null;
+}

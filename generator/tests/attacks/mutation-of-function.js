@@ -1,0 +1,5 @@
+// rule: top-level-mutation
+export function handle(input) {
+  handle.state = input;
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: top-level-mutation
+export function handle(input) {
+  Object.keys = input;
+  return null;
+}

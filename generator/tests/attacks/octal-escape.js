@@ -1,0 +1,4 @@
+// rule: syntax
+export function handle(input) {
+  return '\101';
+}

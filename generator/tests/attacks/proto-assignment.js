@@ -1,0 +1,5 @@
+// rule: member-name
+export function handle(input) {
+  input.__proto__ = null;
+  return input;
+}

@@ -1,0 +1,4 @@
+// rule: member-name
+export function handle(input) {
+  return input.__proto__;
+}

@@ -1,0 +1,5 @@
+// rule: global
+export function handle(input) {
+  queueMicrotask(() => 1);
+  return null;
+}

@@ -1,0 +1,4 @@
+// rule: slash
+export function handle(input) {
+  return /^(a+)+$/.test(input.event.text);
+}

@@ -1,0 +1,4 @@
+// rule: construct
+export function handle(...all) {
+  return all;
+}

@@ -1,0 +1,5 @@
+// rule: global
+export function handle(input) {
+  setInterval(() => 1, 1);
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: member-name
+export function handle(input) {
+  Object.setPrototypeOf(input, null);
+  return input;
+}

@@ -1,0 +1,5 @@
+// rule: global
+export function handle(input) {
+  setTimeout('code');
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: identifier
+export function handle(input) {
+  const Object = input;
+  return Object;
+}

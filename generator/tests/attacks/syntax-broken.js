@@ -1,0 +1,2 @@
+// rule: syntax
+export function handle(input) {

@@ -1,0 +1,5 @@
+// rule: top-level
+Object.keys = 1;
+export function handle(input) {
+  return null;
+}

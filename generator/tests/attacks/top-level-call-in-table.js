@@ -1,0 +1,5 @@
+// rule: top-level
+const x = frozen({ a: String(1) });
+export function handle(input) {
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: top-level
+handle(1);
+export function handle(input) {
+  return null;
+}

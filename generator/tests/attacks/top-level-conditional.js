@@ -1,0 +1,5 @@
+// rule: top-level
+const x = 1 < 2 ? 1 : 2;
+export function handle(input) {
+  return null;
+}

@@ -1,0 +1,6 @@
+// rule: top-level
+if (1 < 2) {
+}
+export function handle(input) {
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: syntax
+export function handle(input) {
+  const x: number = 1;
+  return x;
+}

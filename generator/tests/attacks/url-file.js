@@ -1,0 +1,4 @@
+// rule: url
+export function handle(input) {
+  return { url: 'file:///etc/passwd' };
+}

@@ -1,0 +1,5 @@
+// rule: construct
+'use asm';
+export function handle(input) {
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: construct
+export function handle(input) {
+  using x = null;
+  return null;
+}

@@ -1,0 +1,5 @@
+// rule: construct
+export function handle(input) {
+  var x = 1;
+  return x;
+}

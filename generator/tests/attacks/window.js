@@ -1,0 +1,4 @@
+// rule: global
+export function handle(input) {
+  return window;
+}

@@ -1,0 +1,6 @@
+// rule: syntax
+export function handle(input) {
+  with (input) {
+    return state;
+  }
+}

@@ -1,0 +1,11 @@
+//! Tests of the generator.
+
+mod attacks;
+mod conversations;
+mod examples;
+mod filter;
+mod golden;
+mod prelude;
+mod printing;
+mod semantics;
+mod support;
