@@ -224,11 +224,11 @@ mod tests {
         );
         let moved = Parameters {
             retry_after: None,
-            migrate_to_chat_id: Some(-100_5),
+            migrate_to_chat_id: Some(-1005),
         };
         assert_eq!(
             classify(&with(400, moved), "sendMessage"),
-            Class::Migrated { to: -100_5 }
+            Class::Migrated { to: -1005 }
         );
     }
 

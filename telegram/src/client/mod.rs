@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Uri, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Serialize;
@@ -49,8 +50,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             api_root: Url::parse("https://api.telegram.org").expect("a constant that parses"),
-            timeout: Duration::from_secs(60),
-            upload_timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(1),
+            upload_timeout: Duration::from_mins(5),
             connect_timeout: Duration::from_secs(10),
             max_answer: 8 * 1024 * 1024,
             max_idle: 256,
@@ -257,6 +258,15 @@ impl Client {
             })?;
             let (head, body) = response.into_parts();
             let status = head.status.as_u16();
+            // A refusal is short whatever was asked for.
+            let max = if head.status.is_success() {
+                max
+            } else {
+                self.shared.options.max_answer
+            };
+            if body.size_hint().lower() > max as u64 {
+                return Err(too_large(status, max));
+            }
             let body = Limited::new(body, max).collect().await.map_err(|e| {
                 if e.is::<LengthLimitError>() {
                     CallError::BadAnswer {
@@ -283,6 +293,13 @@ impl Client {
             Ok(outcome) => outcome,
             Err(_) => Err(timed_out(&sent, timeout)),
         }
+    }
+}
+
+fn too_large(status: u16, max: usize) -> CallError {
+    CallError::BadAnswer {
+        status,
+        detail: format!("more than {max} bytes"),
     }
 }
 

@@ -19,7 +19,7 @@ use super::people::{Content, Done, NewPlace, Seen, SimError, WebhookChaos};
 use super::world::{Access, Person, Place, Shared};
 
 /// Longest wait of a request.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
 impl IntoResponse for SimError {
     fn into_response(self) -> Response {

@@ -25,9 +25,9 @@ use super::world::{Shared, Webhook, World};
 use crate::client::Connector;
 
 /// Time a receiver has to answer.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 /// A receiver that answers nothing but 410 for this long has gone.
-const GONE_AFTER: Duration = Duration::from_secs(23 * 3600);
+const GONE_AFTER: Duration = Duration::from_hours(23);
 /// Longest pause that a receiver may ask for.
 const MAX_RETRY_AFTER: u64 = 3600;
 /// Most of an answer that is read.
@@ -89,6 +89,10 @@ async fn run(shared: Arc<Shared>, bot: i64, ended: CancellationToken) {
         let (wake, due) = {
             let mut world = shared.world();
             let world = &mut *world;
+            // Webhooks end under this lock; past it, the one in the bot's state is this task's own.
+            if ended.is_cancelled() {
+                return;
+            }
             let Some(bot_state) = world.bots.get_mut(&bot) else {
                 return;
             };
@@ -145,7 +149,7 @@ async fn run(shared: Arc<Shared>, bot: i64, ended: CancellationToken) {
             )
         };
         // A day stands for "until something happens".
-        let pause = due.unwrap_or(Duration::from_secs(86_400));
+        let pause = due.unwrap_or(Duration::from_hours(24));
         let _ = tokio::time::timeout(pause, wake.notified()).await;
     }
 }

@@ -9,7 +9,7 @@ pub(crate) type LaneKey = (&'static str, i64);
 /// The queues of one bot while its webhook is set.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    lanes: HashMap<LaneKey, Lane>,
+    by_key: HashMap<LaneKey, Lane>,
     ready: VecDeque<LaneKey>,
     /// By the moment they become ready, and a number that keeps equal moments apart.
     paused: BTreeMap<(Duration, u64), LaneKey>,
@@ -35,7 +35,7 @@ pub(crate) struct Next {
 impl Lanes {
     /// Adds an update behind the others of its queue.
     pub(crate) fn push(&mut self, key: LaneKey, update_id: i64) {
-        let lane = self.lanes.entry(key).or_default();
+        let lane = self.by_key.entry(key).or_default();
         lane.updates.push_back(update_id);
         if lane.updates.len() == 1 {
             self.ready.push_back(key);
@@ -52,7 +52,7 @@ impl Lanes {
         }
         let at = pick(self.ready.len()).min(self.ready.len() - 1);
         let key = self.ready.remove(at)?;
-        let lane = self.lanes.get(&key)?;
+        let lane = self.by_key.get(&key)?;
         self.in_flight += 1;
         Some(Next {
             lane: key,
@@ -64,11 +64,11 @@ impl Lanes {
     /// The head in flight is delivered or dead: the next one may go.
     pub(crate) fn done(&mut self, key: LaneKey) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(lane) = self.lanes.get_mut(&key) {
+        if let Some(lane) = self.by_key.get_mut(&key) {
             lane.updates.pop_front();
             lane.failures = 0;
             if lane.updates.is_empty() {
-                self.lanes.remove(&key);
+                self.by_key.remove(&key);
             } else {
                 self.ready.push_back(key);
             }
@@ -78,7 +78,7 @@ impl Lanes {
     /// The head in flight stays and goes again at `at`.
     pub(crate) fn retry(&mut self, key: LaneKey, at: Duration) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(lane) = self.lanes.get_mut(&key) {
+        if let Some(lane) = self.by_key.get_mut(&key) {
             lane.failures += 1;
             self.tick += 1;
             self.paused.insert((at, self.tick), key);

@@ -125,7 +125,7 @@ impl Kind<'_> {
     pub fn ttl(&self) -> Duration {
         match self {
             Self::Known(known) => known.ttl(),
-            Self::Unknown(_) => Duration::from_secs(86_400),
+            Self::Unknown(_) => Duration::from_hours(24),
         }
     }
 

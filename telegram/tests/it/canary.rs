@@ -30,7 +30,13 @@ impl Write for Log {
 fn client(root: &str) -> Client {
     let timeout = Duration::from_millis(300);
     let api_root = Url::parse(root).unwrap();
-    Client::new(Options { api_root, timeout, connect_timeout: timeout, ..Options::default() }).unwrap()
+    Client::new(Options {
+        api_root,
+        timeout,
+        connect_timeout: timeout,
+        ..Options::default()
+    })
+    .unwrap()
 }
 
 #[tokio::test]
@@ -45,14 +51,23 @@ async fn nowhere() {
 
     let token = Token::new(format!("7100000001:{SECRET}")).unwrap();
     let sim = Simulator::start(SimOptions::default()).await.unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     // Reads nothing, and answers every connection with the path it was asked for: the worst peer there is.
     let echo = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let echo_address = echo.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = echo.accept().await {
-            let body = format!(r#"{{"ok":false,"error_code":400,"description":"no /bot7100000001:{SECRET}/getMe"}}"#);
-            let head = format!("HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\n\r\n", body.len());
+            let body = format!(
+                r#"{{"ok":false,"error_code":400,"description":"no /bot7100000001:{SECRET}/getMe"}}"#
+            );
+            let head = format!(
+                "HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
             let _ = stream.write_all((head + &body).as_bytes()).await;
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
@@ -88,8 +103,14 @@ async fn nowhere() {
     for error in [
         other.call_raw(&token, "sendMessage", "{").await.unwrap_err(),
         other.call_raw(&token, "get/Me", "{}").await.unwrap_err(),
-        other.call::<_, Vec<u8>>(&token, "getMe", &json!({})).await.unwrap_err(),
-        other.upload(&token, "sendPhoto", &Upload::default()).await.unwrap_err(),
+        other
+            .call::<_, Vec<u8>>(&token, "getMe", &json!({}))
+            .await
+            .unwrap_err(),
+        other
+            .upload(&token, "sendPhoto", &Upload::default())
+            .await
+            .unwrap_err(),
         other.download(&token, "photos/none.jpg", 10).await.unwrap_err(),
         other.download(&token, "../x", 10).await.unwrap_err(),
     ] {

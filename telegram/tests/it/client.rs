@@ -11,7 +11,10 @@ use url::Url;
 use crate::{BOT, Scene, refusal};
 
 fn options(root: &str) -> Options {
-    Options { api_root: Url::parse(root).unwrap(), ..Options::default() }
+    Options {
+        api_root: Url::parse(root).unwrap(),
+        ..Options::default()
+    }
 }
 
 fn token() -> Token {
@@ -22,18 +25,37 @@ fn token() -> Token {
 async fn typed_methods() {
     let s = Scene::new().await;
     let me = s.client.get_me(&s.token).await.unwrap();
-    assert_eq!((me.id, me.username.as_str(), me.can_join_groups), (BOT, "bot7100000001_bot", true));
+    assert_eq!(
+        (me.id, me.username.as_str(), me.can_join_groups),
+        (BOT, "bot7100000001_bot", true)
+    );
 
-    let menu = [BotCommand { command: "start".into(), description: "Begin".into() }];
+    let menu = [BotCommand {
+        command: "start".into(),
+        description: "Begin".into(),
+    }];
     s.client.set_my_commands(&s.token, &menu, None).await.unwrap();
     s.client.set_my_commands(&s.token, &[], Some("de")).await.unwrap();
-    let read: Vec<BotCommand> = s.client.call(&s.token, "getMyCommands", &json!({})).await.unwrap();
+    let read: Vec<BotCommand> = s
+        .client
+        .call(&s.token, "getMyCommands", &json!({}))
+        .await
+        .unwrap();
     assert_eq!(read, menu);
 
-    s.client.set_my_description(&s.token, "Vorne", Some("de")).await.unwrap();
-    let text = s.call("getMyDescription", json!({ "language_code": "de" })).await.unwrap();
+    s.client
+        .set_my_description(&s.token, "Vorne", Some("de"))
+        .await
+        .unwrap();
+    let text = s
+        .call("getMyDescription", json!({ "language_code": "de" }))
+        .await
+        .unwrap();
     assert_eq!(text, json!({ "description": "Vorne" }));
-    assert_eq!(s.call("getMyDescription", json!({})).await.unwrap(), json!({ "description": "" }));
+    assert_eq!(
+        s.call("getMyDescription", json!({})).await.unwrap(),
+        json!({ "description": "" })
+    );
 }
 
 #[tokio::test]
@@ -43,7 +65,10 @@ async fn raw_calls() {
     let result = s.client.call_raw(&s.token, "SENDmessage", params).await.unwrap();
     let message: Value = serde_json::from_str(result.get()).unwrap();
     assert_eq!(message["text"], "hi");
-    assert_eq!(refusal(s.client.call_raw(&s.token, "sendNothing", "{}").await), (404, "Not Found: method not found".into()));
+    assert_eq!(
+        refusal(s.client.call_raw(&s.token, "sendNothing", "{}").await),
+        (404, "Not Found: method not found".into())
+    );
     for method in ["", "getMe/../x", "a b", "é"] {
         let outcome = s.client.call_raw(&s.token, method, "{}").await;
         assert!(matches!(outcome, Err(CallError::BadCall { .. })), "{method}");
@@ -52,14 +77,24 @@ async fn raw_calls() {
 
 #[test]
 fn roots_that_cannot_be() {
-    for root in ["ftp://x/", "http://u:p@x/", "http://x/?a", "http://x/#a", "data:x"] {
+    for root in [
+        "ftp://x/",
+        "http://u:p@x/",
+        "http://x/?a",
+        "http://x/#a",
+        "data:x",
+    ] {
         assert!(Client::new(options(root)).is_err(), "{root}");
     }
 }
 
 #[tokio::test]
 async fn nobody_listens() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let client = Client::new(options(&format!("http://{free}"))).unwrap();
     let error = client.get_me(&token()).await.unwrap_err();
     assert!(matches!(error, CallError::Connect { .. }), "{error:?}");
@@ -85,7 +120,10 @@ async fn server(answer: &'static [u8], pause: Duration) -> String {
 
 async fn failure(answer: &'static [u8]) -> CallError {
     let root = server(answer, Duration::ZERO).await;
-    let options = Options { max_answer: 1000, ..options(&root) };
+    let options = Options {
+        max_answer: 1000,
+        ..options(&root)
+    };
     Client::new(options).unwrap().get_me(&token()).await.unwrap_err()
 }
 
@@ -95,26 +133,44 @@ async fn the_connection_closes_after_the_request() {
     assert!(matches!(error, CallError::Ambiguous { .. }), "{error:?}");
     let error = failure(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"ok\":").await;
     assert!(matches!(error, CallError::Ambiguous { .. }), "{error:?}");
-    assert_eq!(classify(&error, "sendMessage"), Class::Transient { ambiguous: true });
+    assert_eq!(
+        classify(&error, "sendMessage"),
+        Class::Transient { ambiguous: true }
+    );
 }
 
 #[tokio::test]
 async fn no_answer_in_time() {
-    let root = server(b"", Duration::from_secs(60)).await;
-    let options = Options { timeout: Duration::from_millis(200), ..options(&root) };
+    let root = server(b"", Duration::from_mins(1)).await;
+    let options = Options {
+        timeout: Duration::from_millis(200),
+        ..options(&root)
+    };
     let error = Client::new(options).unwrap().get_me(&token()).await.unwrap_err();
     assert!(matches!(error, CallError::Ambiguous { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_tls_peer_that_says_nothing_was_never_written_to() {
-    let root = server(b"", Duration::from_secs(60)).await.replace("http:", "https:");
-    let options = Options { connect_timeout: Duration::from_millis(200), ..options(&root) };
-    let error = Client::new(options.clone()).unwrap().get_me(&token()).await.unwrap_err();
+    let root = server(b"", Duration::from_mins(1))
+        .await
+        .replace("http:", "https:");
+    let options = Options {
+        connect_timeout: Duration::from_millis(200),
+        ..options(&root)
+    };
+    let error = Client::new(options.clone())
+        .unwrap()
+        .get_me(&token())
+        .await
+        .unwrap_err();
     assert!(matches!(error, CallError::Connect { .. }), "{error:?}");
     // The same when the whole call's time is up first.
-    let options =
-        Options { connect_timeout: Duration::from_secs(30), timeout: Duration::from_millis(200), ..options };
+    let options = Options {
+        connect_timeout: Duration::from_secs(30),
+        timeout: Duration::from_millis(200),
+        ..options
+    };
     let error = Client::new(options).unwrap().get_me(&token()).await.unwrap_err();
     assert!(matches!(error, CallError::Connect { .. }), "{error:?}");
 }
@@ -122,18 +178,33 @@ async fn a_tls_peer_that_says_nothing_was_never_written_to() {
 #[tokio::test]
 async fn answers_of_something_else() {
     let redirect = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
-    assert!(matches!(failure(redirect).await, CallError::BadAnswer { status: 302, .. }), "not followed");
+    assert!(
+        matches!(failure(redirect).await, CallError::BadAnswer { status: 302, .. }),
+        "not followed"
+    );
     let page = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n<p/>";
-    assert!(matches!(failure(page).await, CallError::BadAnswer { status: 200, .. }));
+    assert!(matches!(
+        failure(page).await,
+        CallError::BadAnswer { status: 200, .. }
+    ));
     let huge = b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n{";
-    assert!(matches!(failure(huge).await, CallError::BadAnswer { status: 200, .. }));
+    assert!(matches!(
+        failure(huge).await,
+        CallError::BadAnswer { status: 200, .. }
+    ));
     let proxy = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 4\r\n\r\n<p/>";
     let error = failure(proxy).await;
     assert!(matches!(&error, CallError::Api { code: 502, description, .. } if description == "Bad Gateway"));
     let limiter = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n";
-    assert_eq!(classify(&failure(limiter).await, "getMe"), Class::RetryAfter { secs: 7 });
+    assert_eq!(
+        classify(&failure(limiter).await, "getMe"),
+        Class::RetryAfter { secs: 7 }
+    );
     let other = b"HTTP/1.1 200 OK\r\ncontent-length: 24\r\n\r\n{\"ok\":true,\"result\":[17]}";
-    assert!(matches!(failure(&other[..other.len() - 1]).await, CallError::BadAnswer { .. }));
+    assert!(matches!(
+        failure(&other[..other.len() - 1]).await,
+        CallError::BadAnswer { .. }
+    ));
 }
 
 #[tokio::test]

@@ -19,7 +19,10 @@ pub(crate) async fn http(method: &str, url: &Url, body: &str) -> (u16, String, V
         .unwrap();
     let response = pool.request(request).await.unwrap();
     let status = response.status().as_u16();
-    let lines = response.headers().iter().map(|(n, v)| format!("{n}: {}\r\n", v.to_str().unwrap()));
+    let lines = response
+        .headers()
+        .iter()
+        .map(|(n, v)| format!("{n}: {}\r\n", v.to_str().unwrap()));
     let head: String = lines.collect();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, head, serde_json::from_slice(&body).unwrap_or(Value::Null))
@@ -31,7 +34,11 @@ async fn a_conversation() {
     let ask = |method: &'static str, path: String, body: Value| {
         let url = s.sim.url().join(&format!("sim/{path}")).unwrap();
         async move {
-            let body = if body.is_null() { String::new() } else { body.to_string() };
+            let body = if body.is_null() {
+                String::new()
+            } else {
+                body.to_string()
+            };
             let (status, _, answer) = http(method, &url, &body).await;
             (status, answer)
         }
@@ -39,20 +46,44 @@ async fn a_conversation() {
     let post = |path: String, body: Value| ask("POST", path, body);
     let get = |path: String| ask("GET", path, Value::Null);
 
-    let (_, bot) = post("bots".into(), json!({ "token": "77:abcdef", "username": "shop_bot" })).await;
-    assert_eq!(bot, json!({ "id": 77, "username": "shop_bot", "webhook": null, "pending": 0 }));
+    let (_, bot) = post(
+        "bots".into(),
+        json!({ "token": "77:abcdef", "username": "shop_bot" }),
+    )
+    .await;
+    assert_eq!(
+        bot,
+        json!({ "id": 77, "username": "shop_bot", "webhook": null, "pending": 0 })
+    );
     assert_eq!(get("bots".into()).await.1.as_array().unwrap().len(), 2);
     assert_eq!(get("bots/78".into()).await.0, 404);
 
-    let (_, bea) = post("people".into(), json!({ "first_name": "Bea", "language_code": "de" })).await;
+    let (_, bea) = post(
+        "people".into(),
+        json!({ "first_name": "Bea", "language_code": "de" }),
+    )
+    .await;
     let bea = bea["id"].as_i64().unwrap();
-    let (status, done) = post(format!("bots/{BOT}/send"), json!({ "person": bea, "text": "/start" })).await;
+    let (status, done) = post(
+        format!("bots/{BOT}/send"),
+        json!({ "person": bea, "text": "/start" }),
+    )
+    .await;
     assert_eq!((status, &done["message_id"]), (200, &json!(1)));
-    let (_, done) = post(format!("bots/{BOT}/send"), json!({ "person": bea, "file": { "kind": "photo", "content": "x" } })).await;
+    let (_, done) = post(
+        format!("bots/{BOT}/send"),
+        json!({ "person": bea, "file": { "kind": "photo", "content": "x" } }),
+    )
+    .await;
     assert_eq!(done["message_id"], 2);
 
     let markup = json!({ "inline_keyboard": [[{ "text": "Buy", "callback_data": "b" }]] });
-    s.call("sendMessage", json!({ "chat_id": bea, "text": "hello", "reply_markup": markup })).await.unwrap();
+    s.call(
+        "sendMessage",
+        json!({ "chat_id": bea, "text": "hello", "reply_markup": markup }),
+    )
+    .await
+    .unwrap();
     let (_, seen) = get(format!("bots/{BOT}/chats/{bea}/wait?n=1")).await;
     assert_eq!(seen[0]["message"]["text"], "hello");
     let press = json!({ "person": bea, "message_id": seen[0]["message"]["message_id"], "button": "Buy" });
@@ -60,8 +91,21 @@ async fn a_conversation() {
     assert_eq!(status, 200);
     assert!(pressed["query_id"].is_string());
     let keyboard = json!({ "keyboard": [["Menu"]] });
-    s.call("sendMessage", json!({ "chat_id": bea, "text": "pick", "reply_markup": keyboard })).await.unwrap();
-    assert_eq!(post(format!("bots/{BOT}/tap"), json!({ "person": bea, "label": "Menu" })).await.0, 200);
+    s.call(
+        "sendMessage",
+        json!({ "chat_id": bea, "text": "pick", "reply_markup": keyboard }),
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        post(
+            format!("bots/{BOT}/tap"),
+            json!({ "person": bea, "label": "Menu" })
+        )
+        .await
+        .0,
+        200
+    );
     let (_, view) = get(format!("bots/{BOT}/chats/{bea}/messages")).await;
     assert_eq!(view["messages"].as_array().unwrap().len(), 5);
     assert_eq!(view["keyboard"], keyboard);
@@ -69,11 +113,30 @@ async fn a_conversation() {
     let (status, _) = get(format!("bots/{BOT}/chats/{bea}/wait?after={after}&timeout_ms=50")).await;
     assert_eq!(status, 408);
 
-    assert_eq!(post(format!("bots/{BOT}/block"), json!({ "person": bea })).await.0, 200);
-    assert_eq!(post(format!("bots/{BOT}/send"), json!({ "person": bea, "text": "x" })).await.0, 422);
-    assert_eq!(post(format!("bots/{BOT}/unblock"), json!({ "person": bea })).await.0, 200);
+    assert_eq!(
+        post(format!("bots/{BOT}/block"), json!({ "person": bea }))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(
+        post(format!("bots/{BOT}/send"), json!({ "person": bea, "text": "x" }))
+            .await
+            .0,
+        422
+    );
+    assert_eq!(
+        post(format!("bots/{BOT}/unblock"), json!({ "person": bea }))
+            .await
+            .0,
+        200
+    );
 
-    let (_, group) = post("chats".into(), json!({ "type": "group", "title": "G", "bots": [BOT] })).await;
+    let (_, group) = post(
+        "chats".into(),
+        json!({ "type": "group", "title": "G", "bots": [BOT] }),
+    )
+    .await;
     let (_, new) = post(format!("chats/{}/migrate", group["id"]), Value::Null).await;
     assert_eq!(new["type"], "supergroup");
     let path = format!("bots/{BOT}/chats/{}/access", new["id"]);
@@ -82,7 +145,12 @@ async fn a_conversation() {
 
     let update = json!({ "poll": { "id": "5" } });
     assert!(post(format!("bots/{BOT}/updates"), update).await.1["update_id"].is_i64());
-    assert_eq!(ask("PUT", format!("bots/{BOT}/webhook"), json!({ "hold": true })).await.0, 200);
+    assert_eq!(
+        ask("PUT", format!("bots/{BOT}/webhook"), json!({ "hold": true }))
+            .await
+            .0,
+        200
+    );
 
     let fault = json!({ "method": "getMe", "count": 1, "action": { "answer": { "code": 500 } } });
     assert_eq!(post("faults".into(), fault).await.1.as_array().unwrap().len(), 1);
@@ -106,24 +174,57 @@ async fn every_form_of_a_call() {
     let chat = s.ann.id;
     let call = |path: String| root.join(&path).unwrap();
     let token = crate::TOKEN;
-    let (status, _, got) = http("GET", &call(format!("bot{token}/sendMessage?chat_id={chat}&text=a%20b")), "").await;
+    let (status, _, got) = http(
+        "GET",
+        &call(format!("/bot{token}/sendMessage?chat_id={chat}&text=a%20b")),
+        "",
+    )
+    .await;
     assert_eq!((status, &got["result"]["text"]), (200, &json!("a b")));
-    let (_, _, got) = http("POST", &call(format!("bot{token}/test/sendmessage?chat_id={chat}")), r#"{"text":"c"}"#).await;
+    let (_, _, got) = http(
+        "POST",
+        &call(format!("/bot{token}/test/sendmessage?chat_id={chat}")),
+        r#"{"text":"c"}"#,
+    )
+    .await;
     assert_eq!(got["result"]["text"], "c");
     let escaped = token.replace(':', "%3A");
-    assert_eq!(http("GET", &call(format!("bot{escaped}/getMe")), "").await.0, 200);
+    assert_eq!(
+        http("GET", &call(format!("/bot{escaped}/getMe")), "").await.0,
+        200
+    );
     for (path, status, words) in [
-        ("bot1/getMe".to_owned(), 404, "Not Found"),
-        ("bot:/getMe".to_owned(), 404, "Not Found"),
-        ("nothing".to_owned(), 404, "Not Found"),
-        ("bot7100000001:wrong-secret/getMe".to_owned(), 401, "Unauthorized"),
-        (format!("bot{token}/getNothing"), 404, "Not Found: method not found"),
+        ("/bot1/getMe".to_owned(), 404, "Not Found"),
+        ("/bot:/getMe".to_owned(), 404, "Not Found"),
+        ("/nothing".to_owned(), 404, "Not Found"),
+        (
+            "/bot7100000001:wrong-secret/getMe".to_owned(),
+            401,
+            "Unauthorized",
+        ),
+        (
+            format!("/bot{token}/getNothing"),
+            404,
+            "Not Found: method not found",
+        ),
     ] {
         let (got, _, body) = http("GET", &call(path.clone()), "").await;
-        assert_eq!((got, body), (status, json!({ "ok": false, "error_code": status, "description": words })), "{path}");
+        assert_eq!(
+            (got, body),
+            (
+                status,
+                json!({ "ok": false, "error_code": status, "description": words })
+            ),
+            "{path}"
+        );
     }
-    let (status, _, _) = http("POST", &call(format!("bot{token}/sendMessage")), "[1]").await;
+    let (status, _, _) = http("POST", &call(format!("/bot{token}/sendMessage")), "[1]").await;
     assert_eq!(status, 400);
     let huge = format!(r#"{{"chat_id":{chat},"text":"{}"}}"#, "x".repeat(1_100_000));
-    assert_eq!(http("POST", &call(format!("bot{token}/sendMessage")), &huge).await.0, 413);
+    assert_eq!(
+        http("POST", &call(format!("/bot{token}/sendMessage")), &huge)
+            .await
+            .0,
+        413
+    );
 }

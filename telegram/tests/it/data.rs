@@ -6,7 +6,14 @@ use botloom_telegram::update::Known;
 #[test]
 fn the_whole_bot_api() {
     let schema = schema();
-    assert_eq!((schema.version.as_str(), schema.methods.len(), schema.updates.len()), ("10.3", 185, 27));
+    assert_eq!(
+        (
+            schema.version.as_str(),
+            schema.methods.len(),
+            schema.updates.len()
+        ),
+        ("10.3", 185, 27)
+    );
     let send = &schema.methods["sendMessage"];
     assert_eq!(send.required().collect::<Vec<_>>(), ["chat_id", "text"]);
     assert!(send.has("reply_markup") && send.has("text") && !send.has("photo"));

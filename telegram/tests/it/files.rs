@@ -16,9 +16,20 @@ fn part(name: &str, bytes: &'static [u8]) -> Part {
     }
 }
 
-async fn upload(s: &Scene, method: &str, fields: &[(&str, String)], parts: Vec<Part>) -> Result<Value, CallError> {
-    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    let result = s.client.upload(&s.token, method, &Upload { fields, parts }).await?;
+async fn upload(
+    s: &Scene,
+    method: &str,
+    fields: &[(&str, String)],
+    parts: Vec<Part>,
+) -> Result<Value, CallError> {
+    let fields = fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    let result = s
+        .client
+        .upload(&s.token, method, &Upload { fields, parts })
+        .await?;
     Ok(serde_json::from_str(result.get()).unwrap())
 }
 
@@ -27,24 +38,63 @@ async fn up_and_down_again() {
     let s = Scene::new().await;
     let chat = ("chat_id", s.ann.id.to_string());
     let caption = ("caption", "Schön".to_owned());
-    let sent = upload(&s, "sendDocument", &[chat.clone(), caption], vec![part("document", b"\x89PNG\r\n--x\0")]).await;
+    let sent = upload(
+        &s,
+        "sendDocument",
+        &[chat.clone(), caption],
+        vec![part("document", b"\x89PNG\r\n--x\0")],
+    )
+    .await;
     let sent = sent.unwrap();
-    assert_eq!((&sent["caption"], &sent["document"]["file_name"]), (&json!("Schön"), &json!("Фото 1.png")));
+    assert_eq!(
+        (&sent["caption"], &sent["document"]["file_name"]),
+        (&json!("Schön"), &json!("Фото 1.png"))
+    );
     assert_eq!(sent["document"]["mime_type"], "image/png");
-    let path = s.client.get_file_path(&s.token, sent["document"]["file_id"].as_str().unwrap()).await.unwrap();
+    let path = s
+        .client
+        .get_file_path(&s.token, sent["document"]["file_id"].as_str().unwrap())
+        .await
+        .unwrap();
     let bytes = s.client.download(&s.token, &path, 100).await.unwrap();
     assert_eq!(&bytes[..], b"\x89PNG\r\n--x\0");
     let error = s.client.download(&s.token, &path, 5).await.unwrap_err();
-    assert!(matches!(error, CallError::BadAnswer { .. }), "more than wanted: {error:?}");
-    assert!(matches!(s.client.download(&s.token, "a/../b", 9).await, Err(CallError::BadCall { .. })));
-    assert_eq!(refusal(s.client.download(&s.token, "documents/none.png", 9).await).0, 404);
+    assert!(
+        matches!(error, CallError::BadAnswer { .. }),
+        "more than wanted: {error:?}"
+    );
+    assert!(matches!(
+        s.client.download(&s.token, "a/../b", 9).await,
+        Err(CallError::BadCall { .. })
+    ));
+    assert_eq!(
+        refusal(s.client.download(&s.token, "documents/none.png", 9).await).0,
+        404
+    );
 
     let attached = ("photo", "attach://p1".to_owned());
-    let sent = upload(&s, "sendPhoto", &[chat.clone(), attached], vec![part("p1", b"x")]).await.unwrap();
+    let sent = upload(&s, "sendPhoto", &[chat.clone(), attached], vec![part("p1", b"x")])
+        .await
+        .unwrap();
     assert_eq!(sent["photo"][0]["file_size"], 1);
-    let empty = upload(&s, "sendPhoto", std::slice::from_ref(&chat), vec![part("photo", b"")]).await;
-    assert_eq!(refusal(empty), (400, "Bad Request: file must be non-empty".into()));
-    let lost = upload(&s, "sendPhoto", &[chat, ("photo", "attach://other".into())], vec![part("p1", b"x")]).await;
+    let empty = upload(
+        &s,
+        "sendPhoto",
+        std::slice::from_ref(&chat),
+        vec![part("photo", b"")],
+    )
+    .await;
+    assert_eq!(
+        refusal(empty),
+        (400, "Bad Request: file must be non-empty".into())
+    );
+    let lost = upload(
+        &s,
+        "sendPhoto",
+        &[chat, ("photo", "attach://other".into())],
+        vec![part("p1", b"x")],
+    )
+    .await;
     assert_eq!(refusal(lost).0, 400);
 }
 
@@ -61,11 +111,19 @@ async fn by_address_and_by_id() {
     ] {
         let params = json!({ "chat_id": s.ann.id, field: "https://files.example/a/b.dat", "caption": "c" });
         let sent = s.call(method, params).await.unwrap();
-        let file = if field == "photo" { &sent[field][0] } else { &sent[field] };
+        let file = if field == "photo" {
+            &sent[field][0]
+        } else {
+            &sent[field]
+        };
         assert_eq!(sent["caption"], "c", "{method}");
         let params = json!({ "chat_id": s.ann.id, field: file["file_id"] });
         let again = s.call(method, params).await.unwrap();
-        let again = if field == "photo" { &again[field][0] } else { &again[field] };
+        let again = if field == "photo" {
+            &again[field][0]
+        } else {
+            &again[field]
+        };
         assert_eq!(again["file_unique_id"], file["file_unique_id"], "{method}");
     }
 }
@@ -75,23 +133,38 @@ async fn albums() {
     let s = Scene::new().await;
     let item = |kind: &str, media: &str| json!({ "type": kind, "media": media, "caption": kind });
     let send = |media: Vec<Value>, parts: Vec<Part>| {
-        let fields = [("chat_id", s.ann.id.to_string()), ("media", Value::Array(media).to_string())];
+        let fields = [
+            ("chat_id", s.ann.id.to_string()),
+            ("media", Value::Array(media).to_string()),
+        ];
         let s = &s;
         async move { upload(s, "sendMediaGroup", &fields, parts).await }
     };
     let album = send(
-        vec![item("photo", "attach://a"), item("video", "https://x.example/v.mp4")],
+        vec![
+            item("photo", "attach://a"),
+            item("video", "https://x.example/v.mp4"),
+        ],
         vec![part("a", b"1")],
     );
     let album = album.await.unwrap();
     assert_eq!(album.as_array().unwrap().len(), 2);
     assert_eq!(album[0]["media_group_id"], album[1]["media_group_id"]);
-    assert_eq!((&album[0]["caption"], &album[1]["caption"]), (&json!("photo"), &json!("video")));
+    assert_eq!(
+        (&album[0]["caption"], &album[1]["caption"]),
+        (&json!("photo"), &json!("video"))
+    );
     assert!(album[0]["message_id"].as_i64() < album[1]["message_id"].as_i64());
     let url = "https://x.example/1";
     assert_eq!(refusal(send(vec![item("photo", url)], vec![]).await).0, 400);
-    assert_eq!(refusal(send(vec![item("photo", url), item("document", url)], vec![]).await).0, 400);
-    assert_eq!(refusal(send(vec![item("voice", url), item("voice", url)], vec![]).await).0, 400);
+    assert_eq!(
+        refusal(send(vec![item("photo", url), item("document", url)], vec![]).await).0,
+        400
+    );
+    assert_eq!(
+        refusal(send(vec![item("voice", url), item("voice", url)], vec![]).await).0,
+        400
+    );
 }
 
 #[tokio::test]
@@ -110,9 +183,17 @@ async fn what_people_send() {
     send("hear", None);
     send("x", Some(21 * 1024 * 1024));
     let updates = s.call("getUpdates", json!({})).await.unwrap();
-    let id = |n: usize| updates[n]["message"]["voice"]["file_id"].as_str().unwrap().to_owned();
+    let id = |n: usize| {
+        updates[n]["message"]["voice"]["file_id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     let path = s.client.get_file_path(&s.token, &id(1)).await.unwrap();
-    assert_eq!(&s.client.download(&s.token, &path, 10).await.unwrap()[..], b"hear");
+    assert_eq!(
+        &s.client.download(&s.token, &path, 10).await.unwrap()[..],
+        b"hear"
+    );
     let big = s.client.get_file_path(&s.token, &id(2)).await;
     assert_eq!(refusal(big), (400, "Bad Request: file is too big".into()));
 }

@@ -1,5 +1,10 @@
 //! The client and the simulator against each other, over sockets.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, also in its helpers, a panic is the report"
+)]
+
 mod canary;
 mod client;
 mod control;
@@ -33,7 +38,11 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        Self::with(Options { flood: FloodModel::off(), ..Options::default() }).await
+        Self::with(Options {
+            flood: FloodModel::off(),
+            ..Options::default()
+        })
+        .await
     }
 
     async fn with(options: Options) -> Self {
@@ -43,7 +52,12 @@ impl Scene {
         assert_eq!(sim.bot(&token), BOT);
         let ann = sim.person("Ann");
         sim.say(BOT, ann.id, "/start").unwrap();
-        Self { sim, client, token, ann }
+        Self {
+            sim,
+            client,
+            token,
+            ann,
+        }
     }
 
     async fn call(&self, method: &str, params: Value) -> Result<Value, CallError> {
@@ -51,18 +65,25 @@ impl Scene {
     }
 
     async fn text(&self, text: &str) -> Result<Value, CallError> {
-        self.call("sendMessage", json!({ "chat_id": self.ann.id, "text": text })).await
+        self.call("sendMessage", json!({ "chat_id": self.ann.id, "text": text }))
+            .await
     }
 }
 
 fn client_of(sim: &Handle) -> Client {
-    Client::new(botloom_telegram::Options { api_root: sim.url(), ..botloom_telegram::Options::default() }).unwrap()
+    Client::new(botloom_telegram::Options {
+        api_root: sim.url(),
+        ..botloom_telegram::Options::default()
+    })
+    .unwrap()
 }
 
 /// Code and words of a refusal.
 fn refusal<T: std::fmt::Debug>(outcome: Result<T, CallError>) -> (u16, String) {
     match outcome {
-        Err(CallError::Api { code, description, .. }) => (code, description),
+        Err(CallError::Api {
+            code, description, ..
+        }) => (code, description),
         other => panic!("expected a refusal, not {other:?}"),
     }
 }

@@ -10,10 +10,16 @@ use proptest::prelude::*;
 
 fn samples() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/updates");
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-    files.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
+    files
+        .iter()
+        .map(|path| (name(path), fs::read_to_string(path).unwrap()))
+        .collect()
 }
 
 fn sample(number: usize) -> String {
@@ -29,9 +35,14 @@ fn every_sample() {
         let update = Routed::parse(&json).unwrap();
         kinds.insert(update.kind.as_str().to_owned());
         let chat = update.chat.as_ref().map_or("-", |chat| &chat.kind);
-        let from = update.from.as_ref().map_or("-".into(), |user| user.first_name.0.clone());
+        let from = update
+            .from
+            .as_ref()
+            .map_or("-".into(), |user| user.first_name.0.clone());
         let text: String = update.text().chars().take(20).collect();
-        let command = update.command().map(|c| format!(" /{} {:?} {:?}", c.name, c.target, c.args));
+        let command = update
+            .command()
+            .map(|c| format!(" /{} {:?} {:?}", c.name, c.target, c.args));
         lines.push_str(&format!(
             "{name}: {} {} key={} chat={chat} from={from} text={text:?}{}\n",
             update.update_id,
@@ -54,14 +65,23 @@ fn what_is_read_of_a_message() {
     let from = update.from.as_ref().unwrap();
     assert_eq!((from.id, &*from.first_name), (5_000_000_101, "Mira"));
     assert_eq!(from.language_code.as_deref(), Some("en"));
-    assert!(matches!(from.first_name.0, Cow::Borrowed(_)), "no copy where there is no escape");
+    assert!(
+        matches!(from.first_name.0, Cow::Borrowed(_)),
+        "no copy where there is no escape"
+    );
     assert!(update.message.as_ref().unwrap().date > 1_795_000_000);
 
     let other = sample(5);
     let other = Routed::parse(&other).unwrap();
     assert!(!other.command().unwrap().is_for(Some("flow_demo_bot")));
     let ours = sample(4);
-    assert!(Routed::parse(&ours).unwrap().command().unwrap().is_for(Some("FLOW_demo_bot")));
+    assert!(
+        Routed::parse(&ours)
+            .unwrap()
+            .command()
+            .unwrap()
+            .is_for(Some("FLOW_demo_bot"))
+    );
 }
 
 #[test]
@@ -73,20 +93,46 @@ fn presses_members_and_migration() {
     let inline = sample(9);
     let inline = Routed::parse(&inline).unwrap();
     assert!(inline.callback.as_ref().unwrap().inline_message_id.is_some());
-    assert_eq!(inline.chat_key(), format!("u:{}", inline.from.as_ref().unwrap().id));
+    assert_eq!(
+        inline.chat_key(),
+        format!("u:{}", inline.from.as_ref().unwrap().id)
+    );
     let blocked = sample(40);
-    assert_eq!(Routed::parse(&blocked).unwrap().member_status.as_deref(), Some("kicked"));
+    assert_eq!(
+        Routed::parse(&blocked).unwrap().member_status.as_deref(),
+        Some("kicked")
+    );
     let old = sample(30);
-    assert!(Routed::parse(&old).unwrap().message.unwrap().migrate_to_chat_id.is_some());
+    assert!(
+        Routed::parse(&old)
+            .unwrap()
+            .message
+            .unwrap()
+            .migrate_to_chat_id
+            .is_some()
+    );
     let new = sample(31);
-    assert!(Routed::parse(&new).unwrap().message.unwrap().migrate_from_chat_id.is_some());
+    assert!(
+        Routed::parse(&new)
+            .unwrap()
+            .message
+            .unwrap()
+            .migrate_from_chat_id
+            .is_some()
+    );
 }
 
 #[test]
 fn lifetimes() {
     let secs = |json: &str| Routed::parse(json).unwrap().kind.ttl().as_secs();
-    assert_eq!(secs(r#"{"update_id":1,"callback_query":{"id":"1","from":{"id":1,"first_name":"A"}}}"#), 150);
-    assert_eq!(secs(r#"{"update_id":1,"inline_query":{"id":"1","from":{"id":1,"first_name":"A"}}}"#), 30);
+    assert_eq!(
+        secs(r#"{"update_id":1,"callback_query":{"id":"1","from":{"id":1,"first_name":"A"}}}"#),
+        150
+    );
+    assert_eq!(
+        secs(r#"{"update_id":1,"inline_query":{"id":"1","from":{"id":1,"first_name":"A"}}}"#),
+        30
+    );
     assert_eq!(secs(r#"{"update_id":1,"from_the_future":{}}"#), 86_400);
 }
 
@@ -99,7 +145,10 @@ fn kinds_and_fields_of_the_future() {
     for (payload, key) in [
         (r#"{"chat":"a text now","from":[]}"#, "-"),
         (r#"{"user":{"id":3,"first_name":"C"}}"#, "u:3"),
-        (r#"{"message":{"message_id":1,"chat":{"id":4,"type":"private"}}}"#, "4"),
+        (
+            r#"{"message":{"message_id":1,"chat":{"id":4,"type":"private"}}}"#,
+            "4",
+        ),
         ("17", "-"),
     ] {
         let json = format!(r#"{{"moon_landing":{payload},"update_id":7}}"#);
@@ -113,7 +162,10 @@ fn kinds_and_fields_of_the_future() {
 #[test]
 fn poll_ids_make_clean_keys() {
     let key = |id: &str| {
-        let json = format!(r#"{{"update_id":1,"poll":{{"id":{}}}}}"#, serde_json::to_string(id).unwrap());
+        let json = format!(
+            r#"{{"update_id":1,"poll":{{"id":{}}}}}"#,
+            serde_json::to_string(id).unwrap()
+        );
         Routed::parse(&json).unwrap().chat_key()
     };
     assert_eq!(key("5881234500011122233"), "p:5881234500011122233");
@@ -123,11 +175,27 @@ fn poll_ids_make_clean_keys() {
 
 #[test]
 fn what_is_no_update() {
-    for json in ["", "{", "[]", "null", "7", "\"x\"", r#"{"update_id":"1"}"#, r#"{"update_id":1,"message":[]}"#] {
-        assert!(matches!(Routed::parse(json), Err(ParseError::Malformed(_))), "{json}");
+    for json in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "7",
+        "\"x\"",
+        r#"{"update_id":"1"}"#,
+        r#"{"update_id":1,"message":[]}"#,
+    ] {
+        assert!(
+            matches!(Routed::parse(json), Err(ParseError::Malformed(_))),
+            "{json}"
+        );
     }
     assert_eq!(Routed::parse(r#"{"message":{}}"#), Err(ParseError::NoUpdateId));
-    let deep = format!(r#"{{"update_id":1,"message":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep = format!(
+        r#"{{"update_id":1,"message":{}1{}}}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
     assert!(Routed::parse(&deep).is_err());
 }
 

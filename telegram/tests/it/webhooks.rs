@@ -75,7 +75,9 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
     let text = std::str::from_utf8(&body).unwrap();
     let routed = Routed::parse(text).unwrap();
     let key = format!("{} {}", routed.kind.as_str(), routed.chat_key());
-    let secret = headers.get("x-telegram-bot-api-secret-token").map(|v| v.to_str().unwrap().to_owned());
+    let secret = headers
+        .get("x-telegram-bot-api-secret-token")
+        .map(|v| v.to_str().unwrap().to_owned());
     {
         let mut flying = receiver.flying.lock().unwrap();
         let here = flying.0.entry(key.clone()).or_default();
@@ -83,7 +85,11 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
         let here = *here;
         flying.1 = flying.1.max(here);
     }
-    let got = Got { update: serde_json::from_slice(&body).unwrap(), key: key.clone(), secret };
+    let got = Got {
+        update: serde_json::from_slice(&body).unwrap(),
+        key: key.clone(),
+        secret,
+    };
     receiver.got.lock().unwrap().push(got);
     receiver.arrived.notify_one();
     let gate = receiver.gate.lock().unwrap().clone();
@@ -109,14 +115,25 @@ impl Hooked {
     /// A webhook that has got the person's `/start` already.
     async fn new(time_scale: f64) -> Self {
         let hooked = Self::unset(time_scale).await;
-        hooked.set(&SetWebhook { url: &hooked.url, ..SetWebhook::default() }).await;
+        hooked
+            .set(&SetWebhook {
+                url: &hooked.url,
+                ..SetWebhook::default()
+            })
+            .await;
         hooked.receiver.wait(1).await;
+        hooked.drained().await;
         hooked.receiver.got.lock().unwrap().clear();
         hooked
     }
 
     async fn unset(time_scale: f64) -> Self {
-        let s = Scene::with(Options { flood: FloodModel::off(), time_scale, ..Options::default() }).await;
+        let s = Scene::with(Options {
+            flood: FloodModel::off(),
+            time_scale,
+            ..Options::default()
+        })
+        .await;
         let (receiver, url) = Receiver::start().await;
         Self { s, receiver, url }
     }
@@ -126,7 +143,12 @@ impl Hooked {
     }
 
     fn say(&self, text: &str) -> i64 {
-        self.s.sim.say(BOT, self.s.ann.id, text).unwrap().update_id.unwrap()
+        self.s
+            .sim
+            .say(BOT, self.s.ann.id, text)
+            .unwrap()
+            .update_id
+            .unwrap()
     }
 
     async fn info(&self) -> WebhookInfo {
@@ -140,36 +162,60 @@ impl Hooked {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, drained).await.expect("pending updates are delivered");
+        tokio::time::timeout(PATIENCE, drained)
+            .await
+            .expect("pending updates are delivered");
     }
 
     /// (update id, attempt, status) of every delivery behind a journal position.
     fn deliveries(&self) -> Vec<(i64, u32, u16)> {
-        let entries = self.s.sim.journal(&Filter { limit: 10_000, ..Filter::default() });
+        let entries = self.s.sim.journal(&Filter {
+            limit: 10_000,
+            ..Filter::default()
+        });
         let delivery = |event: Event| match event {
-            Event::Delivery { update_id, attempt, status, .. } => Some((update_id, attempt, status)),
+            Event::Delivery {
+                update_id,
+                attempt,
+                status,
+                ..
+            } => Some((update_id, attempt, status)),
             Event::Call { .. } => None,
         };
-        entries.into_iter().filter_map(|entry| delivery(entry.event)).collect()
+        entries
+            .into_iter()
+            .filter_map(|entry| delivery(entry.event))
+            .collect()
     }
 }
 
 fn texts(got: &[Got]) -> Vec<&str> {
-    got.iter().map(|got| got.update["message"]["text"].as_str().unwrap()).collect()
+    got.iter()
+        .map(|got| got.update["message"]["text"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
 async fn pending_and_new_updates_with_the_secret() {
     let h = Hooked::unset(1.0).await;
     let secret = Some("s3cret-_A");
-    h.set(&SetWebhook { url: &h.url, secret_token: secret, max_connections: Some(7), ..SetWebhook::default() }).await;
+    h.set(&SetWebhook {
+        url: &h.url,
+        secret_token: secret,
+        max_connections: Some(7),
+        ..SetWebhook::default()
+    })
+    .await;
     h.say("hi");
     let got = h.receiver.wait(2).await;
     assert_eq!(texts(&got), ["/start", "hi"]);
     assert!(got.iter().all(|got| got.secret.as_deref() == secret));
     h.drained().await;
     let info = h.info().await;
-    assert_eq!((info.url.as_str(), info.max_connections, info.last_error_date), (h.url.as_str(), Some(7), None));
+    assert_eq!(
+        (info.url.as_str(), info.max_connections, info.last_error_date),
+        (h.url.as_str(), Some(7), None)
+    );
     h.s.client.delete_webhook(&h.s.token, false).await.unwrap();
     assert_eq!(h.info().await.url, "");
 }
@@ -180,25 +226,50 @@ async fn settings_that_are_refused() {
     let set = |url: &'static str, secret: Option<String>| {
         let s = &h.s;
         async move {
-            let webhook = SetWebhook { url, secret_token: secret.as_deref(), ..SetWebhook::default() };
+            let webhook = SetWebhook {
+                url,
+                secret_token: secret.as_deref(),
+                ..SetWebhook::default()
+            };
             refusal(s.client.set_webhook(&s.token, &webhook).await).1
         }
     };
-    assert_eq!(set("nowhere", None).await, "Bad Request: invalid webhook URL specified");
+    assert_eq!(
+        set("nowhere", None).await,
+        "Bad Request: invalid webhook URL specified"
+    );
     let ours = "http://127.0.0.1:1/";
-    assert_eq!(set(ours, Some("a b".into())).await, "Bad Request: secret token contains unallowed characters");
-    assert_eq!(set(ours, Some("a".repeat(257))).await, "Bad Request: secret token is too long");
+    assert_eq!(
+        set(ours, Some("a b".into())).await,
+        "Bad Request: secret token contains unallowed characters"
+    );
+    assert_eq!(
+        set(ours, Some("a".repeat(257))).await,
+        "Bad Request: secret token is too long"
+    );
 }
 
 #[tokio::test]
 async fn changes_come_at_most_once_a_second() {
     let s = Scene::with(Options::default()).await;
     let (_receiver, url) = Receiver::start().await;
-    let webhook = SetWebhook { url: &url, ..SetWebhook::default() };
+    let webhook = SetWebhook {
+        url: &url,
+        ..SetWebhook::default()
+    };
     s.client.set_webhook(&s.token, &webhook).await.unwrap();
-    s.client.set_webhook(&s.token, &webhook).await.expect("the same again is no change");
-    let other = SetWebhook { url: "http://127.0.0.1:1/", ..webhook };
-    assert_eq!(refusal(s.client.set_webhook(&s.token, &other).await), (429, "Too Many Requests: retry after 1".into()));
+    s.client
+        .set_webhook(&s.token, &webhook)
+        .await
+        .expect("the same again is no change");
+    let other = SetWebhook {
+        url: "http://127.0.0.1:1/",
+        ..webhook
+    };
+    assert_eq!(
+        refusal(s.client.set_webhook(&s.token, &other).await),
+        (429, "Too Many Requests: retry after 1".into())
+    );
 }
 
 #[tokio::test]
@@ -212,10 +283,20 @@ async fn failures_are_tried_again_in_order() {
     let got = h.receiver.wait(5).await;
     assert_eq!(texts(&got), ["a", "a", "a", "a", "b"]);
     h.drained().await;
-    let attempts: Vec<_> = h.deliveries().into_iter().filter(|(id, ..)| *id == first).collect();
-    assert_eq!(attempts, [(first, 1, 500), (first, 2, 404), (first, 3, 302), (first, 4, 200)]);
+    let attempts: Vec<_> = h
+        .deliveries()
+        .into_iter()
+        .filter(|(id, ..)| *id == first)
+        .collect();
+    assert_eq!(
+        attempts,
+        [(first, 1, 500), (first, 2, 404), (first, 3, 302), (first, 4, 200)]
+    );
     let info = h.info().await;
-    assert_eq!(info.last_error_message.as_deref(), Some("Wrong response from the webhook: 302 Found"));
+    assert_eq!(
+        info.last_error_message.as_deref(),
+        Some("Wrong response from the webhook: 302 Found")
+    );
     assert!(info.last_error_date.is_some(), "success does not clear it");
 }
 
@@ -241,7 +322,12 @@ async fn one_at_a_time_per_queue_and_few_in_all() {
             h.s.sim.say(BOT, *person, text).unwrap();
         }
     }
-    h.set(&SetWebhook { url: &h.url, max_connections: Some(4), ..SetWebhook::default() }).await;
+    h.set(&SetWebhook {
+        url: &h.url,
+        max_connections: Some(4),
+        ..SetWebhook::default()
+    })
+    .await;
     h.receiver.wait(4).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(h.receiver.got.lock().unwrap().len(), 4, "max_connections");
@@ -261,11 +347,20 @@ async fn what_expires_is_dropped() {
     let h = Hooked::new(600.0).await;
     *h.receiver.usual.lock().unwrap() = Some((500, ""));
     let markup = json!({ "inline_keyboard": [[{ "text": "a", "callback_data": "b" }]] });
-    let sent = h.s.call("sendMessage", json!({ "chat_id": h.s.ann.id, "text": "x", "reply_markup": markup })).await;
+    let sent =
+        h.s.call(
+            "sendMessage",
+            json!({ "chat_id": h.s.ann.id, "text": "x", "reply_markup": markup }),
+        )
+        .await;
     let id = sent.unwrap()["message_id"].as_i64().unwrap();
     let pressed = h.s.sim.press(BOT, h.s.ann.id, h.s.ann.id, id, "a").unwrap();
     h.drained().await;
-    let attempts = h.deliveries().into_iter().filter(|(id, ..)| Some(*id) == pressed.update_id).count();
+    let attempts = h
+        .deliveries()
+        .into_iter()
+        .filter(|(id, ..)| Some(*id) == pressed.update_id)
+        .count();
     assert!((2..=9).contains(&attempts), "{attempts} attempts in 150 s");
     *h.receiver.usual.lock().unwrap() = None;
     h.receiver.got.lock().unwrap().clear();
@@ -284,15 +379,25 @@ async fn gone_for_a_day_is_gone() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, removed).await.expect("23 hours of 410 remove the webhook");
+    tokio::time::timeout(PATIENCE, removed)
+        .await
+        .expect("23 hours of 410 remove the webhook");
 }
 
 #[tokio::test]
 async fn nobody_there() {
     let h = Hooked::new(50.0).await;
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let url = format!("http://{free}/");
-    h.set(&SetWebhook { url: &url, ..SetWebhook::default() }).await;
+    h.set(&SetWebhook {
+        url: &url,
+        ..SetWebhook::default()
+    })
+    .await;
     h.say("x");
     let told = async {
         loop {
@@ -302,45 +407,105 @@ async fn nobody_there() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    let words = tokio::time::timeout(PATIENCE, told).await.expect("the failure is told");
+    let words = tokio::time::timeout(PATIENCE, told)
+        .await
+        .expect("the failure is told");
     assert!(words.contains("refused"), "{words}");
     assert_eq!(h.info().await.pending_update_count, 1, "kept for later");
-    h.set(&SetWebhook { url: &h.url, ..SetWebhook::default() }).await;
-    assert_eq!(texts(&h.receiver.wait(1).await), ["x"], "it survives the change of address");
+    h.set(&SetWebhook {
+        url: &h.url,
+        ..SetWebhook::default()
+    })
+    .await;
+    assert_eq!(
+        texts(&h.receiver.wait(1).await),
+        ["x"],
+        "it survives the change of address"
+    );
     h.drained().await;
-    h.set(&SetWebhook { url: &url, drop_pending_updates: true, ..SetWebhook::default() }).await;
+    h.set(&SetWebhook {
+        url: &url,
+        drop_pending_updates: true,
+        ..SetWebhook::default()
+    })
+    .await;
     assert_eq!(h.info().await.pending_update_count, 0);
 }
 
 #[tokio::test]
 async fn duplicates_cuts_and_slow_bodies() {
     let h = Hooked::new(50.0).await;
-    h.s.sim.set_chaos(BOT, WebhookChaos { duplicate: 1, ..WebhookChaos::default() }).unwrap();
+    h.s.sim
+        .set_chaos(
+            BOT,
+            WebhookChaos {
+                duplicate: 1,
+                ..WebhookChaos::default()
+            },
+        )
+        .unwrap();
     let id = h.say("twice");
     let got = h.receiver.wait(2).await;
     assert!(got.iter().all(|got| got.update["update_id"] == json!(id)));
     h.drained().await;
 
     h.receiver.got.lock().unwrap().clear();
-    let chaos = WebhookChaos { cut: 1, slow: 1, slow_ms: 50, ..WebhookChaos::default() };
+    let chaos = WebhookChaos {
+        cut: 1,
+        slow: 1,
+        slow_ms: 50,
+        ..WebhookChaos::default()
+    };
     h.s.sim.set_chaos(BOT, chaos).unwrap();
     let id = h.say("cut first, slow then");
     h.receiver.wait(1).await;
     h.drained().await;
-    let attempts: Vec<_> = h.deliveries().into_iter().filter(|(update, ..)| *update == id).collect();
-    assert_eq!(attempts, [(id, 1, 0), (id, 2, 200)], "the cut one never arrived as a whole");
+    let attempts: Vec<_> = h
+        .deliveries()
+        .into_iter()
+        .filter(|(update, ..)| *update == id)
+        .collect();
+    assert_eq!(
+        attempts,
+        [(id, 1, 0), (id, 2, 200)],
+        "the cut one never arrived as a whole"
+    );
     assert_eq!(h.receiver.got.lock().unwrap().len(), 1);
-    assert_eq!(h.info().await.last_error_message, None, "closed connections are not reported");
+    assert_eq!(
+        h.info().await.last_error_message,
+        None,
+        "closed connections are not reported"
+    );
 
-    h.s.sim.set_chaos(BOT, WebhookChaos { hold: true, shuffle: true, ..WebhookChaos::default() }).unwrap();
+    h.s.sim
+        .set_chaos(
+            BOT,
+            WebhookChaos {
+                hold: true,
+                shuffle: true,
+                ..WebhookChaos::default()
+            },
+        )
+        .unwrap();
     h.receiver.got.lock().unwrap().clear();
     let people: Vec<_> = (0..12).map(|n| h.s.sim.person(&format!("P{n}")).id).collect();
     for person in &people {
         h.s.sim.say(BOT, *person, &person.to_string()).unwrap();
     }
-    h.s.sim.set_chaos(BOT, WebhookChaos { shuffle: true, ..WebhookChaos::default() }).unwrap();
+    h.s.sim
+        .set_chaos(
+            BOT,
+            WebhookChaos {
+                shuffle: true,
+                ..WebhookChaos::default()
+            },
+        )
+        .unwrap();
     let got = h.receiver.wait(12).await;
-    let mut order: Vec<_> = texts(&got).iter().map(|text| text.parse::<i64>().unwrap()).collect();
+    let mut order: Vec<_> = texts(&got)
+        .iter()
+        .map(|text| text.parse::<i64>().unwrap())
+        .collect();
     assert_ne!(order, people, "the seed makes this certain");
     order.sort_unstable();
     assert_eq!(order, people);
@@ -352,15 +517,24 @@ async fn a_method_in_the_answer() {
     let json = [("content-type", "application/json")];
     let call = json!({ "method": "sendMessage", "chat_id": h.s.ann.id, "text": "from the answer" });
     h.receiver.next(200, &json, &call.to_string());
-    h.receiver.next(200, &json, &json!({ "method": "deleteWebhook" }).to_string());
-    h.receiver.next(200, &[], "method=sendChatAction&action=typing&chat_id=1");
+    h.receiver
+        .next(200, &json, &json!({ "method": "deleteWebhook" }).to_string());
+    h.receiver
+        .next(200, &[], "method=sendChatAction&action=typing&chat_id=1");
     let position = h.s.sim.position();
     h.say("1");
-    let seen = h.s.sim.wait_messages(BOT, h.s.ann.id, position, 1, PATIENCE).await.unwrap();
+    let seen =
+        h.s.sim
+            .wait_messages(BOT, h.s.ann.id, position, 1, PATIENCE)
+            .await
+            .unwrap();
     assert_eq!(seen[0].text(), "from the answer");
     h.say("2");
     h.say("3");
-    let typing = Filter { method: Some("sendChatAction".into()), ..Filter::default() };
+    let typing = Filter {
+        method: Some("sendChatAction".into()),
+        ..Filter::default()
+    };
     h.s.sim.wait_journal(&typing, 1, PATIENCE).await.unwrap();
     assert_eq!(h.info().await.url, h.url, "this one is not allowed there");
 }
@@ -368,8 +542,15 @@ async fn a_method_in_the_answer() {
 #[tokio::test]
 async fn the_simulator_ends_with_its_last_handle() {
     let h = Hooked::new(1.0).await;
-    let Hooked { s: Scene { sim, client, token, .. }, .. } = h;
+    let Hooked {
+        s: Scene {
+            sim, client, token, ..
+        },
+        ..
+    } = h;
     drop(sim);
     let gone = async { while client.get_me(&token).await.is_ok() {} };
-    tokio::time::timeout(PATIENCE, gone).await.expect("nobody answers any more");
+    tokio::time::timeout(PATIENCE, gone)
+        .await
+        .expect("nobody answers any more");
 }

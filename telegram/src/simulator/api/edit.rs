@@ -81,7 +81,7 @@ pub(super) fn edit(
         .conversation(bot, chat)
         .and_then(|conversation| conversation.get_mut(id))
     {
-        stored.message = message.clone();
+        stored.message.clone_from(&message);
         stored.markup = markup;
         stored.seq = seq;
     }

@@ -139,7 +139,6 @@ impl World {
                 return Err(Refusal::migrated(to));
             }
             return match place.bots.get(&bot) {
-                Some(Access::Member) => Ok(()),
                 Some(Access::Kicked) => Err(Refusal::forbidden(&format!(
                     "bot was kicked from the {} chat",
                     place.kind
@@ -148,7 +147,7 @@ impl World {
                     "bot is not a member of the {} chat",
                     place.kind
                 ))),
-                Some(Access::Left) | None => Ok(()),
+                Some(_) | None => Ok(()),
             };
         }
         if self.people.get(&chat).is_some_and(|person| person.deactivated) {
