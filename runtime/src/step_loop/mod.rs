@@ -84,6 +84,8 @@ impl Failure {
 }
 
 /// Runs one update.
+///
+/// What a call returned as `state` is what the next call of the same update is given; only the last one counts.
 pub(crate) async fn run<A: ApiCalls>(host: &Host<'_, A>, job: &Job<'_>) -> Result<Done, Failure> {
     let mut done = Done {
         state: None,
@@ -93,20 +95,32 @@ pub(crate) async fn run<A: ApiCalls>(host: &Host<'_, A>, job: &Job<'_>) -> Resul
     };
     let (mut resume, mut api_calls) = (None, 0);
     for _ in 0..MAX_CALLS {
-        let output = call(host, job, resume.as_ref(), &mut done.wall).await?;
+        let state = if resume.is_none() {
+            job.state
+        } else {
+            done.state.as_deref()
+        };
+        let (output, wall) = call(host, job, state, resume.as_ref()).await?;
         let Output {
             state,
             actions,
             effect,
             telemetry,
         } = output;
-        append(&mut done.actions, actions, MAX_ACTIONS, "actions")?;
-        append(&mut done.telemetry, telemetry, MAX_TELEMETRY, "telemetry events")?;
+        done.wall += wall;
+        done.state = state.filter(|text| text.get() != "null");
+        if done.actions.len() + actions.len() > MAX_ACTIONS {
+            let detail = format!("the update asks for more than {MAX_ACTIONS} actions");
+            return Err(Failure::Program {
+                outcome: "output_limit",
+                detail,
+            });
+        }
+        append(&mut done.actions, actions);
+        append(&mut done.telemetry, telemetry);
+        done.telemetry.truncate(MAX_TELEMETRY);
         resume = Some(match effect {
-            None => {
-                done.state = state.filter(|text| text.get() != "null");
-                return Ok(done);
-            }
+            None => return Ok(done),
             Some(Effect::Match { cont, tests }) => {
                 let results = host
                     .matcher
@@ -129,12 +143,12 @@ pub(crate) async fn run<A: ApiCalls>(host: &Host<'_, A>, job: &Job<'_>) -> Resul
 async fn call<A: ApiCalls>(
     host: &Host<'_, A>,
     job: &Job<'_>,
+    state: Option<&RawValue>,
     resume: Option<&Resume>,
-    wall: &mut Duration,
-) -> Result<Output, Failure> {
+) -> Result<(Output, Duration), Failure> {
     let input = Input {
         event: job.event,
-        state: job.state,
+        state,
         context: job.context,
         resume,
     };
@@ -158,9 +172,8 @@ async fn call<A: ApiCalls>(
             },
             other => Failure::NoSandbox(other.to_string()),
         })?;
-    *wall += finished.wall;
     match finished.outcome {
-        Outcome::Ok(output) => Ok(*output),
+        Outcome::Ok(output) => Ok((*output, finished.wall)),
         other => Err(Failure::Program {
             outcome: other.name(),
             detail: other.message(),
@@ -203,18 +216,11 @@ async fn api_call<A: ApiCalls>(
     }
 }
 
-fn append<T>(all: &mut Vec<T>, more: Vec<T>, most: usize, what: &str) -> Result<(), Failure> {
-    if all.len() + more.len() > most {
-        let detail = format!("the update asks for more than {most} {what}");
-        return Err(Failure::Program {
-            outcome: "output_limit",
-            detail,
-        });
-    }
+/// Without a copy where nothing was there.
+fn append<T>(all: &mut Vec<T>, more: Vec<T>) {
     if all.is_empty() {
         *all = more;
     } else {
         all.extend(more);
     }
-    Ok(())
 }

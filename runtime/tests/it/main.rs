@@ -1,3 +1,14 @@
 //! Tests of the runtime over real processes and sockets.
 
+mod conversation;
+mod draining;
+mod flips;
+mod ingress;
+mod order;
+mod outside;
+mod poison;
+mod polling;
+mod probing;
 mod sandbox;
+mod sending;
+mod support;

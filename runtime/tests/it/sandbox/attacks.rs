@@ -22,7 +22,13 @@ async fn every_snippet_ends_typed_and_in_time() {
         serde_json::from_str(include_str!("../../attacks/snippets.json")).unwrap();
     assert_eq!(snippets.len(), 156);
     let pid = std::process::id();
-    let (pool, _guard) = pool(PoolOptions { workers: 2, spares: 2, budget: BUDGET, ..options() }).await;
+    let (pool, _guard) = pool(PoolOptions {
+        workers: 2,
+        spares: 2,
+        budget: BUDGET,
+        ..options()
+    })
+    .await;
 
     // Another bot, all the while.
     let attacked = Arc::new(AtomicBool::new(true));
@@ -33,7 +39,15 @@ async fn every_snippet_ends_typed_and_in_time() {
             let good = body(GOOD);
             let mut failed = Vec::new();
             while attacked.load(Ordering::Relaxed) {
-                let finished = run(&pool, &good, super::CallOptions { budget: Some(super::LEISURE), ..super::call() }).await;
+                let finished = run(
+                    &pool,
+                    &good,
+                    super::CallOptions {
+                        budget: Some(super::LEISURE),
+                        ..super::call()
+                    },
+                )
+                .await;
                 answered.fetch_add(1, Ordering::Relaxed);
                 if finished.outcome.name() != "ok" {
                     failed.push(finished.outcome.name());
@@ -56,25 +70,49 @@ async fn every_snippet_ends_typed_and_in_time() {
                 break;
             }
         }
-        assert!(best <= BUDGET + ALLOWANCE, "{id} took {best:?}, {}", outcomes[id.as_str()]);
+        assert!(
+            best <= BUDGET + ALLOWANCE,
+            "{id} took {best:?}, {}",
+            outcomes[id.as_str()]
+        );
         while answered.load(Ordering::Relaxed) == before {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
     attacked.store(false, Ordering::Relaxed);
-    assert_eq!(neighbour.await.unwrap(), Vec::<&str>::new(), "the neighbour's calls all succeed");
+    assert_eq!(
+        neighbour.await.unwrap(),
+        Vec::<&str>::new(),
+        "the neighbour's calls all succeed"
+    );
     assert_eq!(std::process::id(), pid);
 
     // None of them may be loaded as if it were a good bot, and each kind of end occurs.
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    outcomes.values().for_each(|outcome| *kinds.entry(outcome).or_default() += 1);
+    outcomes
+        .values()
+        .for_each(|outcome| *kinds.entry(outcome).or_default() += 1);
     println!("{kinds:?}\n{outcomes:?}");
     assert!(!kinds.contains_key("ok"), "{outcomes:?}");
-    for kind in ["cpu_limit", "memory_limit", "stack_limit", "job_limit", "script_error", "bad_result"] {
+    for kind in [
+        "cpu_limit",
+        "memory_limit",
+        "stack_limit",
+        "job_limit",
+        "script_error",
+        "bad_result",
+    ] {
         assert!(kinds.contains_key(kind), "{kind} in {kinds:?}");
     }
     // Loops that no engine can mistake for anything else.
-    for id in ["cpu01_while", "cpu02_trycatch", "cpu03_finally", "cpu15_reverse", "cpu53_protochain", "rex18_catch"] {
+    for id in [
+        "cpu01_while",
+        "cpu02_trycatch",
+        "cpu03_finally",
+        "cpu15_reverse",
+        "cpu53_protochain",
+        "rex18_catch",
+    ] {
         assert_eq!(outcomes[id], "cpu_limit", "{id}");
     }
     assert_eq!(outcomes["stk01_rec"], "stack_limit");
@@ -87,14 +125,27 @@ async fn hoarders_meet_the_memory_limit_when_time_does_not_stop_them() {
     let snippets: BTreeMap<String, String> =
         serde_json::from_str(include_str!("../../attacks/snippets.json")).unwrap();
     let (pool, _guard) = pool(options()).await;
-    let hoarders = ["mem02", "mem03", "mem10", "mem11", "mem15", "mem18", "mem19", "mem26", "mem31", "mem32", "mem36", "mem38", "mem40"];
+    let hoarders = [
+        "mem02", "mem03", "mem10", "mem11", "mem15", "mem18", "mem19", "mem26", "mem31", "mem32", "mem36",
+        "mem38", "mem40",
+    ];
     let mut ends = Vec::new();
-    for (id, snippet) in snippets.iter().filter(|(id, _)| hoarders.iter().any(|hoarder| id.starts_with(hoarder))) {
+    for (id, snippet) in snippets
+        .iter()
+        .filter(|(id, _)| hoarders.iter().any(|hoarder| id.starts_with(hoarder)))
+    {
         let finished = run(&pool, &body(snippet), fresh()).await;
         ends.push((id, finished.outcome.name(), finished.wall));
         // The engine's limit can end in a crash; then the process is what is left to hold it.
-        assert!(matches!(finished.outcome.name(), "memory_limit" | "worker_crashed"), "{ends:?}");
-        assert_eq!(run(&pool, &body(GOOD), super::call()).await.outcome.name(), "ok", "after {id}");
+        assert!(
+            matches!(finished.outcome.name(), "memory_limit" | "worker_crashed"),
+            "{ends:?}"
+        );
+        assert_eq!(
+            run(&pool, &body(GOOD), super::call()).await.outcome.name(),
+            "ok",
+            "after {id}"
+        );
     }
     assert_eq!(ends.len(), hoarders.len());
     println!("{ends:?}");

@@ -8,34 +8,100 @@ use super::{call, fresh, input, options, pool};
 /// They are generated: 58 places reachable from any realm, and 6 inside the module.
 fn places() -> Vec<(String, String)> {
     let objects = [
-        "globalThis", "Object", "Object.prototype", "Array", "Array.prototype", "Array.prototype.map", "String.prototype",
-        "Number", "Boolean.prototype", "Symbol", "BigInt.prototype", "Math", "Math.max", "JSON", "JSON.stringify", "Date",
-        "Date.prototype", "RegExp", "RegExp.prototype", "Map", "Map.prototype", "Set.prototype", "WeakMap", "WeakSet",
-        "Promise", "Promise.prototype", "Promise.prototype.then", "Error", "Error.prototype", "TypeError", "parseInt",
-        "encodeURI", "Object.getPrototypeOf(function(){})", "Object.getPrototypeOf(function*(){})",
-        "Object.getPrototypeOf(async()=>1)", "Object.getPrototypeOf(async function*(){})",
-        "Object.getPrototypeOf([].values())", "Object.getPrototypeOf(new Map().keys())",
-        "Object.getPrototypeOf(new Set().keys())", "Object.getPrototypeOf('a'[Symbol.iterator]())",
-        "Object.getPrototypeOf('a'.matchAll(/a/g))", "Object.getPrototypeOf([].values().map(x=>x))",
-        "Object.getPrototypeOf(Object.getPrototypeOf([].values()))", "handle", "handle.prototype", "import.meta",
+        "globalThis",
+        "Object",
+        "Object.prototype",
+        "Array",
+        "Array.prototype",
+        "Array.prototype.map",
+        "String.prototype",
+        "Number",
+        "Boolean.prototype",
+        "Symbol",
+        "BigInt.prototype",
+        "Math",
+        "Math.max",
+        "JSON",
+        "JSON.stringify",
+        "Date",
+        "Date.prototype",
+        "RegExp",
+        "RegExp.prototype",
+        "Map",
+        "Map.prototype",
+        "Set.prototype",
+        "WeakMap",
+        "WeakSet",
+        "Promise",
+        "Promise.prototype",
+        "Promise.prototype.then",
+        "Error",
+        "Error.prototype",
+        "TypeError",
+        "parseInt",
+        "encodeURI",
+        "Object.getPrototypeOf(function(){})",
+        "Object.getPrototypeOf(function*(){})",
+        "Object.getPrototypeOf(async()=>1)",
+        "Object.getPrototypeOf(async function*(){})",
+        "Object.getPrototypeOf([].values())",
+        "Object.getPrototypeOf(new Map().keys())",
+        "Object.getPrototypeOf(new Set().keys())",
+        "Object.getPrototypeOf('a'[Symbol.iterator]())",
+        "Object.getPrototypeOf('a'.matchAll(/a/g))",
+        "Object.getPrototypeOf([].values().map(x=>x))",
+        "Object.getPrototypeOf(Object.getPrototypeOf([].values()))",
+        "handle",
+        "handle.prototype",
+        "import.meta",
     ];
     let mut places: Vec<_> = objects
         .iter()
         .map(|object| (format!("{object}.canary = v"), format!("{object}.canary")))
         .collect();
     let others = [
-        ("Object.defineProperty(Math.max, 'name', { value: v })", "Math.max.name === 'max' ? undefined : Math.max.name"),
-        ("Object.defineProperty(handle, 'name', { value: v })", "handle.name === 'handle' ? undefined : handle.name"),
+        (
+            "Object.defineProperty(Math.max, 'name', { value: v })",
+            "Math.max.name === 'max' ? undefined : Math.max.name",
+        ),
+        (
+            "Object.defineProperty(handle, 'name', { value: v })",
+            "handle.name === 'handle' ? undefined : handle.name",
+        ),
         ("Object.prototype.__defineGetter__('leak', () => v)", "({}).leak"),
-        ("Object.defineProperty(Object.prototype, 'chat_id', { set() {}, get: () => v })", "({}).chat_id"),
-        ("Object.setPrototypeOf(Object.prototype, { leak: v })", "({}).leak"),
-        ("Object.setPrototypeOf(globalThis, { leak: v })", "globalThis.leak"),
+        (
+            "Object.defineProperty(Object.prototype, 'chat_id', { set() {}, get: () => v })",
+            "({}).chat_id",
+        ),
+        (
+            "Object.setPrototypeOf(Object.prototype, { leak: v })",
+            "({}).leak",
+        ),
+        (
+            "Object.setPrototypeOf(globalThis, { leak: v })",
+            "globalThis.leak",
+        ),
         ("Error.stackTraceLimit = v", "Error.stackTraceLimit"),
-        ("Error.prepareStackTrace = () => v", "new Error('x').stack === v ? v : undefined"),
-        ("JSON.parse('{\"__proto__\":{\"leak\":1}}', function (k, x) { Object.assign(Object.getPrototypeOf({}), { leak: v }); return x })", "({}).leak"),
-        ("Symbol.for('s').description.canary = v", "Symbol.for('s').description.canary"),
-        ("Array.prototype.push = () => v", "[].push(1) === 1 ? undefined : v"),
-        ("(function () { return arguments })().__proto__.leak = v", "(function () { return arguments })().leak"),
+        (
+            "Error.prepareStackTrace = () => v",
+            "new Error('x').stack === v ? v : undefined",
+        ),
+        (
+            "JSON.parse('{\"__proto__\":{\"leak\":1}}', function (k, x) { Object.assign(Object.getPrototypeOf({}), { leak: v }); return x })",
+            "({}).leak",
+        ),
+        (
+            "Symbol.for('s').description.canary = v",
+            "Symbol.for('s').description.canary",
+        ),
+        (
+            "Array.prototype.push = () => v",
+            "[].push(1) === 1 ? undefined : v",
+        ),
+        (
+            "(function () { return arguments })().__proto__.leak = v",
+            "(function () { return arguments })().leak",
+        ),
     ];
     places.extend(others.map(|(plant, read)| (plant.to_owned(), read.to_owned())));
     assert_eq!(places.len(), 58);
@@ -53,8 +119,14 @@ fn places() -> Vec<(String, String)> {
 
 /// Plants the text of the event in all `places`, and returns what it found there before.
 fn hostile(bot: &str, places: &[(String, String)]) -> Source {
-    let reads: String = places.iter().map(|(_, read)| format!("look(() => {read});\n")).collect();
-    let plants: String = places.iter().map(|(plant, _)| format!("try {{ {plant}; }} catch {{ }}\n")).collect();
+    let reads: String = places
+        .iter()
+        .map(|(_, read)| format!("look(() => {read});\n"))
+        .collect();
+    let plants: String = places
+        .iter()
+        .map(|(plant, _)| format!("try {{ {plant}; }} catch {{ }}\n"))
+        .collect();
     Source::text(format!(
         "// {bot}
         let kept; const box = {{}}, list = [], map = new Map(), weak = new WeakMap(); function helper() {{}}
@@ -76,9 +148,15 @@ async fn interleave(pool: &Pool, bots: &[Source], calls: usize, options: super::
             for n in (worker..calls).step_by(8) {
                 let text = input("null").replace("\"hi\"", &format!("\"canary of chat {n}\""));
                 let finished = pool.call(&bots[n % bots.len()], text, options).await.unwrap();
-                let Outcome::Ok(output) = finished.outcome else { panic!("{:?}", finished.outcome) };
+                let Outcome::Ok(output) = finished.outcome else {
+                    panic!("{:?}", finished.outcome)
+                };
                 let state = output.state.unwrap();
-                assert_eq!(state.get(), format!(r#"{{"found":[],"mine":"canary of chat {n}"}}"#), "call {n}");
+                assert_eq!(
+                    state.get(),
+                    format!(r#"{{"found":[],"mine":"canary of chat {n}"}}"#),
+                    "call {n}"
+                );
             }
         });
     }
@@ -89,16 +167,26 @@ async fn interleave(pool: &Pool, bots: &[Source], calls: usize, options: super::
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_planted_value_is_seen_in_warm_calls() {
-    let (pool, _guard) = pool(super::PoolOptions { workers: 2, ..options() }).await;
+    let (pool, _guard) = pool(super::PoolOptions {
+        workers: 2,
+        ..options()
+    })
+    .await;
     let places = places();
     // Without the six inside the module: code that has them does not pass the generator's filter.
-    let bots: Vec<_> = ["a", "b", "c", "d"].map(|bot| hostile(bot, &places[..58])).to_vec();
+    let bots: Vec<_> = ["a", "b", "c", "d"]
+        .map(|bot| hostile(bot, &places[..58]))
+        .to_vec();
     interleave(&pool, &bots, 10_000, call()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_planted_value_is_seen_in_fresh_calls_of_unfiltered_code() {
-    let (pool, _guard) = pool(super::PoolOptions { workers: 2, ..options() }).await;
+    let (pool, _guard) = pool(super::PoolOptions {
+        workers: 2,
+        ..options()
+    })
+    .await;
     let bots: Vec<_> = ["a", "b"].map(|bot| hostile(bot, &places())).to_vec();
     interleave(&pool, &bots, 400, fresh()).await;
 }
@@ -110,7 +198,10 @@ async fn the_canaries_can_be_seen_where_nothing_protects_them() {
     let bot = hostile("a", &places());
     pool.call(&bot, input("null"), call()).await.unwrap();
     let second = pool.call(&bot, input("null"), call()).await.unwrap();
-    assert_eq!(second.json, r#"{"state":{"found":[58,59,60,61,62,63],"mine":"hi"}}"#);
+    assert_eq!(
+        second.json,
+        r#"{"state":{"found":[58,59,60,61,62,63],"mine":"hi"}}"#
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,11 @@ use super::{body, call, fresh, input, options, pool, run, state_of};
 #[tokio::test]
 async fn the_global_object_has_the_published_names_and_no_others() {
     let (pool, _guard) = pool(options()).await;
-    let names = state_of(&pool, "return {state: Object.getOwnPropertyNames(globalThis).sort()};").await;
+    let names = state_of(
+        &pool,
+        "return {state: Object.getOwnPropertyNames(globalThis).sort()};",
+    )
+    .await;
     assert_eq!(serde_json::from_str::<Vec<String>>(&names).unwrap(), GLOBALS);
     insta::assert_snapshot!(GLOBALS.join("\n"));
 }
@@ -76,8 +80,15 @@ async fn text_never_becomes_code() {
     }
     let imported = run(&pool, &body("return import('fs').then(() => ({}))"), call()).await;
     assert_eq!(imported.outcome.name(), "script_error");
-    for source in ["import x from 'fs'; export function handle() {}", "export function handle() { with ({}) {} }"] {
-        assert_eq!(run(&pool, &Source::text(source), call()).await.outcome.name(), "load_failed", "{source}");
+    for source in [
+        "import x from 'fs'; export function handle() {}",
+        "export function handle() { with ({}) {} }",
+    ] {
+        assert_eq!(
+            run(&pool, &Source::text(source), call()).await.outcome.name(),
+            "load_failed",
+            "{source}"
+        );
     }
 }
 
@@ -94,7 +105,9 @@ async fn the_clock_stands_still_and_is_utc() {
     insta::assert_snapshot!(state);
     // At load there is no event yet.
     let at_load = Source::text("const t = [Date.now()]; export function handle() { return {state: t} }");
-    let Outcome::Ok(output) = run(&pool, &at_load, call()).await.outcome else { panic!() };
+    let Outcome::Ok(output) = run(&pool, &at_load, call()).await.outcome else {
+        panic!()
+    };
     assert_eq!(output.state.unwrap().get(), "[0]");
 }
 
@@ -112,9 +125,13 @@ async fn random_numbers_come_from_the_seed() {
     assert_eq!(seen[0], seen[1]);
     assert_eq!(seen[0], seen[2]);
     assert_ne!(seen[0], seen[3]);
-    let numbers: Vec<f64> = serde_json::from_str(seen[0].trim_start_matches("{\"state\":").trim_end_matches('}')).unwrap();
+    let numbers: Vec<f64> =
+        serde_json::from_str(seen[0].trim_start_matches("{\"state\":").trim_end_matches('}')).unwrap();
     let mean = numbers.iter().sum::<f64>() / 1000.0;
-    assert!(numbers.iter().all(|n| (0.0..1.0).contains(n)) && (0.45..0.55).contains(&mean), "{mean}");
+    assert!(
+        numbers.iter().all(|n| (0.0..1.0).contains(n)) && (0.45..0.55).contains(&mean),
+        "{mean}"
+    );
     // The generator is ours, so its numbers are part of the contract: the same on every machine and in every version.
     insta::assert_snapshot!(format!("{:?}", &numbers[..3]));
 }
@@ -139,8 +156,11 @@ async fn the_same_input_gives_the_same_bytes_in_every_process() {
 #[tokio::test]
 async fn a_promise_is_waited_for_and_jobs_are_run() {
     let (pool, _guard) = pool(options()).await;
-    let module = "export async function handle({ state }) { await 1; await 2; return { state: { was: state } } }";
-    let Outcome::Ok(output) = run(&pool, &Source::text(module), call()).await.outcome else { panic!() };
+    let module =
+        "export async function handle({ state }) { await 1; await 2; return { state: { was: state } } }";
+    let Outcome::Ok(output) = run(&pool, &Source::text(module), call()).await.outcome else {
+        panic!()
+    };
     assert_eq!(output.state.unwrap().get(), r#"{"was":null}"#);
 
     let cases = [
@@ -148,16 +168,33 @@ async fn a_promise_is_waited_for_and_jobs_are_run() {
         ("return Promise.reject(new Error('no'))", "script_error"),
         ("Promise.reject(new Error('no')); return {}", "script_error"),
         ("Promise.reject(new Error('no')).catch(() => 1); return {}", "ok"),
-        ("const p = Promise.reject(1); return Promise.resolve().then(() => p.catch(() => ({})))", "ok"),
+        (
+            "const p = Promise.reject(1); return Promise.resolve().then(() => p.catch(() => ({})))",
+            "ok",
+        ),
         ("return { then(done) { done({ state: 1 }) } }", "ok"),
-        ("const answer = {state: 1}; Promise.resolve().then(() => { answer.state = 2 }); return answer", "ok"),
-        ("for (let i = 0; i < 900; i++) Promise.resolve().then(() => 1); return {}", "ok"),
-        ("for (let i = 0; i < 1100; i++) Promise.resolve().then(() => 1); return {}", "job_limit"),
+        (
+            "const answer = {state: 1}; Promise.resolve().then(() => { answer.state = 2 }); return answer",
+            "ok",
+        ),
+        (
+            "for (let i = 0; i < 900; i++) Promise.resolve().then(() => 1); return {}",
+            "ok",
+        ),
+        (
+            "for (let i = 0; i < 1100; i++) Promise.resolve().then(() => 1); return {}",
+            "job_limit",
+        ),
         ("return (async () => { for (;;) await 1 })()", "job_limit"),
     ];
     for (text, expected) in cases {
         let finished = run(&pool, &body(text), call()).await;
-        assert_eq!(finished.outcome.name(), expected, "{text}: {}", finished.outcome.message());
+        assert_eq!(
+            finished.outcome.name(),
+            expected,
+            "{text}: {}",
+            finished.outcome.message()
+        );
         if text.starts_with("const answer") {
             assert_eq!(finished.json, r#"{"state":1}"#);
         }
@@ -168,35 +205,63 @@ async fn a_promise_is_waited_for_and_jobs_are_run() {
 async fn errors_tell_code_and_place() {
     let (pool, _guard) = pool(options()).await;
     let cases = [
-        ("throw new Error('transition_limit: 64 transitions')", Some("transition_limit"), "transition_limit: 64 transitions"),
+        (
+            "throw new Error('transition_limit: 64 transitions')",
+            Some("transition_limit"),
+            "transition_limit: 64 transitions",
+        ),
         ("null.x", None, "TypeError: cannot read property 'x' of null"),
         ("nope()", None, "ReferenceError: nope is not defined"),
         ("throw 'just text'", None, "just text"),
         ("throw 42", None, "42"),
         ("throw {}", None, "an object without a message was thrown"),
-        ("throw { get message() { throw 1 }, name: 5 }", None, "an object without a message was thrown"),
+        (
+            "throw { get message() { throw 1 }, name: 5 }",
+            None,
+            "an object without a message was thrown",
+        ),
         ("throw undefined", None, "undefined was thrown"),
         ("throw new Error('a\\u001b[31m\\nb')", None, "a [31m b"),
     ];
     for (text, code, message) in cases {
         let outcome = run(&pool, &body(text), call()).await.outcome;
-        let Outcome::ScriptError(error) = outcome else { panic!("{text}: {}", outcome.name()) };
-        assert_eq!((error.code.as_deref(), error.message.as_str()), (code, message), "{text}");
+        let Outcome::ScriptError(error) = outcome else {
+            panic!("{text}: {}", outcome.name())
+        };
+        assert_eq!(
+            (error.code.as_deref(), error.message.as_str()),
+            (code, message),
+            "{text}"
+        );
         if text.contains("new Error") || code.is_some() {
             assert_eq!(error.position.unwrap().line, 2, "{text}");
         }
     }
-    let long = run(&pool, &body("throw new Error('x'.repeat(1e6))"), call()).await.outcome;
+    let long = run(&pool, &body("throw new Error('x'.repeat(1e6))"), call())
+        .await
+        .outcome;
     assert!(long.message().len() < 3_000);
 
     for (source, reason) in [
         ("export function handle( {", "SyntaxError"),
         ("export const x = 1;", "does not export a function named handle"),
-        ("export const handle = 1;", "does not export a function named handle"),
-        ("throw new Error('at load'); export function handle() {}", "at load"),
-        ("await new Promise(() => {}); export function handle() {}", "never comes"),
+        (
+            "export const handle = 1;",
+            "does not export a function named handle",
+        ),
+        (
+            "throw new Error('at load'); export function handle() {}",
+            "at load",
+        ),
+        (
+            "await new Promise(() => {}); export function handle() {}",
+            "never comes",
+        ),
         ("for (;;); export function handle() {}", "too long"),
-        ("const a = []; for (;;) a.push('x'.repeat(1e5) + a.length); export function handle() {}", "memory"),
+        (
+            "const a = []; for (;;) a.push('x'.repeat(1e5) + a.length); export function handle() {}",
+            "memory",
+        ),
     ] {
         let pool_options = botloom_runtime::sandbox::PoolOptions {
             load_budget: std::time::Duration::from_millis(300),
@@ -205,14 +270,21 @@ async fn errors_tell_code_and_place() {
         let (pool, _guard) = self::pool(pool_options).await;
         let outcome = run(&pool, &Source::text(source), call()).await.outcome;
         assert_eq!(outcome.name(), "load_failed", "{source}");
-        assert!(outcome.message().contains(reason), "{source}: {}", outcome.message());
+        assert!(
+            outcome.message().contains(reason),
+            "{source}: {}",
+            outcome.message()
+        );
     }
 }
 
 #[tokio::test]
 async fn the_time_of_the_event_is_given() {
     let (pool, _guard) = pool(options()).await;
-    let options = CallOptions { now: TimestampMs(1_234), ..call() };
+    let options = CallOptions {
+        now: TimestampMs(1_234),
+        ..call()
+    };
     let finished = run(&pool, &body("return {state: new Date().toISOString()}"), options).await;
     assert_eq!(finished.json, r#"{"state":"1970-01-01T00:00:01.234Z"}"#);
 }

@@ -33,7 +33,11 @@ const BOT: &str = r"
 
 #[tokio::test]
 async fn every_limit_has_its_outcome_and_the_next_call_works() {
-    let (pool, _guard) = pool(PoolOptions { workers: 1, ..options() }).await;
+    let (pool, _guard) = pool(PoolOptions {
+        workers: 1,
+        ..options()
+    })
+    .await;
     let bot = body(BOT);
     let cases = [
         ("loop", "cpu_limit"),
@@ -58,10 +62,22 @@ async fn every_limit_has_its_outcome_and_the_next_call_works() {
         // Time is short only where running out of it is the point.
         let budget = (expected == "cpu_limit").then_some(Duration::from_millis(50));
         let bad = input("null").replace("hi", text);
-        let finished = pool.call(&bot, bad, CallOptions { budget, ..call() }).await.unwrap();
-        assert_eq!(finished.outcome.name(), expected, "{text}: {}", finished.outcome.message());
+        let finished = pool
+            .call(&bot, bad, CallOptions { budget, ..call() })
+            .await
+            .unwrap();
+        assert_eq!(
+            finished.outcome.name(),
+            expected,
+            "{text}: {}",
+            finished.outcome.message()
+        );
         assert!(!finished.outcome.message().is_empty(), "{text}");
-        assert_eq!(run(&pool, &bot, call()).await.json, r#"{"state":{"n":1}}"#, "after {text}");
+        assert_eq!(
+            run(&pool, &bot, call()).await.json,
+            r#"{"state":{"n":1}}"#,
+            "after {text}"
+        );
     }
 }
 
@@ -74,14 +90,26 @@ async fn input_and_source_are_bounded() {
     let finished = pool.call(&bot, long, call()).await.unwrap();
     assert_eq!(finished.json, format!("{{\"state\":{}}}", text.len()));
     let longer = input("null").replace("hi", &"x".repeat(MAX_INPUT_BYTES));
-    assert!(matches!(pool.call(&bot, longer, call()).await, Err(Error::InputTooLarge(_))));
+    assert!(matches!(
+        pool.call(&bot, longer, call()).await,
+        Err(Error::InputTooLarge(_))
+    ));
 
     let filled = |bytes: usize| {
         let module = "export function handle() { return {} }\n//";
         Source::text(format!("{module}{}", "x".repeat(bytes - module.len())))
     };
-    assert_eq!(run(&pool, &filled(MAX_SOURCE_BYTES), call()).await.outcome.name(), "ok");
-    assert_eq!(run(&pool, &filled(MAX_SOURCE_BYTES + 1), call()).await.outcome.name(), "load_failed");
+    assert_eq!(
+        run(&pool, &filled(MAX_SOURCE_BYTES), call()).await.outcome.name(),
+        "ok"
+    );
+    assert_eq!(
+        run(&pool, &filled(MAX_SOURCE_BYTES + 1), call())
+            .await
+            .outcome
+            .name(),
+        "load_failed"
+    );
 
     let finished = pool.call(&bot, "not json".to_owned(), call()).await.unwrap();
     assert_eq!(finished.outcome.name(), "script_error");
@@ -90,7 +118,9 @@ async fn input_and_source_are_bounded() {
 #[tokio::test]
 async fn an_answer_of_the_largest_size_passes() {
     let (pool, _guard) = pool(options()).await;
-    let bot = body("return { state: 'x'.repeat(64 * 1024 - 2), telemetry: [{ event: 'y'.repeat(64 * 1024 - 60) }] }");
+    let bot = body(
+        "return { state: 'x'.repeat(64 * 1024 - 2), telemetry: [{ event: 'y'.repeat(64 * 1024 - 60) }] }",
+    );
     let finished = run(&pool, &bot, call()).await;
     assert_eq!(finished.outcome.name(), "ok", "{}", finished.outcome.message());
 }

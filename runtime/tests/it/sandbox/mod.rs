@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use botloom_core::TimestampMs;
-use botloom_runtime::sandbox::{CallOptions, Finished, Outcome, Pool, PoolOptions, Source, WorkerCommand, wrap_body};
+use botloom_runtime::sandbox::{
+    CallOptions, Finished, Outcome, Pool, PoolOptions, Source, WorkerCommand, wrap_body,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A bot that is called all through the attacks.
@@ -28,12 +30,23 @@ fn command(args: &[&str]) -> WorkerCommand {
 }
 
 fn options() -> PoolOptions {
-    PoolOptions { workers: 1, budget: LEISURE, load_budget: LEISURE, command: command(&[]), ..PoolOptions::default() }
+    PoolOptions {
+        workers: 1,
+        budget: LEISURE,
+        load_budget: LEISURE,
+        command: command(&[]),
+        ..PoolOptions::default()
+    }
 }
 
 async fn pool(options: PoolOptions) -> (Pool, DropGuard) {
     let shutdown = CancellationToken::new();
-    (Pool::start(options, shutdown.clone()).await.expect("workers start"), shutdown.drop_guard())
+    (
+        Pool::start(options, shutdown.clone())
+            .await
+            .expect("workers start"),
+        shutdown.drop_guard(),
+    )
 }
 
 fn body(text: &str) -> Source {
@@ -41,11 +54,19 @@ fn body(text: &str) -> Source {
 }
 
 fn call() -> CallOptions {
-    CallOptions { budget: None, seed: 7, now: TimestampMs(1_700_000_000_000), fresh: false }
+    CallOptions {
+        budget: None,
+        seed: 7,
+        now: TimestampMs(1_700_000_000_000),
+        fresh: false,
+    }
 }
 
 fn fresh() -> CallOptions {
-    CallOptions { fresh: true, ..call() }
+    CallOptions {
+        fresh: true,
+        ..call()
+    }
 }
 
 fn input(state: &str) -> String {
@@ -53,14 +74,18 @@ fn input(state: &str) -> String {
 }
 
 async fn run(pool: &Pool, source: &Source, options: CallOptions) -> Finished {
-    pool.call(source, input("null"), options).await.expect("the pool is up")
+    pool.call(source, input("null"), options)
+        .await
+        .expect("the pool is up")
 }
 
 /// The state that `text`, as a handler body, returns.
 async fn state_of(pool: &Pool, text: &str) -> String {
     let finished = run(pool, &body(text), call()).await;
     match finished.outcome {
-        Outcome::Ok(output) => output.state.map_or_else(|| "null".to_owned(), |state| state.get().to_owned()),
+        Outcome::Ok(output) => output
+            .state
+            .map_or_else(|| "null".to_owned(), |state| state.get().to_owned()),
         other => panic!("{text}: {} {}", other.name(), other.message()),
     }
 }

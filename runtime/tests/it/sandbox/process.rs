@@ -56,7 +56,10 @@ fn a_worker_can_do_nothing_but_answer() {
     let report = &report[..report.find("environment 0\n").expect("no environment") + "environment 0\n".len()];
     insta::assert_snapshot!(report);
     drop(ours);
-    assert!(child.wait().unwrap().code().is_some(), "it ends by itself when its channel closes");
+    assert!(
+        child.wait().unwrap().code().is_some(),
+        "it ends by itself when its channel closes"
+    );
 }
 
 #[tokio::test]
@@ -75,7 +78,10 @@ async fn workers_hold_nothing_of_the_node() {
         assert_eq!(environment, b"");
         let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
         let limit = |name: &str| {
-            let line = limits.lines().find(|line| line.starts_with(name)).map(|line| line[26..46].trim().to_owned());
+            let line = limits
+                .lines()
+                .find(|line| line.starts_with(name))
+                .map(|line| line[26..46].trim().to_owned());
             line.unwrap_or_default()
         };
         for (name, value) in [
@@ -96,14 +102,28 @@ async fn workers_hold_nothing_of_the_node() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_is_killed_in_a_call_takes_only_that_call_with_it() {
-    let (pool, _guard) = pool(PoolOptions { workers: 1, ..options() }).await;
+    let (pool, _guard) = pool(PoolOptions {
+        workers: 1,
+        ..options()
+    })
+    .await;
     let (endless, good) = (body("for (;;);"), body(GOOD));
     // One that serves, one for suspects.
     until("both workers are there", || pool.status().workers.len() == 2).await;
     let before = pool.status().workers;
     let guilty = tokio::spawn({
         let pool = pool.clone();
-        async move { run(&pool, &endless, CallOptions { budget: Some(LEISURE * 6), ..call() }).await }
+        async move {
+            run(
+                &pool,
+                &endless,
+                CallOptions {
+                    budget: Some(LEISURE * 6),
+                    ..call()
+                },
+            )
+            .await
+        }
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
     // These wait behind it in the same process.
@@ -128,9 +148,17 @@ async fn a_worker_that_is_killed_in_a_call_takes_only_that_call_with_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_watchdog_kills_what_the_engine_cannot_stop_and_others_do_not_notice() {
-    let (pool, _guard) = pool(PoolOptions { workers: 1, budget: Duration::from_millis(50), ..options() }).await;
+    let (pool, _guard) = pool(PoolOptions {
+        workers: 1,
+        budget: Duration::from_millis(50),
+        ..options()
+    })
+    .await;
     let (native, good) = (body("[].reverse.call({length: 2 ** 53 - 1})"), body(GOOD));
-    let patient = CallOptions { budget: Some(LEISURE), ..call() };
+    let patient = CallOptions {
+        budget: Some(LEISURE),
+        ..call()
+    };
     let first = tokio::spawn({
         let (pool, native) = (pool.clone(), native.clone());
         async move { run(&pool, &native, call()).await }
@@ -149,11 +177,18 @@ async fn the_watchdog_kills_what_the_engine_cannot_stop_and_others_do_not_notice
     until("both workers are there", || pool.status().workers.len() == 2).await;
     let workers = pool.status().workers;
     for _ in 0..3 {
-        assert!(matches!(run(&pool, &native, call()).await.outcome, Outcome::CpuLimit));
+        assert!(matches!(
+            run(&pool, &native, call()).await.outcome,
+            Outcome::CpuLimit
+        ));
         assert_eq!(run(&pool, &good, patient).await.outcome.name(), "ok");
     }
     let after = pool.status().workers;
-    assert_eq!(workers.iter().filter(|pid| after.contains(pid)).count(), 1, "{workers:?} {after:?}");
+    assert_eq!(
+        workers.iter().filter(|pid| after.contains(pid)).count(),
+        1,
+        "{workers:?} {after:?}"
+    );
 }
 
 #[tokio::test]
@@ -163,7 +198,10 @@ async fn workers_end_with_their_pool() {
     assert!(workers.iter().all(|pid| alive(*pid)));
     drop(guard);
     until("workers are gone", || workers.iter().all(|pid| !alive(*pid))).await;
-    assert!(matches!(pool.call(&body(GOOD), input("null"), call()).await, Err(Error::Closed)));
+    assert!(matches!(
+        pool.call(&body(GOOD), input("null"), call()).await,
+        Err(Error::Closed)
+    ));
 }
 
 #[tokio::test]
@@ -187,14 +225,23 @@ async fn a_cancelled_call_hurts_nobody() {
 
 #[tokio::test]
 async fn one_shot_runs_a_body_in_a_worker_of_its_own() {
-    let budget = PoolOptions { budget: Duration::from_millis(50), ..options() };
-    let bad = one_shot(budget, &body("while (true) {}"), input("null"), fresh()).await.unwrap();
+    let budget = PoolOptions {
+        budget: Duration::from_millis(50),
+        ..options()
+    };
+    let bad = one_shot(budget, &body("while (true) {}"), input("null"), fresh())
+        .await
+        .unwrap();
     assert_eq!((bad.outcome, bad.result.is_none()), ("cpu_limit", true));
     assert!(bad.wall_ms >= 50.0, "{}", bad.wall_ms);
-    let good = one_shot(options(), &body(GOOD), input("{\"n\":4}"), fresh()).await.unwrap();
+    let good = one_shot(options(), &body(GOOD), input("{\"n\":4}"), fresh())
+        .await
+        .unwrap();
     let mut good = serde_json::to_value(good).unwrap();
     good["wallMs"] = 0.into();
     insta::assert_json_snapshot!(good);
-    let odd = one_shot(options(), &body("return [1, 2]"), input("null"), fresh()).await.unwrap();
+    let odd = one_shot(options(), &body("return [1, 2]"), input("null"), fresh())
+        .await
+        .unwrap();
     assert_eq!((odd.outcome, odd.result.unwrap().get()), ("bad_result", "[1,2]"));
 }

@@ -9,7 +9,13 @@ use super::{GOOD, body, call, command, input, options};
 
 #[tokio::test]
 async fn a_worker_that_never_says_hello_is_an_error_at_start() {
-    for command in [command(&["--lie", "exit"]), super::WorkerCommand { program: "/no/such/file".into(), args: vec![] }] {
+    for command in [
+        command(&["--lie", "exit"]),
+        super::WorkerCommand {
+            program: "/no/such/file".into(),
+            args: vec![],
+        },
+    ] {
         let broken = PoolOptions { command, ..options() };
         let started = Pool::start(broken, CancellationToken::new()).await;
         assert!(matches!(started, Err(Error::Start(_))));
@@ -37,7 +43,13 @@ async fn nonsense_from_a_worker_costs_that_worker_one_call() {
         let _guard = shutdown.clone().drop_guard();
         let short = Duration::from_millis(50);
         let command = command(&["--lie", lie]);
-        let lying = PoolOptions { workers: 1, budget: short, load_budget: short, command, ..options() };
+        let lying = PoolOptions {
+            workers: 1,
+            budget: short,
+            load_budget: short,
+            command,
+            ..options()
+        };
         let pool = Pool::start(lying, shutdown).await.unwrap();
         let finished = pool.call(&body(GOOD), input("null"), call()).await.unwrap();
         assert_eq!(finished.outcome.name(), expected, "{lie}");

@@ -1,0 +1,369 @@
+//! Messages to Telegram, and what its answers do.
+
+use std::time::Duration;
+
+use botloom_core::model::IngressMode;
+use botloom_core::ports::{Direction, Notice};
+use botloom_runtime::SendLimits;
+use botloom_telegram::Token;
+use botloom_telegram::simulator::{Action, Event, Fault, Filter};
+use serde_json::json;
+
+use crate::support::{Bot, ECHO, Setup, World, eventually};
+
+fn fault(chat: Option<i64>, count: u32, action: Action) -> Fault {
+    Fault {
+        bot: None,
+        method: Some("sendMessage".into()),
+        chat,
+        skip: 0,
+        count: Some(count),
+        executed: false,
+        action,
+    }
+}
+
+fn answer(code: u16, retry_after: Option<u32>) -> Action {
+    Action::Answer {
+        code,
+        description: None,
+        retry_after,
+        migrate_to_chat_id: None,
+    }
+}
+
+fn numbered(count: usize, text: &str) -> Vec<String> {
+    (1..=count).map(|nth| format!("{nth} {text}")).collect()
+}
+
+async fn say(world: &World, bot: &Bot, chat: i64, ids: std::ops::Range<i64>) {
+    for id in ids {
+        assert_eq!(
+            world
+                .deliver(bot, &world.update(chat * 1_000 + id, chat, "x"))
+                .await
+                .status,
+            200
+        );
+    }
+}
+
+/// Statuses of the calls about a chat, in order.
+fn statuses(world: &World, bot: &Bot, chat: i64) -> Vec<u16> {
+    let filter = Filter {
+        bot: Some(bot.number),
+        chat: Some(chat),
+        ..Filter::default()
+    };
+    let status = |event: Event| match event {
+        Event::Call { status, .. } => Some(status),
+        Event::Delivery { .. } => None,
+    };
+    world
+        .simulator
+        .journal(&filter)
+        .into_iter()
+        .filter_map(|entry| status(entry.event))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_pause_asked_of_one_chat_delays_that_chat_alone() {
+    let world = World::new().await;
+    let bot = world.bot("flooding", ECHO).await;
+    world.simulator.add_fault(fault(Some(5), 1, answer(429, Some(3))));
+    say(&world, &bot, 5, 0..3).await;
+    say(&world, &bot, 6, 0..3).await;
+    eventually("the other chat is served", async || {
+        world.texts(&bot, 6).len() == 3
+    })
+    .await;
+    assert!(
+        world.texts(&bot, 5).is_empty(),
+        "the chat was told to wait for 3 s"
+    );
+    eventually("the pause ends", async || world.texts(&bot, 5).len() == 3).await;
+    assert_eq!(world.texts(&bot, 5), numbered(3, "x"));
+    assert_eq!(
+        statuses(&world, &bot, 5),
+        [429, 200, 200, 200],
+        "one refusal, no call before its time"
+    );
+}
+
+#[tokio::test]
+async fn several_chats_told_to_pause_mean_the_bot() {
+    let world = World::new().await;
+    let (bot, other) = (world.bot("loud", ECHO).await, world.bot("quiet", ECHO).await);
+    for chat in 1..=3 {
+        world.simulator.add_fault(Fault {
+            bot: Some(bot.number),
+            ..fault(Some(chat), 1, answer(429, Some(2)))
+        });
+        say(&world, &bot, chat, 0..1).await;
+    }
+    eventually("all three were refused", async || {
+        (1..=3).all(|chat| statuses(&world, &bot, chat).contains(&429))
+    })
+    .await;
+    say(&world, &bot, 4, 0..1).await;
+    say(&world, &other, 4, 0..1).await;
+    eventually("the other bot is served", async || {
+        world.texts(&other, 4).len() == 1
+    })
+    .await;
+    assert!(world.texts(&bot, 4).is_empty(), "the whole bot pauses");
+    eventually("the pause ends", async || {
+        (1..=4).all(|chat| world.texts(&bot, chat).len() == 1)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn server_errors_are_tried_again_in_order() {
+    let world = World::new().await;
+    let bot = world.bot("stubborn", ECHO).await;
+    world.simulator.add_fault(fault(Some(5), 2, answer(502, None)));
+    world.simulator.add_fault(fault(Some(5), 1, Action::Reset));
+    say(&world, &bot, 5, 0..3).await;
+    eventually("all arrive", async || world.texts(&bot, 5).len() == 3).await;
+    assert_eq!(world.texts(&bot, 5), numbered(3, "x"));
+    assert!(world.dead_letters(&bot.id, Direction::Out).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_telegram_never_takes_steps_aside() {
+    let world = World::new().await;
+    let bot = world.bot("malformed", ECHO).await;
+    let refusal = Action::Answer {
+        code: 400,
+        description: Some("Bad Request: can't parse entities".into()),
+        retry_after: None,
+        migrate_to_chat_id: None,
+    };
+    world.simulator.add_fault(Fault {
+        skip: 1,
+        ..fault(Some(5), 1, refusal)
+    });
+    say(&world, &bot, 5, 0..3).await;
+    eventually("the others arrive", async || world.texts(&bot, 5).len() == 2).await;
+    world.settled().await;
+    assert_eq!(world.texts(&bot, 5), ["1 x", "3 x"]);
+    let letters = world.dead_letters(&bot.id, Direction::Out).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].letter.reason, "telegram-400");
+    assert!(letters[0].letter.detail.contains("can't parse entities"));
+    assert!(
+        world
+            .ports
+            .dead_letters
+            .replay(&bot.id, &letters[0].id)
+            .await
+            .unwrap()
+    );
+    eventually("it is sent after all", async || {
+        world.texts(&bot, 5) == ["1 x", "3 x", "2 x"]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tries_end_and_the_next_message_goes_on() {
+    let mut setup = Setup::default();
+    setup.options.send.tries = 3;
+    let world = World::with(setup).await;
+    let bot = world.bot("unlucky", ECHO).await;
+    world.simulator.add_fault(fault(Some(5), 3, answer(500, None)));
+    say(&world, &bot, 5, 0..2).await;
+    eventually("the second arrives", async || world.texts(&bot, 5) == ["2 x"]).await;
+    let letters = world.dead_letters(&bot.id, Direction::Out).await;
+    assert_eq!(
+        letters
+            .iter()
+            .map(|letter| letter.letter.reason.as_str())
+            .collect::<Vec<_>>(),
+        ["telegram-500"]
+    );
+}
+
+#[tokio::test]
+async fn who_blocked_the_bot_gets_nothing_more_of_what_waits() {
+    let world = World::new().await;
+    let bot = world.bot("unloved", ECHO).await;
+    world.simulator.add_fault(fault(Some(5), 1, answer(429, Some(1))));
+    world.simulator.add_fault(fault(Some(5), 1, answer(403, None)));
+    say(&world, &bot, 5, 0..3).await;
+    say(&world, &bot, 6, 0..1).await;
+    eventually("they are set aside", async || {
+        world.dead_letters(&bot.id, Direction::Out).await.len() == 3
+    })
+    .await;
+    let letters = world.dead_letters(&bot.id, Direction::Out).await;
+    assert!(
+        letters
+            .iter()
+            .all(|letter| letter.letter.reason == "telegram-403")
+    );
+    assert_eq!(world.texts(&bot, 6), ["1 x"]);
+    say(&world, &bot, 5, 10..11).await;
+    eventually("the chat may come back", async || world.texts(&bot, 5) == ["4 x"]).await;
+}
+
+#[tokio::test]
+async fn a_revoked_token_keeps_the_messages_for_the_next_one() {
+    let world = World::new().await;
+    let bot = world.bot("revoked", ECHO).await;
+    world.simulator.add_fault(Fault {
+        method: None,
+        ..fault(None, 1, answer(401, None))
+    });
+    say(&world, &bot, 5, 0..1).await;
+    eventually("the bot is suspended", async || {
+        world
+            .ports
+            .catalog
+            .bot(&bot.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .suspended
+            .as_deref()
+            == Some("token-revoked")
+    })
+    .await;
+    say(&world, &bot, 5, 1..3).await;
+    assert!(world.texts(&bot, 5).is_empty());
+    let token = Token::new(format!("{}:AA-the-next-token", bot.number)).unwrap();
+    world.set_token(&bot.id, &token).await;
+    eventually("what waited is sent", async || world.texts(&bot, 5).len() == 3).await;
+    assert_eq!(world.texts(&bot, 5), numbered(3, "x"));
+    assert!(world.dead_letters(&bot.id, Direction::Out).await.is_empty());
+}
+
+/// Telegram executed it and nobody heard: only the policy of the message says whether it is sent again.
+#[tokio::test]
+async fn an_unknown_outcome_follows_the_policy() {
+    let code = |policy: &str| {
+        format!(
+            "export const handle = ({{ event }}) => ({{ state: null, telemetry: [], actions: [
+                {{ method: 'sendMessage', params: {{ text: event.text }}, ambiguous: '{policy}' }}] }});"
+        )
+    };
+    let world = World::new().await;
+    for (policy, texts, letters) in [("resend", vec!["x", "x", "x"], 0), ("skip", vec!["x", "x"], 1)] {
+        let bot = world.bot(&format!("bot-{policy}"), &code(policy)).await;
+        let lost = Fault {
+            bot: Some(bot.number),
+            executed: true,
+            ..fault(Some(5), 1, Action::Reset)
+        };
+        world.simulator.add_fault(lost);
+        say(&world, &bot, 5, 0..2).await;
+        eventually(policy, async || world.texts(&bot, 5).len() == texts.len()).await;
+        world.settled().await;
+        assert_eq!(world.texts(&bot, 5), texts, "{policy}");
+        let aside = world.dead_letters(&bot.id, Direction::Out).await;
+        assert_eq!(aside.len(), letters, "{policy}");
+        assert!(aside.iter().all(|letter| letter.letter.reason == "ambiguous"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_longer_worth_sending_is_dropped() {
+    let code = "export const handle = ({ event }) => ({ state: null, telemetry: [], actions: [
+        { method: 'sendChatAction', params: { action: 'typing' }, notAfterSec: 0 },
+        { method: 'sendMessage', params: { text: event.text } }] });";
+    let world = World::new().await;
+    let bot = world.bot("prompt", code).await;
+    // It came in a minute ago.
+    let ingest = botloom_core::ports::Ingest {
+        lane: botloom_core::Lane {
+            bot: bot.id.clone(),
+            chat: 5.into(),
+        },
+        dedup: botloom_core::ports::DedupKey::Update(1),
+        envelope: world.update(1, 5, "late").to_string().into(),
+        accepted_at: world.ports.clock.now().plus(-60_000),
+        want_turn: false,
+    };
+    world.ports.lanes.ingest(vec![ingest]).await.unwrap();
+    eventually("the message arrives", async || world.texts(&bot, 5) == ["late"]).await;
+    assert_eq!(world.simulator.counters().calls.get("sendChatAction"), None);
+    assert!(world.dead_letters(&bot.id, Direction::Out).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_queued_for_a_moved_chat_reaches_the_new_one() {
+    let world = World::new().await;
+    let bot = world.bot("removal", ECHO).await;
+    let moved = Action::Answer {
+        code: 400,
+        description: None,
+        retry_after: None,
+        migrate_to_chat_id: Some(-100_77),
+    };
+    world.simulator.add_fault(Fault {
+        count: None,
+        ..fault(Some(-77), 1, moved)
+    });
+    let said = |id: i64| {
+        json!({"update_id": id, "message": {
+            "message_id": id, "date": 1, "text": "x", "from": {"id": 5, "is_bot": false, "first_name": "Ada"},
+            "chat": {"id": -77, "type": "group", "title": "G"},
+        }})
+    };
+    world.deliver(&bot, &said(1)).await;
+    eventually("it arrives", async || world.texts(&bot, -100_77) == ["1 x"]).await;
+    eventually("the document follows", async || {
+        world.state(&bot.id, -100_77).await == Some(json!({"seen": [1]}))
+    })
+    .await;
+    assert_eq!(world.state(&bot.id, -77).await, None);
+}
+
+#[tokio::test]
+async fn chats_are_paced() {
+    let mut setup = Setup::default();
+    setup.options.send = SendLimits {
+        chat_per_s: 4.0,
+        chat_burst: 2,
+        ..setup.options.send
+    };
+    let world = World::with(setup).await;
+    let bot = world.bot("paced", ECHO).await;
+    say(&world, &bot, 5, 0..6).await;
+    eventually("all arrive", async || world.texts(&bot, 5).len() == 6).await;
+    assert_eq!(world.texts(&bot, 5), numbered(6, "x"));
+    let filter = Filter {
+        bot: Some(bot.number),
+        method: Some("sendMessage".into()),
+        ..Filter::default()
+    };
+    let at: Vec<i64> = world
+        .simulator
+        .journal(&filter)
+        .iter()
+        .map(|entry| entry.at_ms)
+        .collect();
+    // Two at once, then one each 250 ms: the sixth is at least a second behind the first.
+    assert!(at[5] - at[0] >= 990, "{at:?}");
+}
+
+#[tokio::test]
+async fn a_bot_whose_connection_ends_still_sends_what_it_owes() {
+    let world = World::new().await;
+    let bot = world.bot("leaving", ECHO).await;
+    world.simulator.add_fault(fault(Some(5), 1, answer(429, Some(1))));
+    say(&world, &bot, 5, 0..1).await;
+    world.ports.catalog.set_connection(&bot.id, None).await.unwrap();
+    world
+        .ports
+        .bus
+        .publish(Notice::BotChanged { bot: bot.id.clone() })
+        .await;
+    eventually("it arrives", async || world.texts(&bot, 5) == ["1 x"]).await;
+    world.connect(&bot, IngressMode::Webhook).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    say(&world, &bot, 5, 1..2).await;
+    eventually("it is back", async || world.texts(&bot, 5).len() == 2).await;
+}

@@ -1,0 +1,237 @@
+//! A whole node: real storage in a temporary folder, real workers, a Bot API over a real socket.
+
+mod bots;
+mod canary;
+mod stall;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
+use botloom_core::hash::RevHash;
+use botloom_core::model::{Project, User};
+use botloom_core::ports::{DeadLetter, Direction, Lanes, PageRequest, Ports};
+use botloom_core::vault::Vault;
+use botloom_core::{BotId, ChatId, Lane, ProjectId, SystemClock, TimestampMs, UserId};
+use botloom_runtime::sandbox::{Pool, PoolOptions, WorkerCommand};
+use botloom_runtime::{Deps, Handle, Options, Resolve, SendLimits, SystemResolver, start};
+use botloom_telegram::simulator::{self, FloodModel, Simulator};
+use botloom_telegram::{Client, Options as ClientOptions};
+use tempfile::TempDir;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub(crate) use bots::{Answer, Bot, ECHO, passport};
+pub(crate) use canary::Canary;
+pub(crate) use stall::Stalling;
+
+/// How a world differs from the usual one.
+pub(crate) struct Setup {
+    pub(crate) options: Options,
+    pub(crate) simulator: simulator::Options,
+    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) client: ClientOptions,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let send = SendLimits {
+            chat_per_s: 0.0,
+            group_per_min: 0.0,
+            first_retry: Duration::from_millis(20),
+            ..SendLimits::default()
+        };
+        Self {
+            options: Options {
+                send,
+                persist_within: Duration::from_secs(20),
+                ..Options::default()
+            },
+            simulator: simulator::Options {
+                flood: FloodModel::off(),
+                accept_unknown: true,
+                ..simulator::Options::default()
+            },
+            resolver: Arc::new(SystemResolver),
+            client: ClientOptions::default(),
+        }
+    }
+}
+
+/// Everything a test talks to.
+pub(crate) struct World {
+    pub(crate) node: Handle,
+    pub(crate) ports: Ports,
+    pub(crate) lanes: Arc<Stalling>,
+    pub(crate) simulator: simulator::Handle,
+    pub(crate) telegram: Client,
+    pub(crate) vault: Vault,
+    pub(crate) project: ProjectId,
+    /// `http://127.0.0.1:<port>`.
+    pub(crate) url: String,
+    pub(crate) shutdown: CancellationToken,
+    _pool: DropGuard,
+    _connected: Connected,
+    folder: TempDir,
+}
+
+pub(crate) async fn pool() -> (Pool, DropGuard) {
+    let shutdown = CancellationToken::new();
+    let options = PoolOptions {
+        workers: 2,
+        // Busy machines must not make honest calls late.
+        budget: Duration::from_secs(5),
+        load_budget: Duration::from_secs(5),
+        command: WorkerCommand {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_botloom-sandbox-worker")),
+            args: Vec::new(),
+        },
+        ..PoolOptions::default()
+    };
+    (
+        Pool::start(options, shutdown.clone())
+            .await
+            .expect("workers start"),
+        shutdown.drop_guard(),
+    )
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub(crate) async fn with(setup: Setup) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = EmbeddedOptions {
+            data_dir: DataDir::open(folder.path()).unwrap(),
+            clock: Arc::new(SystemClock),
+            lane_limits: setup.options.lanes,
+        };
+        let connected = connect_embedded(options).await.unwrap();
+        let mut ports = connected.ports.clone();
+        let lanes = Arc::new(Stalling::new(Arc::clone(&ports.lanes)));
+        ports.lanes = Arc::clone(&lanes) as Arc<dyn Lanes>;
+        let simulator = Simulator::start(setup.simulator).await.unwrap();
+        let telegram = Client::new(ClientOptions {
+            api_root: simulator.url(),
+            ..setup.client
+        })
+        .unwrap();
+        let vault = Vault::from_base64(Vault::generate_key().expose()).unwrap();
+        let project = owner(&ports).await;
+        let (pool, pool_guard) = pool().await;
+        let shutdown = CancellationToken::new();
+        let deps = Deps {
+            ports: ports.clone(),
+            vault: vault.clone(),
+            telegram: telegram.clone(),
+            pool,
+            resolver: setup.resolver,
+        };
+        let node = start(deps, setup.options, &shutdown);
+        let url = serve(&node).await;
+        Self {
+            node,
+            ports,
+            lanes,
+            simulator,
+            telegram,
+            vault,
+            project,
+            url,
+            shutdown,
+            _pool: pool_guard,
+            _connected: connected,
+            folder,
+        }
+    }
+
+    /// The stored document of a chat.
+    pub(crate) async fn state(&self, bot: &BotId, chat: i64) -> Option<serde_json::Value> {
+        let lane = Lane {
+            bot: bot.clone(),
+            chat: ChatId::from(chat),
+        };
+        let state = self.ports.lanes.state(&lane).await.unwrap();
+        state.map(|state| serde_json::from_slice(&state).unwrap())
+    }
+
+    pub(crate) async fn dead_letters(&self, bot: &BotId, direction: Direction) -> Vec<DeadLetter> {
+        let page = PageRequest {
+            limit: 200,
+            ..PageRequest::default()
+        };
+        self.ports
+            .dead_letters
+            .dead_letters(bot, direction, &page)
+            .await
+            .unwrap()
+            .items
+    }
+
+    /// Where a revision's program is kept.
+    pub(crate) fn artifact_path(&self, bot: &BotId, rev: &RevHash) -> PathBuf {
+        let mut found = Vec::new();
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path)
+                } else {
+                    found.push(path)
+                }
+            }
+        }
+        let end = PathBuf::from(bot.as_str()).join(rev.to_string()).join("bot.js");
+        found
+            .into_iter()
+            .find(|path| path.ends_with(&end))
+            .expect("the file was stored")
+    }
+
+    /// Waits until nothing waits any more, neither updates nor messages.
+    pub(crate) async fn settled(&self) {
+        eventually("everything is done", async || {
+            let stats = self.ports.lanes.stats().await.unwrap();
+            stats.updates == 0 && stats.messages == 0 && stats.leased == 0
+        })
+        .await;
+    }
+}
+
+/// Asks until the answer is yes.
+pub(crate) async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !ask().await {
+        assert!(tokio::time::Instant::now() < end, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+}
+
+async fn owner(ports: &Ports) -> ProjectId {
+    let at = TimestampMs(1_700_000_000_000);
+    let user = User {
+        id: UserId::generate(),
+        email: "owner@example.com".into(),
+        password_hash: "-".into(),
+        created_at: at,
+    };
+    let project = Project {
+        id: ProjectId::generate(),
+        name: "default".into(),
+        created_at: at,
+    };
+    assert!(ports.catalog.create_first_owner(&user, &project).await.unwrap());
+    project.id
+}
+
+async fn serve(node: &Handle) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = node.router().into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    format!("http://{address}")
+}

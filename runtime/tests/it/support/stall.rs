@@ -1,0 +1,78 @@
+//! A store that stops answering, as behind a stuck disk: what it was asked meanwhile happens when it goes on.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use botloom_core::ports::{
+    ActiveRevision, Claims, Commit, CommitOutcome, Fail, FailOutcome, Ingest, IngestOutcome, LaneLease,
+    LaneStats, Lanes, SetRevision, StoreResult, Token,
+};
+use botloom_core::{BotId, Lane};
+use bytes::Bytes;
+use tokio::sync::watch;
+
+#[derive(Debug)]
+pub(crate) struct Stalling {
+    inner: Arc<dyn Lanes>,
+    stuck: watch::Sender<bool>,
+}
+
+impl Stalling {
+    pub(crate) fn new(inner: Arc<dyn Lanes>) -> Self {
+        Self {
+            inner,
+            stuck: watch::Sender::new(false),
+        }
+    }
+
+    pub(crate) fn stall(&self, stuck: bool) {
+        self.stuck.send_replace(stuck);
+    }
+
+    async fn pass(&self) -> &dyn Lanes {
+        let mut stuck = self.stuck.subscribe();
+        // The sender lives as long as self.
+        let _ = stuck.wait_for(|stuck| !stuck).await;
+        &*self.inner
+    }
+}
+
+#[async_trait]
+impl Lanes for Stalling {
+    async fn ingest(&self, updates: Vec<Ingest>) -> StoreResult<Vec<IngestOutcome>> {
+        self.pass().await.ingest(updates).await
+    }
+    async fn claim(&self, max: usize) -> StoreResult<Claims> {
+        self.pass().await.claim(max).await
+    }
+    async fn renew(&self, leases: &[LaneLease]) -> StoreResult<Vec<Option<Token>>> {
+        self.pass().await.renew(leases).await
+    }
+    async fn release(&self, leases: &[LaneLease]) -> StoreResult<()> {
+        self.pass().await.release(leases).await
+    }
+    async fn commit(&self, commits: Vec<Commit>) -> StoreResult<Vec<CommitOutcome>> {
+        self.pass().await.commit(commits).await
+    }
+    async fn fail(&self, fail: Fail) -> StoreResult<FailOutcome> {
+        self.pass().await.fail(fail).await
+    }
+    async fn set_revision(&self, bot: &BotId, revision: ActiveRevision) -> StoreResult<SetRevision> {
+        self.pass().await.set_revision(bot, revision).await
+    }
+    async fn revision(&self, bot: &BotId) -> StoreResult<Option<ActiveRevision>> {
+        self.pass().await.revision(bot).await
+    }
+    async fn state(&self, lane: &Lane) -> StoreResult<Option<Bytes>> {
+        self.pass().await.state(lane).await
+    }
+    async fn purge(&self, bot: &BotId) -> StoreResult<()> {
+        self.pass().await.purge(bot).await
+    }
+    async fn stats(&self) -> StoreResult<LaneStats> {
+        self.pass().await.stats().await
+    }
+    async fn ready(&self) {
+        self.inner.ready().await;
+    }
+}
