@@ -41,7 +41,7 @@ impl Coded for BuildError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::UnknownModel(_) => "unknown-model",
+            Self::UnknownModel(_) => "unsupported-model",
             Self::WrongBot { .. } => "wrong-bot",
             Self::TooLarge(_) => "program-too-large",
             Self::Unsafe(_) => "unsafe-program",

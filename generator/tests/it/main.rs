@@ -1,6 +1,7 @@
 //! Tests of the generator.
 
 mod attacks;
+mod build;
 mod conversations;
 mod examples;
 mod filter;
@@ -9,3 +10,4 @@ mod prelude;
 mod printing;
 mod semantics;
 mod support;
+mod worker;
