@@ -5,12 +5,14 @@ mod schema;
 
 use botloom_core::bot_js::{MAX_MATCH_TESTS, MatchTest};
 use moka::sync::Cache;
-use regex::Regex;
 
+use pattern::Pattern;
 use schema::Schema;
 
-/// Compiled tests that are kept.
-const KEPT: u64 = 4_096;
+/// Room for compiled patterns: so many ordinary ones, or a thirty-second of the largest.
+const KEPT_PATTERNS: u64 = 4_096;
+/// Compiled schemas that are kept.
+const KEPT_SCHEMAS: u64 = 1_024;
 /// Longest text under test, in bytes. Telegram's texts end at 16 KiB.
 const MAX_TEXT: usize = 64 * 1024;
 /// A text longer than this is tested on a thread that may block: a bad pattern costs its size times the text.
@@ -24,15 +26,18 @@ pub(crate) struct InvalidTest(String);
 /// Runs tests and keeps what it compiled. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Matcher {
-    patterns: Cache<String, Result<Regex, InvalidTest>>,
+    patterns: Cache<String, Result<Pattern, InvalidTest>>,
     schemas: Cache<String, Result<Schema, InvalidTest>>,
 }
 
 impl Default for Matcher {
     fn default() -> Self {
         Self {
-            patterns: Cache::new(KEPT),
-            schemas: Cache::new(KEPT),
+            patterns: Cache::builder()
+                .max_capacity(KEPT_PATTERNS)
+                .weigher(|_, compiled: &Result<Pattern, _>| compiled.as_ref().map_or(1, |pattern| pattern.weight))
+                .build(),
+            schemas: Cache::new(KEPT_SCHEMAS),
         }
     }
 }
@@ -61,7 +66,7 @@ impl Matcher {
             MatchTest::Pattern { pattern, text } => {
                 let compiled = self
                     .patterns
-                    .get_with_by_ref(pattern, || pattern::compile(pattern))?;
+                    .get_with_by_ref(pattern, || Pattern::compile(pattern))?;
                 Ok(compiled.is_match(text))
             }
             MatchTest::Schema { schema, text } => {

@@ -6,13 +6,12 @@ use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
 use super::InvalidTest;
+use super::pattern::MAX_COMPILED;
 
 /// Longest schema, in bytes.
 const MAX_SCHEMA: usize = 64 * 1024;
 /// How deep references and combinations are followed to learn what a schema wants.
 const MAX_LOOKUPS: u32 = 16;
-/// Memory of one compiled `pattern`.
-const MAX_COMPILED: usize = 256 * 1024;
 
 #[derive(Debug, Clone)]
 pub(super) struct Schema(Arc<Compiled>);

@@ -151,7 +151,8 @@ impl Api {
     /// Reads a stream until a text was seen.
     pub async fn stream(&self, path: &str, until: &str, patience: Duration) -> String {
         let (url, cookie) = (format!("{}{path}", self.base), self.cookie.clone());
-        let read = self.http.read_until(&url, &[("cookie", &cookie)], until);
+        let headers = [("cookie", cookie.as_str())];
+        let read = self.http.read_until(&url, &headers, until);
         tokio::time::timeout(patience, read).await.expect("the stream says it in time")
     }
 }
