@@ -46,8 +46,8 @@ fn lie(how: &str) -> std::io::Result<()> {
         "unasked" => frame(6, &[]),
         "not text" => done(&[0xff, 0xfe]),
         "not json" => done(b"{"),
-        "deep" => done(&[b'['; 60_000]),
-        "long" => [loaded, frame(3, &[b'x'; 300_000])].concat(),
+        "deep" => done(&b"[".repeat(60_000)),
+        "long" => [loaded, frame(3, &b"x".repeat(300_000))].concat(),
         "twice" => [done(b"{}"), frame(5, &[]), frame(5, &[])].concat(),
         _ => loaded[..3].to_vec(),
     };
@@ -57,13 +57,13 @@ fn lie(how: &str) -> std::io::Result<()> {
 }
 
 fn probe(protections: worker::Protections) {
-    let mut report = format!("missing {:?}\n", protections.missing());
+    let mut lines = vec![format!("missing {:?}\n", protections.missing())];
     let mut tell = |what: &str, result: std::io::Result<()>| {
         let result = result.map_or_else(
             |error| format!("refused {}", error.raw_os_error().unwrap_or(0)),
             |()| "DONE".to_owned(),
         );
-        report.push_str(&format!("{what} {result}\n"));
+        lines.push(format!("{what} {result}\n"));
     };
     tell("open", std::fs::File::open("/etc/hostname").map(drop));
     tell(
@@ -88,7 +88,7 @@ fn probe(protections: worker::Protections) {
             .map_err(Into::into),
     );
     let environment = std::env::vars_os().count();
-    report.push_str(&format!("environment {environment}\n"));
+    lines.push(format!("environment {environment}\n"));
     // The channel is standard input.
-    let _ = rustix::io::write(std::io::stdin(), report.as_bytes());
+    let _ = rustix::io::write(std::io::stdin(), lines.concat().as_bytes());
 }

@@ -6,6 +6,7 @@
 //!
 //! * `pool`: the handle; picks a worker for a revision.
 //! * `slot`: one task per worker; queue, frames, which revisions are warm, what happens when the process is gone.
+//! * `task`: what a slot is asked to do.
 //! * `watchdog`: one thread that kills the process of a call that is over its budget.
 //! * `keeper`: one thread that starts processes and buries them.
 //! * `answer`: judges what bot code returned. `protocol`: the frames.
@@ -32,6 +33,7 @@ mod pool;
 mod process;
 mod protocol;
 mod slot;
+mod task;
 mod watchdog;
 pub mod worker;
 

@@ -14,7 +14,8 @@ use super::limits::{Limits, MAX_INPUT_BYTES, MAX_SOURCE_BYTES};
 use super::meters::Meters;
 use super::outcome::{Finished, Outcome, ScriptError};
 use super::process::WorkerCommand;
-use super::slot::{self, Done, Load, Task, Ticket, Work};
+use super::slot;
+use super::task::{Done, Load, Task, Ticket, Work};
 use super::watchdog::Watchdog;
 use super::worker::Protections;
 

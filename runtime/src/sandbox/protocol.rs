@@ -28,7 +28,7 @@ pub(super) const HEADER: usize = 5;
 pub(super) struct Malformed(pub(super) &'static str);
 
 /// Node to worker.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Request<'a> {
     /// First frame of a connection.
     Start(Limits),
@@ -54,7 +54,7 @@ pub(super) enum Request<'a> {
 }
 
 /// Worker to node.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Answer<'a> {
     /// First frame: ready, with these protections.
     Hello { version: u32, protections: u8 },
@@ -168,8 +168,11 @@ impl<'a> Body<'a> {
     }
 }
 
-/// The first frame in `bytes`, as kind, body and the length of all of it; `None` until it is complete.
-pub(super) fn split(bytes: &[u8], max: usize) -> Result<Option<(u8, &[u8], usize)>, Malformed> {
+/// Kind and body of a frame, and the length of all of it.
+pub(super) type Frame<'a> = (u8, &'a [u8], usize);
+
+/// The first frame in `bytes`; `None` until it is complete.
+pub(super) fn split(bytes: &[u8], max: usize) -> Result<Option<Frame<'_>>, Malformed> {
     let Some((length, rest)) = bytes.split_first_chunk::<4>() else {
         return Ok(None);
     };
@@ -361,7 +364,9 @@ mod tests {
             Request::Ping,
         ];
         let mut bytes = Vec::new();
-        requests.iter().for_each(|request| request.write(&mut bytes));
+        for request in &requests {
+            request.write(&mut bytes);
+        }
         let mut rest = bytes.as_slice();
         for request in requests {
             let (kind, body, used) = split(rest, MAX_REQUEST).unwrap().unwrap();

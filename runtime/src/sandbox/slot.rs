@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use botloom_core::Sha256Hash;
@@ -14,99 +13,27 @@ use bytes::{Buf, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::answer;
 use super::keeper::Ready;
 use super::lru::Lru;
-use super::outcome::{Finished, Outcome, ScriptError};
-use super::pool::{CallOptions, Error, Shared};
+use super::outcome::{Outcome, ScriptError};
+use super::pool::{Error, Shared};
 use super::process::Process;
 use super::protocol::{self, Answer, DROPPED, MAX_ANSWER, RETIRING, Request, Tag};
+use super::task::{Done, Load, Task, Work};
 
 /// Requests on their way to a worker at a time.
 const WINDOW: usize = 8;
 /// A worker that cannot be replaced for this long fails what waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often idle revisions are looked for and the worker is asked whether it is there.
+/// How often at least idle revisions are looked for and the worker is asked whether it is there.
 const SWEEP: Duration = Duration::from_secs(30);
 /// Time for an answer to `Ping`, and for freeing a full heap.
 const CHORE: Duration = Duration::from_secs(1);
-/// A call that lost this many workers to others has waited enough.
-const MAX_BOUNCES: u8 = 20;
-
-/// What a slot is asked to do.
-pub(super) struct Task {
-    pub(super) key: Sha256Hash,
-    pub(super) source: Arc<str>,
-    pub(super) work: Work,
-    pub(super) reply: oneshot::Sender<Result<Done, Error>>,
-    pub(super) ticket: Ticket,
-    pub(super) bounces: u8,
-}
-
-pub(super) enum Work {
-    /// Have the revision loaded.
-    Load,
-    /// Call it.
-    Call { input: String, options: CallOptions },
-}
-
-/// What came of it.
-pub(super) enum Done {
-    Loaded,
-    Finished(Finished),
-}
-
-impl Task {
-    fn finish(self, meters: &super::meters::Meters, outcome: Outcome, wall: Duration, json: String) {
-        meters.outcome(&outcome);
-        self.reply(Ok(Done::Finished(Finished { outcome, wall, json })));
-    }
-
-    fn reply(self, done: Result<Done, Error>) {
-        // Nobody listens if the caller went away.
-        let _ = self.reply.send(done);
-        drop(self.ticket);
-    }
-}
-
-/// How busy a slot is, for routing.
-#[derive(Default)]
-pub(super) struct Load {
-    /// Calls queued or on their way.
-    depth: AtomicUsize,
-    /// Since when the request at the worker runs, in microseconds of the pool's clock; 0 is idle.
-    busy_since: AtomicU64,
-}
-
-impl Load {
-    pub(super) fn depth(&self) -> usize {
-        self.depth.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn busy_since(&self) -> u64 {
-        self.busy_since.load(Ordering::Relaxed)
-    }
-}
-
-/// Counts one call in a [`Load`] as long as it lives.
-pub(super) struct Ticket(Arc<Load>);
-
-impl Ticket {
-    pub(super) fn new(load: &Arc<Load>) -> Self {
-        load.depth.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(load))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.0.depth.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// Serves `tasks` until they end or `shutdown`.
 pub(super) async fn run(
@@ -222,7 +149,8 @@ impl<'a> Worker<'a> {
         backlog: &mut VecDeque<Task>,
         shutdown: &CancellationToken,
     ) -> End {
-        let mut sweep = tokio::time::interval_at(tokio::time::Instant::now() + SWEEP, SWEEP);
+        let period = SWEEP.min(self.shared.options.idle).max(Duration::from_millis(10));
+        let mut sweep = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut open = true;
         loop {
@@ -381,7 +309,7 @@ impl<'a> Worker<'a> {
         } else {
             0
         };
-        self.load.busy_since.store(busy_since, Ordering::Relaxed);
+        self.load.set_busy_since(busy_since);
     }
 
     /// Writes what the socket takes.
@@ -459,7 +387,7 @@ impl<'a> Worker<'a> {
             }
             // It was dropped after a call that went wrong; load it again.
             (Pending::Call { task, .. }, Answer::NotLoaded) => {
-                self.shared.bounce(task, |task| backlog.push_back(task))
+                backlog.extend(task.again());
             }
             (Pending::Answered, Answer::NotLoaded)
             | (Pending::Freed, Answer::Freed)
@@ -492,7 +420,7 @@ impl<'a> Worker<'a> {
     /// Settles what was in flight: the first is to blame for a lost worker, the others go to the next one.
     fn close(mut self, end: End, backlog: &mut VecDeque<Task>) {
         self.shared.watchdog.expect(&self.process, Instant::now(), None);
-        self.load.busy_since.store(0, Ordering::Relaxed);
+        self.load.set_busy_since(0);
         let meters = &self.shared.meters;
         meters
             .loaded
@@ -530,20 +458,11 @@ impl<'a> Worker<'a> {
             }
         }
         for pending in self.in_flight.drain(..).rev() {
-            if let Pending::Call { task, .. } | Pending::Load { task: Some(task), .. } = pending {
-                self.shared.bounce(task, |task| backlog.push_front(task));
+            if let Pending::Call { task, .. } | Pending::Load { task: Some(task), .. } = pending
+                && let Some(task) = task.again()
+            {
+                backlog.push_front(task);
             }
-        }
-    }
-}
-
-impl Shared {
-    fn bounce(&self, mut task: Task, again: impl FnOnce(Task)) {
-        task.bounces += 1;
-        if task.bounces > MAX_BOUNCES {
-            task.reply(Err(Error::Unavailable))
-        } else {
-            again(task)
         }
     }
 }

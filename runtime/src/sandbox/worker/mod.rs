@@ -54,9 +54,8 @@ fn serve(held: Protections, look: fn(Protections)) -> Option<()> {
         outbox: Vec::with_capacity(16 * 1024),
     };
     let used = channel.wait()?;
-    let limits = match channel.front(used)? {
-        Request::Start(limits) => limits,
-        _ => return None,
+    let Request::Start(limits) = channel.front(used)? else {
+        return None;
     };
     channel.start += used;
     let protections = harden::confine(&limits, held);

@@ -119,14 +119,15 @@ fn places() -> Vec<(String, String)> {
 
 /// Plants the text of the event in all `places`, and returns what it found there before.
 fn hostile(bot: &str, places: &[(String, String)]) -> Source {
-    let reads: String = places
+    let reads: Vec<_> = places
         .iter()
         .map(|(_, read)| format!("look(() => {read});\n"))
         .collect();
-    let plants: String = places
+    let plants: Vec<_> = places
         .iter()
         .map(|(plant, _)| format!("try {{ {plant}; }} catch {{ }}\n"))
         .collect();
+    let (reads, plants) = (reads.concat(), plants.concat());
     Source::text(format!(
         "// {bot}
         let kept; const box = {{}}, list = [], map = new Map(), weak = new WeakMap(); function helper() {{}}
@@ -147,11 +148,14 @@ async fn interleave(pool: &Pool, bots: &[Source], calls: usize, options: super::
         running.spawn(async move {
             for n in (worker..calls).step_by(8) {
                 let text = input("null").replace("\"hi\"", &format!("\"canary of chat {n}\""));
-                let finished = pool.call(&bots[n % bots.len()], text, options).await.unwrap();
+                let finished = pool
+                    .call(&bots[n % bots.len()], text, options)
+                    .await
+                    .expect("the pool is up");
                 let Outcome::Ok(output) = finished.outcome else {
                     panic!("{:?}", finished.outcome)
                 };
-                let state = output.state.unwrap();
+                let state = output.state.expect("the bot returns one");
                 assert_eq!(
                     state.get(),
                     format!(r#"{{"found":[],"mine":"canary of chat {n}"}}"#),
@@ -161,7 +165,7 @@ async fn interleave(pool: &Pool, bots: &[Source], calls: usize, options: super::
         });
     }
     while let Some(done) = running.join_next().await {
-        done.unwrap();
+        done.expect("no call differs");
     }
 }
 
