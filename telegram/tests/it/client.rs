@@ -1,5 +1,7 @@
 //! The client: typed methods, raw calls, and what each kind of failure is called.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use botloom_telegram::{BotCommand, CallError, Class, Client, Options, Token, classify};
@@ -209,11 +211,44 @@ async fn answers_of_something_else() {
 
 #[tokio::test]
 async fn connections_are_kept() {
-    let s = Scene::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let root = format!("http://{}", listener.local_addr().unwrap());
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&accepted);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                loop {
+                    let mut buffer = [0; 4096];
+                    match stream.read(&mut buffer).await {
+                        Ok(1..) => request.extend_from_slice(&buffer),
+                        _ => return,
+                    }
+                    // The parameters of these calls are an empty object.
+                    if request.windows(2).any(|end| end == b"{}") {
+                        request.clear();
+                        let answer =
+                            b"HTTP/1.1 200 OK\r\ncontent-length: 25\r\n\r\n{\"ok\":true,\"result\":true}";
+                        stream.write_all(answer).await.unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let client = Client::new(options(&root)).unwrap();
     for _ in 0..20 {
-        s.client.get_me(&s.token).await.unwrap();
+        client.clone().call_raw(&token(), "close", "").await.unwrap();
     }
-    // The simulator may end while the pool holds an idle connection: the next call finds out before it writes.
+    assert_eq!(accepted.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_went_away_was_not_written_to() {
+    let s = Scene::new().await;
+    s.client.get_me(&s.token).await.unwrap();
+    // The pool holds an idle connection: the next call finds out before it writes.
     s.sim.shutdown().await;
     let error = s.client.get_me(&s.token).await.unwrap_err();
     assert!(matches!(error, CallError::Connect { .. }), "{error:?}");

@@ -13,6 +13,7 @@ mod files;
 mod floods;
 mod people;
 mod polling;
+mod receiver;
 mod routing;
 mod sending;
 mod webhooks;

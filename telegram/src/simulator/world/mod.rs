@@ -3,6 +3,7 @@
 mod bot;
 mod chats;
 mod conversation;
+mod deeds;
 mod files;
 mod queue;
 
