@@ -1,4 +1,4 @@
-// Runs once in every new engine, before bot code. Takes away what docs/bot-js.md does not publish, puts the event's
+// Runs once in every new engine, before bot code. Takes away what the README does not publish, puts the event's
 // clock and random numbers in place, and freezes everything that bot code can reach.
 (globals) => {
   'use strict';

@@ -3,7 +3,7 @@
 use rquickjs::function::This;
 use rquickjs::{Ctx, Function, Object, Result};
 
-/// Every name of the global object in a sandbox. Published in `docs/bot-js.md`; nothing else exists.
+/// Every name of the global object in a sandbox. Published in this module's README; nothing else exists.
 pub const GLOBALS: &[&str] = &[
     "AggregateError",
     "Array",

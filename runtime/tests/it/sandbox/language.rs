@@ -15,6 +15,10 @@ async fn the_global_object_has_the_published_names_and_no_others() {
     .await;
     assert_eq!(serde_json::from_str::<Vec<String>>(&names).unwrap(), GLOBALS);
     insta::assert_snapshot!(GLOBALS.join("\n"));
+    let readme = include_str!("../../../src/sandbox/README.md");
+    for name in GLOBALS {
+        assert!(readme.contains(&format!("`{name}`")), "{name} is published");
+    }
 }
 
 #[tokio::test]
