@@ -1,5 +1,10 @@
 //! The backends against the contracts of their ports, and what is special about each.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, also in its helpers, a panic is the report"
+)]
+
 mod artifacts;
 mod conformance;
 mod data_dir;

@@ -78,8 +78,8 @@ fn check(db: &Connection) -> StoreResult<()> {
         let text = "the file is a database of another program";
         return Err(StoreError::Corrupt(text.to_owned()));
     }
-    let known = SCRIPTS.len() as i64;
-    if version > known {
+    let known = SCRIPTS.len();
+    if usize::try_from(version).is_ok_and(|version| version > known) {
         let text = format!("the file has schema {version}, this program knows up to {known}: it is too old");
         return Err(StoreError::Corrupt(text));
     }

@@ -87,18 +87,15 @@ fn expire(
         .prepare_cached(&sql)?
         .query_row((from.0, &from.1, skip), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    match &until {
-        Some(until) => {
-            let sql = format!(
-                "DELETE FROM {table} WHERE (bot, {key}) > (?1, ?2) AND (bot, {key}) <= (?3, ?4) AND exp <= ?5"
-            );
-            db.prepare_cached(&sql)?
-                .execute((from.0, &from.1, until.0, &until.1, now.0))?;
-        }
-        None => {
-            let sql = format!("DELETE FROM {table} WHERE (bot, {key}) > (?1, ?2) AND exp <= ?3");
-            db.prepare_cached(&sql)?.execute((from.0, &from.1, now.0))?;
-        }
+    if let Some(until) = &until {
+        let sql = format!(
+            "DELETE FROM {table} WHERE (bot, {key}) > (?1, ?2) AND (bot, {key}) <= (?3, ?4) AND exp <= ?5"
+        );
+        db.prepare_cached(&sql)?
+            .execute((from.0, &from.1, until.0, &until.1, now.0))?;
+    } else {
+        let sql = format!("DELETE FROM {table} WHERE (bot, {key}) > (?1, ?2) AND exp <= ?3");
+        db.prepare_cached(&sql)?.execute((from.0, &from.1, now.0))?;
     }
     Ok(until)
 }

@@ -290,13 +290,13 @@ impl Both {
                     .remove(0);
                 match (a, b) {
                     (
-                        CommitOutcome::Committed { next: a, out: c },
-                        CommitOutcome::Committed { next: b, out: d },
+                        CommitOutcome::Committed { next: a, out: out_a },
+                        CommitOutcome::Committed { next: b, out: out_b },
                     ) => {
                         let turn = |turn: Option<Box<Turn>>| turn.map(|turn| *turn).into_iter().collect();
                         self.same_turns(turn(a), turn(b));
                         let send = |turn: Option<Box<OutTurn>>| turn.map(|turn| *turn).into_iter().collect();
-                        self.same_sends(send(c), send(d));
+                        self.same_sends(send(out_a), send(out_b));
                     }
                     (a, b) => assert_eq!(a, b),
                 }
@@ -365,14 +365,14 @@ impl Both {
                     (
                         AckOutOutcome::Done {
                             next: a,
-                            dead_letters: c,
+                            dead_letters: dead_a,
                         },
                         AckOutOutcome::Done {
                             next: b,
-                            dead_letters: d,
+                            dead_letters: dead_b,
                         },
                     ) => {
-                        assert_eq!(c, d);
+                        assert_eq!(dead_a, dead_b);
                         let send = |turn: Option<Box<OutTurn>>| turn.map(|turn| *turn).into_iter().collect();
                         self.same_sends(send(a), send(b));
                     }
