@@ -1,5 +1,6 @@
 //! Opening: the file, its settings, its schema.
 
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -89,7 +90,7 @@ fn sqlite_url(path: &Path) -> Result<String, StoreError> {
         if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
             url.push(char::from(byte));
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            write!(url, "%{byte:02X}").expect("writing to a string cannot fail");
         }
     }
     url.push_str("?mode=rwc");

@@ -30,9 +30,9 @@ fn bot() -> BotId {
     BotId::new("a-bot").expect("a valid id")
 }
 
-fn event(id: impl ToString, name: &str, chat: i64) -> AnalyticsEvent {
+fn event(id: i64, name: &str, chat: i64) -> AnalyticsEvent {
     AnalyticsEvent {
-        id: format!("a-bot:{}", id.to_string()),
+        id: format!("a-bot:{id}"),
         bot: bot(),
         chat: ChatId::from(chat),
         rev: Some(RevHash(Sha256Hash::of("rev"))),

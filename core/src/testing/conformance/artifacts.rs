@@ -161,7 +161,7 @@ async fn concurrent_writers_of_the_same_bytes_all_succeed(subject: Subject) -> C
 
 async fn readers_never_see_half_a_file(subject: Subject) -> CaseResult {
     let store = subject.store();
-    let bytes = vec![b'x'; 2_000_000];
+    let bytes = vec![b'x'; 100_000];
     let answers = race(9, |caller| {
         let (store, bytes) = (Arc::clone(&store), bytes.clone());
         async move {

@@ -16,7 +16,8 @@ pub(super) const T0: TimestampMs = TimestampMs(1_795_200_000_000);
 
 /// Names the cases of a suite, once. Makes `run(case, port)` and the macro `$tests!`, which a backend's test file
 /// calls with an expression that makes a fresh port and a guard to keep alive: `$tests!(make().await)`. It becomes one
-/// test per case; each suite needs a module of its own. A case that is not named here is dead code, so none can be forgotten.
+/// test per case; each suite needs a module of its own. A case that is not named here is dead code, so none can be
+/// forgotten.
 macro_rules! cases {
     (($d:tt) $tests:ident, $($suite:ident)::+, $port:ty, [$($case:ident),+ $(,)?]) => {
         /// Runs the case of this name against a fresh port.

@@ -35,7 +35,7 @@ cases!(($) tasks_conformance, tasks, Subject, [
     queueing_wakes_who_waits,
 ]);
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 const LEASE_MS: i64 = 60_000;
 const TRIES: u32 = 3;
 
