@@ -1,19 +1,68 @@
 //! A sandbox worker for tests. With `--probe` it tries what a worker must not be able to do, right after it gave up its
 //! rights, and writes one line per attempt to the channel instead of saying hello. With `--lie <how>` it behaves like
-//! one that was taken over.
+//! one that was taken over. With `--host` it is a node: it calls code that no engine can stop, for ever, and writes the
+//! process ids of its workers to standard output.
 
 use std::io::{Read, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use botloom_runtime::sandbox::worker;
+use botloom_core::TimestampMs;
+use botloom_runtime::sandbox::{CallOptions, Pool, PoolOptions, Source, WorkerCommand, worker, wrap_body};
+use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--probe"] => worker::run(probe),
+        ["--host"] => host(),
         ["--lie", how] => lie(how).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         _ => worker::main(),
     }
+}
+
+fn host() -> ExitCode {
+    let command = WorkerCommand {
+        program: "/proc/self/exe".into(),
+        args: vec![],
+    };
+    let options = PoolOptions {
+        workers: 1,
+        spares: 0,
+        budget: Duration::from_hours(1),
+        command,
+        ..PoolOptions::default()
+    };
+    let endless = Source::text(wrap_body("[].reverse.call({ length: 2 ** 53 - 1 });"));
+    let call = CallOptions {
+        budget: None,
+        seed: 0,
+        now: TimestampMs(0),
+        fresh: false,
+    };
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+    else {
+        return ExitCode::FAILURE;
+    };
+    let ended = runtime.block_on(async {
+        let pool = Pool::start(options, CancellationToken::new()).await.ok()?;
+        let calling = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.call(&endless, "{}".to_owned(), call).await }
+        });
+        while pool.status().workers.len() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let pids: Vec<_> = pool.status().workers.iter().map(u32::to_string).collect();
+        std::io::stdout()
+            .write_all(format!("{}\n", pids.join(" ")).as_bytes())
+            .ok()?;
+        calling.await.ok()
+    });
+    ended.map_or(ExitCode::FAILURE, |_| ExitCode::SUCCESS)
 }
 
 /// A frame whose header tells the truth.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use botloom_runtime::sandbox::PoolOptions;
+use botloom_runtime::sandbox::{Limits, PoolOptions};
 
 use super::{GOOD, body, fresh, options, pool, run};
 
@@ -147,4 +147,27 @@ async fn hoarders_meet_the_memory_limit_when_time_does_not_stop_them() {
         );
     }
     assert_eq!(ends.len(), hoarders.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_of_the_engine_at_its_memory_limit_stays_in_the_worker() {
+    // Heap limits, in KiB, at which this engine was seen to end in a segmentation fault, and some around them.
+    for heap in [1_000, 1_720, 3_000, 5_800, 8_000, 12_280, 12_520, 12_760, 13_000] {
+        let limits = Limits {
+            heap_bytes: heap * 1024,
+            ..Limits::default()
+        };
+        let (pool, _guard) = pool(PoolOptions { limits, ..options() }).await;
+        let sparse = body("const a = []; for (let i = 0; ; i += 1000) a[i] = 1;");
+        let finished = run(&pool, &sparse, fresh()).await;
+        assert!(
+            matches!(finished.outcome.name(), "memory_limit" | "worker_crashed"),
+            "{heap}: {finished:?}"
+        );
+        assert_eq!(
+            run(&pool, &body(GOOD), super::call()).await.outcome.name(),
+            "ok",
+            "after {heap}"
+        );
+    }
 }

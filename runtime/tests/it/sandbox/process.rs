@@ -18,6 +18,15 @@ fn alive(pid: u32) -> bool {
     !state.is_empty()
 }
 
+/// As [`alive`], for processes that somebody else has to bury.
+fn runs(pid: u32) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !matches!(
+        state.rsplit(") ").next().and_then(|rest| rest.chars().next()),
+        None | Some('Z' | 'X')
+    )
+}
+
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..2_000 {
         if done() {
@@ -202,6 +211,29 @@ async fn workers_end_with_their_pool() {
         pool.call(&body(GOOD), input("null"), call()).await,
         Err(Error::Closed)
     ));
+}
+
+#[tokio::test]
+async fn workers_end_with_the_node_even_if_nothing_can_stop_them() {
+    let mut node = Command::new(command(&[]).program)
+        .arg("--host")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pids = String::new();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(node.stdout.take().unwrap()),
+        &mut pids,
+    )
+    .unwrap();
+    let pids: Vec<u32> = pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+    assert_eq!(pids.len(), 2);
+    // One of them is deep in native code by then.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(pids.iter().all(|pid| alive(*pid)));
+    node.kill().unwrap();
+    node.wait().unwrap();
+    until("orphans are gone", || pids.iter().all(|pid| !runs(*pid))).await;
 }
 
 #[tokio::test]
