@@ -63,6 +63,8 @@ pub async fn connect_embedded(options: EmbeddedOptions) -> Result<Connected, Con
             .await
             .map_err(StoreError::unavailable)??
     };
+    let tasks = SqlTasks::new(&db);
+    tasks.end_leases().await?;
     let bus = Arc::new(LocalBus::new());
     let ports = Ports {
         catalog: Arc::new(SqlCatalog::new(&db)),
@@ -70,7 +72,7 @@ pub async fn connect_embedded(options: EmbeddedOptions) -> Result<Connected, Con
         lanes: Arc::clone(&lanes) as _,
         outbox: Arc::clone(&lanes) as _,
         dead_letters: lanes,
-        tasks: Arc::new(SqlTasks::new(&db)),
+        tasks: Arc::new(tasks),
         events: Arc::new(SqlEventLog::new(&db, Arc::clone(&bus) as _)),
         bus,
         analytics: Arc::new(SqliteAnalytics::new(&db)),

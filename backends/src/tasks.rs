@@ -33,6 +33,13 @@ impl SqlTasks {
         }
     }
 
+    /// Ends every lease. For the start of the only process that works on these tasks: whoever held one is gone, and
+    /// waiting for the lease to run out would only delay what it left behind.
+    pub async fn end_leases(&self) -> StoreResult<()> {
+        let update = query("UPDATE tasks SET due = 0 WHERE status = 'running'");
+        self.db.execute(update).await.map(drop)
+    }
+
     fn nudge(&self, kind: TaskKind) -> &Notify {
         match kind {
             TaskKind::Generate => &self.generate,

@@ -7,9 +7,10 @@ use botloom_backends::{Connected, DataDir, DataDirError, EmbeddedOptions, connec
 use botloom_core::SystemClock;
 use botloom_core::event::BotEvent;
 use botloom_core::hash::{RevHash, Sha256Hash};
-use botloom_core::ids::{BotId, ChatId, Epoch, Lane, ProjectId};
+use botloom_core::ids::{BotId, ChatId, Epoch, Lane, ProjectId, TaskId};
+use botloom_core::model::{TaskKind, TaskPayload};
 use botloom_core::ports::{
-    ActiveRevision, ArtifactName, DedupKey, Ingest, IngestOutcome, LaneLimits, Notice,
+    ActiveRevision, ArtifactName, DedupKey, Ingest, IngestOutcome, LaneLimits, NewTask, Notice,
 };
 use bytes::Bytes;
 
@@ -87,4 +88,36 @@ async fn a_closed_database_is_not_healthy() {
     let [(name, catalog), _] = health.check(Duration::from_secs(5)).await;
     assert_eq!(name, "catalog");
     catalog.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_task_whose_worker_died_with_the_process_is_taken_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data");
+    let connected = connect(DataDir::open(&path).unwrap()).await;
+    let now = connected.ports.clock.now();
+    let task = NewTask {
+        id: TaskId::generate(),
+        project: ProjectId::generate(),
+        bot: BotId::new("a-bot").unwrap(),
+        payload: TaskPayload::Deploy {
+            rev_hash: RevHash(Sha256Hash::of("rev")),
+            strategy: "flip".to_owned(),
+            prewarm: 1,
+        },
+        exclusive: None,
+        author: None,
+        created_at: now,
+    };
+    let hour = Duration::from_secs(3_600);
+    connected.ports.tasks.enqueue(&task).await.unwrap();
+    let tasks = &connected.ports.tasks;
+    let held = tasks.lease(TaskKind::Deploy, now, hour, 9).await.unwrap().unwrap();
+    connected.close().await;
+
+    let connected = connect(DataDir::open(&path).unwrap()).await;
+    let tasks = &connected.ports.tasks;
+    let again = tasks.lease(TaskKind::Deploy, now, hour, 9).await.unwrap().unwrap();
+    assert_eq!(again.task.id, held.task.id);
+    assert!(!tasks.finish(&held.task.id, held.fence, Ok(None), now).await.unwrap());
 }

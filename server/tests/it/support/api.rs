@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::http::{Answer, Http};
 use super::process::Server;
 
-pub const EMAIL: &str = "owner@example.com";
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const EMAIL: &str = "owner@example.com";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// Logged in as the owner.
 #[derive(Debug, Clone)]
-pub struct Api {
+pub(crate) struct Api {
     http: Http,
     base: String,
     cookie: String,
@@ -22,7 +22,7 @@ pub struct Api {
 
 impl Api {
     /// Creates the owner of a new server and logs in.
-    pub async fn set_up(server: &Server) -> Self {
+    pub(crate) async fn set_up(server: &Server) -> Self {
         let http = Http::new();
         let account = json!({ "email": EMAIL, "password": PASSWORD }).to_string();
         let json_type = [("content-type", "application/json")];
@@ -32,7 +32,7 @@ impl Api {
     }
 
     /// Logs in.
-    pub async fn log_in(server: &Server) -> Self {
+    pub(crate) async fn log_in(server: &Server) -> Self {
         let http = Http::new();
         let account = json!({ "email": EMAIL, "password": PASSWORD }).to_string();
         let headers = [("content-type", "application/json")];
@@ -44,7 +44,7 @@ impl Api {
     }
 
     /// Any request with more headers.
-    pub async fn request(
+    pub(crate) async fn request(
         &self,
         method: &str,
         path: &str,
@@ -68,16 +68,16 @@ impl Api {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.request("GET", path, &[], "").await.unwrap()
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.request("POST", path, &[], body.to_string()).await.unwrap()
     }
 
     /// Makes a bot with the spec's id.
-    pub async fn create_bot(&self, spec: &Value) -> String {
+    pub(crate) async fn create_bot(&self, spec: &Value) -> String {
         let bot = spec["meta"]["botId"].as_str().unwrap().to_owned();
         let made = self.post("/bots", &json!({ "botId": bot, "name": spec["meta"]["name"] })).await;
         assert_eq!(made.status, 201, "{made:?}");
@@ -85,7 +85,7 @@ impl Api {
     }
 
     /// Gives a bot a token and connects it.
-    pub async fn connect(&self, bot: &str, token: &str, ingress: &str) {
+    pub(crate) async fn connect(&self, bot: &str, token: &str, ingress: &str) {
         let path = format!("/bots/{bot}/token");
         let body = json!({ "token": token }).to_string();
         let stored = self.request("PUT", &path, &[], body).await.unwrap();
@@ -95,7 +95,7 @@ impl Api {
     }
 
     /// Stores a spec and builds it; answers the revision.
-    pub async fn build(&self, spec: &Value) -> String {
+    pub(crate) async fn build(&self, spec: &Value) -> String {
         let stored = self.post("/spec", spec).await;
         assert!(stored.status.is_success(), "{stored:?}");
         let stored = stored.json();
@@ -109,13 +109,13 @@ impl Api {
     }
 
     /// Deploys a revision and waits for the end; answers the deployment.
-    pub async fn deploy(&self, bot: &str, revision: &str) -> Value {
+    pub(crate) async fn deploy(&self, bot: &str, revision: &str) -> Value {
         let task = self.start_deploy(bot, revision).await;
         self.ended(&format!("/deployments/{task}")).await
     }
 
     /// Starts a deployment; answers its task.
-    pub async fn start_deploy(&self, bot: &str, revision: &str) -> String {
+    pub(crate) async fn start_deploy(&self, bot: &str, revision: &str) -> String {
         let body = json!({ "botId": bot, "revHash": revision, "strategy": "flip" });
         let task = self.post("/deploy", &body).await;
         assert_eq!(task.status, 202, "{task:?}");
@@ -123,7 +123,7 @@ impl Api {
     }
 
     /// Spec to live bot.
-    pub async fn go_live(&self, spec: &Value) -> String {
+    pub(crate) async fn go_live(&self, spec: &Value) -> String {
         let revision = self.build(spec).await;
         let deployed = self.deploy(spec["meta"]["botId"].as_str().unwrap(), &revision).await;
         assert_eq!(deployed["status"], "succeeded", "{deployed}");
@@ -131,7 +131,7 @@ impl Api {
     }
 
     /// Waits until a task or deployment has ended.
-    pub async fn ended(&self, path: &str) -> Value {
+    pub(crate) async fn ended(&self, path: &str) -> Value {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             // The server may be restarting.
@@ -149,7 +149,7 @@ impl Api {
 
 impl Api {
     /// Reads a stream until a text was seen.
-    pub async fn stream(&self, path: &str, until: &str, patience: Duration) -> String {
+    pub(crate) async fn stream(&self, path: &str, until: &str, patience: Duration) -> String {
         let (url, cookie) = (format!("{}{path}", self.base), self.cookie.clone());
         let headers = [("cookie", cookie.as_str())];
         let read = self.http.read_until(&url, &headers, until);

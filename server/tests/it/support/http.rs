@@ -12,35 +12,35 @@ use serde_json::Value;
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
     /// The body as JSON, `null` if it is none.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
     /// A header as text.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
 /// The client.
 #[derive(Debug, Clone)]
-pub struct Http(Client<HttpConnector, Full<Bytes>>);
+pub(crate) struct Http(Client<HttpConnector, Full<Bytes>>);
 
 impl Http {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(5)).build_http())
     }
 
     /// Sends; `Err` when nobody answers.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         url: &str,
@@ -62,7 +62,7 @@ impl Http {
     }
 
     /// Reads an answer that does not end until a text was seen in it.
-    pub async fn read_until(&self, url: &str, headers: &[(&str, &str)], until: &str) -> String {
+    pub(crate) async fn read_until(&self, url: &str, headers: &[(&str, &str)], until: &str) -> String {
         let mut request = Request::builder().method("GET").uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);

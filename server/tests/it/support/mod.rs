@@ -1,8 +1,8 @@
 //! What the stories need: a server as a child process, a client of its API, a simulated Telegram, a stub of somebody's API.
 
-pub mod api;
-pub mod http;
-pub mod process;
-pub mod specs;
-pub mod stub;
-pub mod world;
+pub(crate) mod api;
+pub(crate) mod http;
+pub(crate) mod process;
+pub(crate) mod specs;
+pub(crate) mod stub;
+pub(crate) mod world;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::http::Http;
 
 /// The binary under test.
-pub fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_botloom"));
     // Nothing of the developer's own settings.
     for (key, _) in std::env::vars() {
@@ -20,13 +20,13 @@ pub fn binary() -> Command {
 }
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A server that can be killed and started again on the same data and the same port.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     child: Option<Child>,
     port: u16,
     dir: tempfile::TempDir,
@@ -35,7 +35,7 @@ pub struct Server {
 
 impl Server {
     /// Starts a server on a new data folder.
-    pub async fn start(env: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(env: &[(&str, &str)]) -> Self {
         let env = env.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
         let mut server = Self { child: None, port: free_port(), dir: tempfile::tempdir().unwrap(), env };
         server.spawn(&[]);
@@ -44,7 +44,7 @@ impl Server {
     }
 
     /// Starts the process again; `extra` settings hold for this life only.
-    pub fn spawn(&mut self, extra: &[(&str, &str)]) {
+    pub(crate) fn spawn(&mut self, extra: &[(&str, &str)]) {
         assert!(self.child.is_none(), "still running");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
         let mut command = binary();
@@ -64,7 +64,7 @@ impl Server {
     }
 
     /// Waits until the server answers that it is ready.
-    pub async fn ready(&mut self) {
+    pub(crate) async fn ready(&mut self) {
         let http = Http::new();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
@@ -80,14 +80,14 @@ impl Server {
     }
 
     /// `kill -9`, and the data stays.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().expect("running");
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
     /// Waits for the process to end by itself; answers its exit code (`None`: a signal).
-    pub async fn ended(&mut self) -> Option<i32> {
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(status) = self.child.as_mut().expect("running").try_wait().unwrap() {
@@ -100,28 +100,28 @@ impl Server {
     }
 
     /// Sends a signal by name, as `kill -s` does.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     /// Process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("running").id()
     }
 
     /// Whether the process still runs.
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
     /// An address of the server.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
     /// The data folder.
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
@@ -130,7 +130,7 @@ impl Server {
     }
 
     /// Everything the server printed in all its lives.
-    pub fn log_text(&self) -> String {
+    pub(crate) fn log_text(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 }
@@ -146,14 +146,14 @@ impl Drop for Server {
 
 /// Output of a command that ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs a command to its end.
-pub fn run(args: &[&str], env: &[(&str, &str)], dir: &Path, input: &str) -> Ran {
+pub(crate) fn run(args: &[&str], env: &[(&str, &str)], dir: &Path, input: &str) -> Ran {
     let mut child = binary()
         .args(args)
         .envs(env.iter().copied())

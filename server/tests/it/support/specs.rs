@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 /// The example bot.
-pub fn pizza() -> Value {
+pub(crate) fn pizza() -> Value {
     let text = include_str!("../../../../spec/examples/pizza-demo/spec.json");
     serde_json::from_str(text).unwrap()
 }
 
 /// A bot whose answers form a chain: `/n X` is answered with `<mark><the X before>-><X>`, so that a lost, doubled or
 /// disordered update shows in the answers.
-pub fn chain(bot: &str, mark: &str) -> Value {
+pub(crate) fn chain(bot: &str, mark: &str) -> Value {
     json!({
         "meta": {"botId": bot, "name": "Chain", "schema_ver": 1, "locales": ["en"], "defaultLocale": "en"},
         "commands": [

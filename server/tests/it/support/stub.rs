@@ -11,11 +11,11 @@ use serde_json::Value;
 
 /// A request that came.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    pub method: String,
-    pub path: String,
-    pub headers: HeaderMap,
-    pub body: Value,
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 #[derive(Debug, Default)]
@@ -26,14 +26,14 @@ struct Shared {
 
 /// The stub.
 #[derive(Debug, Clone)]
-pub struct Stub {
+pub(crate) struct Stub {
     shared: Arc<Mutex<Shared>>,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Stub {
     /// Answers `answers` one after the other, the last one for ever.
-    pub async fn start(answers: &[(u16, &str)]) -> Self {
+    pub(crate) async fn start(answers: &[(u16, &str)]) -> Self {
         let answers = answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
         let shared = Arc::new(Mutex::new(Shared { asked: Vec::new(), answers }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -44,7 +44,7 @@ impl Stub {
     }
 
     /// What it was asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.shared.lock().unwrap().asked.clone()
     }
 }

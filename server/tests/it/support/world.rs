@@ -9,10 +9,10 @@ use super::api::Api;
 use super::process::Server;
 
 /// How long a story waits for something that must happen.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sending limits off, so that stories do not wait for them.
-pub const FAST: &[(&str, &str)] = &[
+pub(crate) const FAST: &[(&str, &str)] = &[
     ("BOTLOOM_SEND_BOT_PER_S", "0"),
     ("BOTLOOM_SEND_BULK_PER_S", "0"),
     ("BOTLOOM_SEND_CHAT_PER_S", "0"),
@@ -21,22 +21,22 @@ pub const FAST: &[(&str, &str)] = &[
 
 /// Everything a story needs.
 #[derive(Debug)]
-pub struct World {
-    pub telegram: Handle,
-    pub server: Server,
-    pub api: Api,
+pub(crate) struct World {
+    pub(crate) telegram: Handle,
+    pub(crate) server: Server,
+    pub(crate) api: Api,
 }
 
 impl World {
     /// A fresh server whose owner is logged in, and a Telegram that refuses nothing.
-    pub async fn start(settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let flood = FloodModel { chat: None, group: None, bulk: None, set_webhook: None, penalty_secs: 0 };
         let options = Options { flood, accept_unknown: true, journal_limit: 1_000_000, ..Options::default() };
         Self::with_telegram(options, settings).await
     }
 
     /// The same with a Telegram of the story's own.
-    pub async fn with_telegram(options: Options, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with_telegram(options: Options, settings: &[(&str, &str)]) -> Self {
         let telegram = Simulator::start(options).await.unwrap();
         let root = telegram.url().to_string();
         let mut env = vec![("BOTLOOM_TELEGRAM_API_ROOT", root.as_str())];
@@ -48,7 +48,7 @@ impl World {
     }
 
     /// Brings a bot live and connects it; answers its number at Telegram.
-    pub async fn bot(&self, spec: &Value, number: i64, ingress: &str) -> i64 {
+    pub(crate) async fn bot(&self, spec: &Value, number: i64, ingress: &str) -> i64 {
         let bot = self.api.create_bot(spec).await;
         self.api.go_live(spec).await;
         let token = format!("{number}:AA-story-token");
@@ -59,7 +59,7 @@ impl World {
     }
 
     /// The secret that Telegram was given for a bot's webhook.
-    pub fn secret(&self, bot: i64) -> String {
+    pub(crate) fn secret(&self, bot: i64) -> String {
         let filter = Filter { bot: Some(bot), method: Some("setWebhook".to_owned()), ..Filter::default() };
         let calls = self.telegram.journal(&filter);
         let Some(Event::Call { params, .. }) = calls.last().map(|entry| &entry.event) else {
@@ -69,13 +69,13 @@ impl World {
     }
 
     /// A person with a language.
-    pub fn person(&self, name: &str, language: &str) -> i64 {
+    pub(crate) fn person(&self, name: &str, language: &str) -> i64 {
         let person = self.telegram.person(name);
         self.telegram.put_person(Person { language_code: Some(language.to_owned()), ..person })
     }
 
     /// Says something and waits for so many answers; answers their texts.
-    pub async fn ask(&self, bot: i64, person: i64, text: &str, answers: usize) -> Vec<String> {
+    pub(crate) async fn ask(&self, bot: i64, person: i64, text: &str, answers: usize) -> Vec<String> {
         let after = self.telegram.position();
         self.telegram.say(bot, person, text).unwrap();
         let seen = self.telegram.wait_messages(bot, person, after, answers, PATIENCE).await;
@@ -85,6 +85,6 @@ impl World {
 }
 
 /// Text of a message.
-pub fn text_of(seen: &Seen) -> String {
+pub(crate) fn text_of(seen: &Seen) -> String {
     seen.message.get("text").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
