@@ -168,17 +168,16 @@ impl Differ {
     fn members(&mut self, at: &Place, from: &Map<String, Value>, to: &Map<String, Value>) {
         for (name, old) in from {
             let place = at.member(name);
-            match to.get(name) {
-                Some(new) => self.value(&place, old, new),
-                None => {
-                    self.diff.patch.push(PatchOp::Remove {
-                        path: place.patch.clone(),
-                    });
-                    self.say(
-                        &place.from,
-                        format!("{} removed (was {}).", place.said(), shown(old)),
-                    );
-                }
+            if let Some(new) = to.get(name) {
+                self.value(&place, old, new);
+            } else {
+                self.diff.patch.push(PatchOp::Remove {
+                    path: place.patch.clone(),
+                });
+                self.say(
+                    &place.from,
+                    format!("{} removed (was {}).", place.said(), shown(old)),
+                );
             }
         }
         for (name, new) in to.iter().filter(|(name, _)| !from.contains_key(*name)) {

@@ -76,13 +76,23 @@ impl Findings {
             return None;
         }
         self.suggestions += 1;
-        let allowed = (wrong.chars().count() / 3).clamp(1, 3);
+        // Two for short names: exchanging two letters counts as two.
+        let allowed = wrong.chars().count().div_ceil(3).clamp(1, 3);
         known
             .into_iter()
             .take(500)
             .filter_map(|name| Some((distance(wrong, name, allowed)?, name)))
             .min()
             .map(|(_, name)| format!("Did you mean `{name}`?"))
+    }
+
+    /// Whether a finding of this code would still be kept; its texts need not be made otherwise.
+    pub(crate) fn keeps(&self, code: Code) -> bool {
+        let count = match code.severity() {
+            Severity::Error => self.errors,
+            Severity::Warning => self.warnings,
+        };
+        count < limits::FINDINGS
     }
 
     /// Whether the spec is refused.

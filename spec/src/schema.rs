@@ -16,13 +16,24 @@ pub fn schema_json() -> &'static str {
 
 /// Makes the schema from the types. The committed file equals this, printed with two spaces and a newline at the end.
 pub fn generate() -> Value {
-    let transform = RecursiveTransform(|schema: &mut schemars::Schema| without_null(schema));
+    let transform = RecursiveTransform(|schema: &mut schemars::Schema| simplify(schema));
     let settings = SchemaSettings::draft2020_12().with_transform(transform);
     Value::from(settings.into_generator().into_root_schema_for::<BotSpec>())
 }
 
-/// An optional field is absent, never `null`: one content has one spelling.
-fn without_null(schema: &mut schemars::Schema) {
+/// Removes what makes answers harder to read: `null` for optional fields (absent, never `null`: one content has one
+/// spelling), and unions of constants in place of an `enum`.
+fn simplify(schema: &mut schemars::Schema) {
+    let constants = schema.get("oneOf").and_then(Value::as_array).and_then(|choices| {
+        choices
+            .iter()
+            .map(|choice| choice.get("const").cloned())
+            .collect::<Option<Vec<_>>>()
+    });
+    if let Some(constants) = constants {
+        schema.remove("oneOf");
+        schema.insert("enum".to_owned(), Value::Array(constants));
+    }
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|name| name != "null");
         if let [single] = types.as_mut_slice() {

@@ -36,7 +36,7 @@ pub enum Entry {
     Api(ApiAnswer),
     /// Virtual seconds that pass.
     Wait(u64),
-    /// Values stored for the speaker's chat; `null`: none.
+    /// What a placeholder would read in the speaker's chat; `null`: no value.
     State(BTreeMap<String, Value>),
 }
 

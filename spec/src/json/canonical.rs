@@ -82,10 +82,16 @@ fn write_number(out: &mut String, number: &Number) {
     }
     // The shortest digits that read back as the same double, the even ones of two that are equally near. The standard
     // library rounds such a tie up; ECMAScript and the printer of `serde_json` do not.
-    let printed = Number::from_f64(value).map(|number| number.to_string()).unwrap_or_default();
-    let (sign, magnitude) = printed.strip_prefix('-').map_or(("", printed.as_str()), |rest| ("-", rest));
+    let printed = Number::from_f64(value)
+        .map(|number| number.to_string())
+        .unwrap_or_default();
+    let (sign, magnitude) = printed
+        .strip_prefix('-')
+        .map_or(("", printed.as_str()), |rest| ("-", rest));
     let (mantissa, exponent) = magnitude.split_once('e').unwrap_or((magnitude, "0"));
-    let exponent: i32 = exponent.parse().expect("the exponent of a double is a small integer");
+    let exponent: i32 = exponent
+        .parse()
+        .expect("the exponent of a double is a small integer");
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let joined = format!("{whole}{fraction}");
     let zeros = joined.len() - joined.trim_start_matches('0').len();

@@ -47,6 +47,7 @@ pub(crate) fn read(bytes: &[u8], findings: &mut Findings) -> Option<Value> {
         bytes: text.as_bytes(),
         at: start,
         path: Vec::new(),
+        mark: Mark::START,
         findings,
     };
     reader.document()
@@ -62,7 +63,23 @@ struct Reader<'a, 'f> {
     bytes: &'a [u8],
     at: usize,
     path: Vec<Name>,
+    mark: Mark,
     findings: &'f mut Findings,
+}
+
+/// A place in the text, and its line and column.
+struct Mark {
+    at: usize,
+    line: usize,
+    column: usize,
+}
+
+impl Mark {
+    const START: Self = Self {
+        at: 0,
+        line: 1,
+        column: 1,
+    };
 }
 
 /// The document cannot be read on; the finding has been added.
@@ -94,28 +111,39 @@ impl Reader<'_, '_> {
         text
     }
 
-    /// `line 3, column 14`, both from 1, columns in characters.
-    fn place(&self, at: usize) -> String {
-        let before = &self.bytes[..at.min(self.bytes.len())];
-        let line = before.split(|byte| *byte == b'\n').count();
-        let start = before
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |found| found + 1);
-        // Characters start at every byte that is no continuation byte.
-        let column = before[start..]
-            .iter()
-            .filter(|byte| **byte & 0xc0 != 0x80)
-            .count()
-            + 1;
-        format!("line {line}, column {column}")
+    /// `line 3, column 14`, both from 1, columns in characters. Counts on from the place asked for last, so that many
+    /// faults in one document cost one pass.
+    fn place(&mut self, at: usize) -> String {
+        if at < self.mark.at {
+            self.mark = Mark::START;
+        }
+        for byte in &self.bytes[self.mark.at..at.min(self.bytes.len())] {
+            if *byte == b'\n' {
+                self.mark.line += 1;
+                self.mark.column = 1;
+            } else if *byte & 0xc0 != 0x80 {
+                // Characters start at every byte that is no continuation byte.
+                self.mark.column += 1;
+            }
+        }
+        self.mark.at = at.min(self.bytes.len());
+        format!("line {}, column {}", self.mark.line, self.mark.column)
+    }
+
+    /// Adds a finding about the place `at` in the text, at the value that is being read.
+    fn fault(&mut self, code: Code, at: usize, texts: impl FnOnce(&str) -> (String, Option<String>)) {
+        let (place, pointer) = if self.findings.keeps(code) {
+            (self.place(at), self.pointer())
+        } else {
+            (String::new(), String::new())
+        };
+        self.findings.add_hinted(code, &pointer, || texts(&place));
     }
 
     fn syntax<T>(&mut self, at: usize, what: &str) -> Read<T> {
-        let place = self.place(at);
-        let pointer = self.pointer();
-        self.findings
-            .add(Code::JsonSyntax, &pointer, || format!("{what} at {place}."));
+        self.fault(Code::JsonSyntax, at, |place| {
+            (format!("{what} at {place}."), None)
+        });
         Err(Stop)
     }
 
@@ -158,11 +186,13 @@ impl Reader<'_, '_> {
         if self.path.len() < limits::JSON_DEPTH {
             return Ok(());
         }
-        let (place, pointer) = (self.place(self.at - 1), self.pointer());
-        self.findings.add(Code::JsonTooDeep, &pointer, || {
-            format!(
-                "More than {} levels of arrays and objects at {place}.",
-                limits::JSON_DEPTH
+        self.fault(Code::JsonTooDeep, self.at - 1, |place| {
+            (
+                format!(
+                    "More than {} levels of arrays and objects at {place}.",
+                    limits::JSON_DEPTH
+                ),
+                None,
             )
         });
         Err(Stop)
@@ -209,9 +239,8 @@ impl Reader<'_, '_> {
             self.at += 1;
             self.path.push(Name::Member(name.clone()));
             if members.contains_key(&name) {
-                let (place, pointer) = (self.place(at), self.pointer());
-                self.findings.add(Code::DuplicateKey, &pointer, || {
-                    format!("The name is there again at {place}.")
+                self.fault(Code::DuplicateKey, at, |place| {
+                    (format!("The name is there again at {place}."), None)
                 });
             }
             let value = self.value()?;
@@ -282,9 +311,8 @@ impl Reader<'_, '_> {
 
     fn code_point(&mut self, start: usize, first: u16) -> char {
         if first == 0 {
-            let (place, pointer) = (self.place(start), self.pointer());
-            self.findings.add(Code::NulCharacter, &pointer, || {
-                format!("`\\u0000` at {place} cannot be stored.")
+            self.fault(Code::NulCharacter, start, |place| {
+                (format!("`\\u0000` at {place} cannot be stored."), None)
             });
             return char::REPLACEMENT_CHARACTER;
         }
@@ -298,16 +326,16 @@ impl Reader<'_, '_> {
                 _ => self.at = mark,
             }
         }
-        match char::decode_utf16(units).next() {
-            Some(Ok(character)) => character,
-            _ => {
-                let (place, pointer) = (self.place(start), self.pointer());
-                self.findings.add(Code::LoneSurrogate, &pointer, || {
-                    format!("The escape at {place} is half of a pair; the other half is missing.")
-                });
-                char::REPLACEMENT_CHARACTER
-            }
+        if let Some(Ok(character)) = char::decode_utf16(units).next() {
+            return character;
         }
+        self.fault(Code::LoneSurrogate, start, |place| {
+            (
+                format!("The escape at {place} is half of a pair; the other half is missing."),
+                None,
+            )
+        });
+        char::REPLACEMENT_CHARACTER
     }
 
     fn hex(&mut self) -> Option<u16> {
@@ -360,8 +388,7 @@ impl Reader<'_, '_> {
         )]
         const MAX: f64 = limits::NUMBER_MAX as f64;
         if value.abs() > MAX {
-            let (place, pointer) = (self.place(start), self.pointer());
-            self.findings.add_hinted(Code::NumberOutOfRange, &pointer, || {
+            self.fault(Code::NumberOutOfRange, start, |place| {
                 let message = format!("The number at {place} lies outside ±{}.", limits::NUMBER_MAX);
                 (message, Some("Write long numbers as text.".to_owned()))
             });

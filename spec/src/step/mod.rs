@@ -103,7 +103,7 @@ impl JsonSchema for Step {
         let mut chain = Value::Object(Map::new());
         for (kind, schema) in kinds.into_iter().rev() {
             chain = json!({
-                "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
+                "if": {"type": "object", "properties": {"type": {"const": kind}}, "required": ["type"]},
                 "then": schema,
                 "else": chain
             });

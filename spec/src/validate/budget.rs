@@ -67,30 +67,26 @@ impl Budget {
     }
 }
 
-/// A rough size of the compiled pattern: characters, more for classes, times counted repetitions.
+/// A rough size of the compiled pattern: characters, more for Unicode classes, times counted repetitions.
 fn estimate(pattern: &str) -> u64 {
-    const CLASS: u64 = 60;
     let mut open: Vec<u64> = Vec::new();
-    let mut total: u64 = 20;
+    let mut total: u64 = 10;
     let mut last: u64 = 0;
     let mut characters = pattern.chars().peekable();
     while let Some(character) = characters.next() {
-        match character {
-            '\\' => {
-                let class = characters.next().is_some_and(|kind| "wdsWDSpPbB".contains(kind));
-                last = if class { CLASS } else { 1 };
-            }
-            '.' | '^' if character == '.' || last == 1 => last = 10,
+        last = match character {
+            '\\' => escape(characters.next()),
+            '.' => 15,
+            '[' => class(&mut characters),
             '(' => {
                 open.push(total);
                 total = 1;
-                last = 0;
-                continue;
+                0
             }
             ')' => {
-                let outer = open.pop().unwrap_or_default();
-                last = total;
-                total = outer;
+                let inner = total;
+                total = open.pop().unwrap_or_default();
+                inner
             }
             '{' => {
                 let inside: String = characters.by_ref().take_while(|next| *next != '}').collect();
@@ -98,13 +94,39 @@ fn estimate(pattern: &str) -> u64 {
                     .split(',')
                     .filter_map(|count| count.trim().parse::<u64>().ok())
                     .max();
-                last = last.saturating_mul(times.unwrap_or(1));
+                // One of them has been counted.
+                last.saturating_mul(times.unwrap_or(1).saturating_sub(1))
             }
-            _ => last = 1,
-        }
+            _ => 1,
+        };
         total = total.saturating_add(last);
     }
     open.into_iter().fold(total, u64::saturating_add)
+}
+
+/// Measured: a class of letters takes as long as some hundred single characters, one of digits or spaces as some tens.
+fn escape(kind: Option<char>) -> u64 {
+    match kind {
+        Some('w' | 'W' | 'D' | 'S' | 'p' | 'P') => 300,
+        Some('d' | 's') => 60,
+        _ => 1,
+    }
+}
+
+/// A class in brackets, nested ones included; the opening bracket has been read.
+fn class(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> u64 {
+    let mut size: u64 = if characters.peek() == Some(&'^') { 30 } else { 1 };
+    let mut depth = 1;
+    while depth > 0 {
+        match characters.next() {
+            None => break,
+            Some('\\') => size = size.saturating_add(escape(characters.next())),
+            Some('[') => depth += 1,
+            Some(']') => depth -= 1,
+            Some(_) => size = size.saturating_add(1),
+        }
+    }
+    size
 }
 
 #[cfg(test)]
@@ -116,6 +138,8 @@ mod tests {
         assert!(estimate("^[0-9]{7,15}$") < 100);
         assert!(estimate(r"\w{100}") > 5_000);
         assert!(estimate(r"((\w{10}){10}){10}") > 50_000);
+        assert!(estimate(r"[\w.-]{100}") > 5_000);
+        assert!(estimate(r"[a-z&&[^\p{Lu}]]{100}") > 5_000);
         assert!(estimate("(((a{9999}){9999}){9999}){9999}{9999}{9999}{9999}") > 1_000_000_000);
     }
 }

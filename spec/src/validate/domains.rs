@@ -1,5 +1,7 @@
 //! Entries of `allowDomains` are host names.
 
+use std::collections::HashSet;
+
 use url::Host;
 
 use crate::code::Code;
@@ -43,14 +45,30 @@ pub(super) fn host_name(host: &str) -> Option<String> {
     }
 }
 
-/// Whether `host` (as [`host_name`] gives it) is allowed by an entry.
-pub(super) fn allows(entry: &str, host: &str) -> bool {
-    match entry.strip_prefix("*.") {
-        Some(parent) => host_name(parent).is_some_and(|parent| {
-            host.strip_suffix(parent.as_str())
-                .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-        }),
-        None => host_name(entry).is_some_and(|entry| entry == host),
+/// The hosts a list of entries allows.
+#[derive(Debug, Default)]
+pub(super) struct Allowed {
+    exact: HashSet<String>,
+    /// Hosts all of whose subdomains are allowed.
+    parents: HashSet<String>,
+}
+
+impl Allowed {
+    pub(super) fn new<'e>(entries: impl IntoIterator<Item = &'e str>) -> Self {
+        let mut allowed = Self::default();
+        for entry in entries {
+            match entry.strip_prefix("*.") {
+                Some(parent) => allowed.parents.extend(host_name(parent)),
+                None => allowed.exact.extend(host_name(entry)),
+            }
+        }
+        allowed
+    }
+
+    /// Whether `host` (as [`host_name`] gives it) is allowed.
+    pub(super) fn allows(&self, host: &str) -> bool {
+        let mut parents = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
+        self.exact.contains(host) || parents.any(|parent| self.parents.contains(parent))
     }
 }
 
@@ -95,6 +113,7 @@ mod tests {
 
     #[test]
     fn a_wildcard_allows_what_is_below() {
+        let allows = |entry, host| Allowed::new([entry]).allows(host);
         assert!(allows("*.example.org", "a.example.org"));
         assert!(allows("*.Example.org", "a.b.example.org"));
         assert!(allows("example.org", "example.org"));

@@ -16,7 +16,9 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
             )
         });
     }
-    let Some(locales) = &draft.locales else { return };
+    let Some(locales) = draft.locales.as_ref().filter(|locales| !locales.is_empty()) else {
+        return;
+    };
     for (index, tag) in locales.iter().enumerate() {
         if !is_language_tag(tag) {
             findings.add_hinted(

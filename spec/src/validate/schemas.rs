@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jsonschema::Draft as SchemaDraft;
+use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use crate::code::Code;
@@ -115,13 +116,15 @@ fn judge(schema: &Value) -> Option<(Code, String, String)> {
         .build(&without_patterns(schema));
     compiled.err().map(|error| {
         let below = error.instance_path().as_str().to_owned();
+        let why = match error.kind() {
+            // The library lists all that would have been allowed; that helps nobody.
+            ValidationErrorKind::AnyOf { .. } => "this value is not allowed here".to_owned(),
+            _ => error.masked_with("this value").to_string(),
+        };
         (
             Code::InvalidSchema,
             below,
-            format!(
-                "This is no valid JSON Schema: {}.",
-                error.masked_with("the value")
-            ),
+            format!("This is no valid JSON Schema: {why}."),
         )
     })
 }

@@ -48,7 +48,7 @@ fn report(error: &ValidationError<'_>, at: &str, findings: &mut Findings) {
         Kind::Type { kind } => findings.add(Code::WrongType, at, || {
             let wanted: Vec<&str> = match kind {
                 TypeKind::Single(kind) => vec![kind.as_str()],
-                TypeKind::Multiple(kinds) => kinds.iter().map(|kind| kind.as_str()).collect(),
+                TypeKind::Multiple(kinds) => kinds.iter().map(jsonschema::JsonType::as_str).collect(),
             };
             format!("This is {}; it must be {}.", type_of(found), wanted.join(" or "))
         }),
@@ -119,15 +119,18 @@ fn report(error: &ValidationError<'_>, at: &str, findings: &mut Findings) {
                     "There are {} entries; at most {limit} are allowed.",
                     entries(found)
                 )
-            })
+            });
         }
         Kind::UniqueItems => findings.add(Code::DuplicateItem, at, || {
             "The list holds an entry twice.".to_owned()
         }),
+        // Of what is no object, the type has been reported.
+        Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } | Kind::AnyOf { .. }
+            if !found.is_object() => {}
         Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } => {
             findings.add(Code::ExactlyOne, at, || {
                 format!("Exactly one of {} must be there.", quoted(&alternatives(error)))
-            })
+            });
         }
         Kind::AnyOf { .. } => findings.add(Code::AtLeastOne, at, || {
             format!("At least one of {} must be there.", quoted(&alternatives(error)))

@@ -1,8 +1,8 @@
 //! Localized texts are there, and what is sent can be sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::strings::{resolved, texts};
+use super::strings::{self, resolved};
 use crate::code::Code;
 use crate::draft::Draft;
 use crate::finding::Findings;
@@ -27,72 +27,76 @@ fn translations(draft: &Draft<'_>, findings: &mut Findings) {
         return;
     }
     let nothing = BTreeMap::new();
-    let fallback = localization.get(default).unwrap_or(&nothing);
-    let others: Vec<_> = locales
-        .iter()
-        .filter(|locale| **locale != default)
-        .map(|locale| (*locale, localization.get(locale).unwrap_or(&nothing)))
-        .collect();
-    // The same key is used many times and lacks the same translations each time.
-    let mut lacking: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let mut lacks = |key: &str| -> Vec<&str> {
-        if let Some((key, _)) = fallback.get_key_value(key) {
-            let find = || {
-                others
-                    .iter()
-                    .filter(|(_, texts)| !texts.contains_key(key))
-                    .map(|(locale, _)| *locale)
-            };
-            return lacking.entry(key).or_insert_with(|| find().collect()).clone();
-        }
-        Vec::new()
+    let texts = Localized {
+        fallback: localization.get(default).unwrap_or(&nothing),
+        others: locales
+            .iter()
+            .filter(|locale| **locale != default)
+            .map(|locale| (*locale, localization.get(locale).unwrap_or(&nothing)))
+            .collect(),
     };
+    // How many of the other locales have a key: one pass, however many keys and locales there are.
+    let mut translations: HashMap<&str, usize> = HashMap::new();
+    for key in texts.others.iter().flat_map(|(_, texts)| texts.keys()) {
+        *translations.entry(key).or_default() += 1;
+    }
+    let complete = |key: &str| translations.get(key).copied().unwrap_or_default() == texts.others.len();
     let mut used = BTreeSet::new();
-    texts(draft, |at, text| {
+    strings::texts(draft, |at, text| {
         let Text::Key(key) = text else { return };
         let key = key.key.as_str();
         used.insert(key);
         let at = format!("{at}/key");
-        if !fallback.contains_key(key) {
-            let hint = findings.suggest(key, fallback.keys().copied());
-            findings.add_hinted(Code::MissingText, &at, || {
-                (
-                    format!("The default locale `{default}` has no text `{key}`."),
-                    hint,
-                )
-            });
-            return;
+        if !texts.fallback.contains_key(key) {
+            let hint = findings.suggest(key, texts.fallback.keys().copied());
+            findings.add_hinted(Code::MissingText, &at, || (missing(default, key), hint));
+        } else if !complete(key) {
+            findings.add(Code::UntranslatedText, &at, || texts.untranslated(key));
         }
-        report_untranslated(&at, &lacks(key), findings);
     });
-    for key in fallback.keys().filter(|key| !used.contains(*key)) {
+    for key in texts
+        .fallback
+        .keys()
+        .filter(|key| !used.contains(*key) && !complete(key))
+    {
         let at = pointer::join(&pointer::join("/localization", default), key);
-        report_untranslated(&at, &lacks(key), findings);
+        findings.add(Code::UntranslatedText, &at, || texts.untranslated(key));
     }
-    for (locale, texts) in others {
-        for key in texts.keys().filter(|key| !fallback.contains_key(*key)) {
+    for (locale, others) in &texts.others {
+        for key in others.keys().filter(|key| !texts.fallback.contains_key(*key)) {
             let at = pointer::join(&pointer::join("/localization", locale), key);
-            findings.add(Code::MissingText, &at, || {
-                format!("The default locale `{default}` has no text `{key}`.")
-            });
+            findings.add(Code::MissingText, &at, || missing(default, key));
         }
     }
 }
 
-fn report_untranslated(at: &str, locales: &[&str], findings: &mut Findings) {
-    if !locales.is_empty() {
-        findings.add(Code::UntranslatedText, at, || {
-            let list: Vec<_> = locales
-                .iter()
-                .take(10)
-                .map(|locale| format!("`{locale}`"))
-                .collect();
-            let more = if locales.len() > 10 { " and others" } else { "" };
-            format!(
-                "There is no such text in {}{more}; the default locale's is used.",
-                list.join(", ")
-            )
-        });
+fn missing(default: &str, key: &str) -> String {
+    format!("The default locale `{default}` has no text `{key}`.")
+}
+
+/// The texts of the default locale, and those of the other listed ones.
+struct Localized<'d> {
+    fallback: &'d BTreeMap<&'d str, &'d str>,
+    others: Vec<(&'d str, &'d BTreeMap<&'d str, &'d str>)>,
+}
+
+impl Localized<'_> {
+    fn untranslated(&self, key: &str) -> String {
+        let lacking: Vec<_> = self
+            .others
+            .iter()
+            .filter(|(_, texts)| !texts.contains_key(key))
+            .collect();
+        let list: Vec<_> = lacking
+            .iter()
+            .take(10)
+            .map(|(locale, _)| format!("`{locale}`"))
+            .collect();
+        let more = if lacking.len() > 10 { " and others" } else { "" };
+        format!(
+            "There is no such text in {}{more}; the default locale's is used.",
+            list.join(", ")
+        )
     }
 }
 

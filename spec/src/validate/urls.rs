@@ -1,10 +1,8 @@
 //! URLs are plain `https`, name their host literally, and calls go to allowed hosts.
 
-use std::collections::HashMap;
-
 use url::Url;
 
-use super::domains::{allows, host_name};
+use super::domains::{Allowed, host_name};
 use crate::code::Code;
 use crate::draft::Draft;
 use crate::finding::Findings;
@@ -12,8 +10,10 @@ use crate::step::Step;
 use crate::template::{self, Segment};
 
 pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
-    // Many calls go to the same few hosts.
-    let mut verdicts: HashMap<String, bool> = HashMap::new();
+    let allowed = draft
+        .allow_domains
+        .as_ref()
+        .map(|entries| Allowed::new(entries.iter().map(|(_, entry)| *entry)));
     for (_, _, at, step) in draft.steps() {
         match step {
             Step::ApiCall(call) => {
@@ -21,13 +21,7 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
                 let Some(host) = host_of(&at, &call.url, findings) else {
                     continue;
                 };
-                let Some(domains) = &draft.allow_domains else {
-                    continue;
-                };
-                let allowed = *verdicts
-                    .entry(host.clone())
-                    .or_insert_with_key(|host| domains.iter().any(|(_, entry)| allows(entry, host)));
-                if !allowed {
+                if allowed.as_ref().is_some_and(|allowed| !allowed.allows(&host)) {
                     findings.add_hinted(Code::DomainNotAllowed, &at, || {
                         (
                             format!("`{host}` is not in `security.allowDomains`."),
