@@ -117,6 +117,8 @@ pub trait DeadLetters: Debug + Send + Sync {
 
     /// Puts it back at the end of its lane (an update, under the dedup key `replay:<id>`) or outbox (a message) and
     /// deletes it: one atomic step. `false` if there is none, or it has no chat to go back to.
+    /// [`super::StoreError::Full`] if its lane is at its cap: nothing changed. A message loses its `not_after`: who
+    /// replays it wants it sent now.
     async fn replay(&self, bot: &BotId, id: &str) -> StoreResult<bool>;
 
     /// Deletes it; answers whether it was there.

@@ -299,7 +299,8 @@ pub trait Lanes: Debug + Send + Sync {
     /// The document of a lane, JSON text.
     async fn state(&self, lane: &Lane) -> StoreResult<Option<Bytes>>;
 
-    /// Forgets all lanes, documents, messages, dead letters and the revision of a bot. Leases of the bot are lost.
+    /// Forgets all lanes, documents, messages, dead letters, known update ids, the park and the revision of a bot.
+    /// Leases of the bot are lost.
     async fn purge(&self, bot: &BotId) -> StoreResult<()>;
 
     /// Sizes.

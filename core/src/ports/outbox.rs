@@ -59,7 +59,8 @@ pub struct QueuedMessage {
 pub struct OutTurn {
     /// The sender's lease; apart from the lane's own lease.
     pub lease: LaneLease,
-    /// First messages in order (urgent ones first), at least one.
+    /// First messages in order (urgent ones first), at least one, at most [`super::LaneLimits::turn_updates`]. Later
+    /// urgent ones stand behind these until the next acknowledgement.
     pub messages: Vec<QueuedMessage>,
 }
 

@@ -1,4 +1,6 @@
 //! [`Records`] in the tables of `migrations/sqlite/runtime`, inside the transaction that the writer opened.
+//!
+//! Longer than most files: it is one implementation of one trait, a statement or two for each method.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,6 @@
 //! What is special about the file: restarts, space, locks, versions, callers that give up.
 
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -369,6 +370,49 @@ async fn foreign_and_newer_files_are_refused_untouched() {
         assert!(matches!(&refused, Err(StoreError::Corrupt(_))), "{refused:?}");
         assert_eq!(std::fs::read(&path).unwrap(), before, "{}", path.display());
     }
+}
+
+#[tokio::test]
+async fn damage_is_reported_and_after_repair_the_store_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    for chat in 0..40 {
+        let turn = grant(&store, chat, chat).await;
+        let mut commit = commit(&turn, Vec::new());
+        commit.state = StateChange::Put {
+            document: Bytes::from(vec![b'd'; 60_000]),
+            ttl_ms: None,
+        };
+        store.commit(vec![commit]).await.unwrap();
+    }
+    drop(store);
+    let tuning = SqliteTuning {
+        cache_bytes: 4_096,
+        ..SqliteTuning::default()
+    };
+    let store = SqliteLanes::open_with(&path, LaneLimits::default(), clock.clone(), tuning).unwrap();
+    // Behind the first pages of all tables there are only documents.
+    let start = 100 * 4_096;
+    let good = std::fs::read(&path).unwrap().split_off(start);
+    overwrite(&path, start, &vec![0xff; good.len()]);
+    let damaged = store.state(&lane(39)).await;
+    assert!(matches!(damaged, Err(StoreError::Corrupt(_))), "{damaged:?}");
+    overwrite(&path, start, &good);
+    let repaired = loop {
+        match store.state(&lane(39)).await {
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            Ok(document) => break document,
+        }
+    };
+    assert_eq!(repaired, Some(Bytes::from(vec![b'd'; 60_000])));
+    grant(&store, 1, 100).await;
+    store.check().await.unwrap();
+}
+
+fn overwrite(path: &Path, start: usize, bytes: &[u8]) {
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(bytes, u64::try_from(start).unwrap()).unwrap();
 }
 
 #[tokio::test]

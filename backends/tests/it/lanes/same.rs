@@ -1,4 +1,6 @@
 //! The same steps on [`ModelLanes`] and [`SqliteLanes`] give the same answers, restarts included.
+//!
+//! Longer than most files: one property, whose steps and comparisons only make sense side by side.
 
 use std::sync::Arc;
 
