@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::net::RecvFlags;
+use tokio::sync::Notify;
 
 use super::limits::Limits;
 use super::protocol::{self, Answer, HEADER, Malformed, Request};
@@ -50,6 +51,8 @@ pub(super) struct Process {
     /// When the request that runs now is overdue, in microseconds of the watchdog's clock; 0 is never.
     deadline: AtomicU64,
     killed: AtomicBool,
+    /// Tells the slot of the kill, which need not wait until the kernel has taken the process apart.
+    kill: Notify,
 }
 
 impl Process {
@@ -73,6 +76,7 @@ impl Process {
             protections: Protections::default(),
             deadline: AtomicU64::new(0),
             killed: AtomicBool::new(false),
+            kill: Notify::new(),
         };
         let mut start = Vec::new();
         Request::Start(*limits).write(&mut start);
@@ -103,6 +107,12 @@ impl Process {
         self.killed.store(true, Ordering::Release);
         // Fails only if the process has ended, which is what is wanted.
         let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+        self.kill.notify_one();
+    }
+
+    /// Waits for [`kill`](Self::kill).
+    pub(super) async fn killed(&self) {
+        self.kill.notified().await;
     }
 
     pub(super) fn was_killed(&self) -> bool {

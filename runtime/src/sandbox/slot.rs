@@ -170,6 +170,7 @@ impl<'a> Worker<'a> {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return End::Closed,
+                () = self.process.killed() => return End::Lost,
                 read = self.reader.read_buf(&mut self.inbox) => match read {
                     Ok(1..) => {
                         if let Err(end) = self.answers(backlog) {
