@@ -17,10 +17,17 @@ fn main() {
     pages.sort();
     let mut table = String::from("&[\n");
     for page in pages {
-        let slug = page.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let slug = page
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let path = page.canonicalize().expect("the folder was just read");
-        writeln!(table, "    ({slug:?}, include_str!({:?})),", path.display().to_string())
-            .expect("writing into a String cannot fail");
+        writeln!(
+            table,
+            "    ({slug:?}, include_str!({:?})),",
+            path.display().to_string()
+        )
+        .expect("writing into a String cannot fail");
     }
     table.push(']');
     let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("error_pages.rs");

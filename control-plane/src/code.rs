@@ -92,8 +92,15 @@ mod tests {
     fn every_problem_is_told_apart_and_explained() {
         let slugs: HashSet<_> = ALL.iter().map(|code| code.slug).collect();
         assert_eq!(slugs.len(), ALL.len(), "a slug stands for two problems");
-        let unexplained: Vec<_> =
-            ALL.iter().filter(|code| error_page(code.slug).is_none()).map(|code| code.slug).collect();
-        assert_eq!(unexplained, Vec::<&str>::new(), "problems without docs/errors/<slug>.md");
+        let unexplained: Vec<_> = ALL
+            .iter()
+            .filter(|code| error_page(code.slug).is_none())
+            .map(|code| code.slug)
+            .collect();
+        assert_eq!(
+            unexplained,
+            Vec::<&str>::new(),
+            "problems without docs/errors/<slug>.md"
+        );
     }
 }

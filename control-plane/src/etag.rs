@@ -35,7 +35,12 @@ impl Tag {
 
 /// Reads `If-Match` or `If-None-Match`.
 pub(crate) fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Condition>, Problem> {
-    let malformed = || Problem::new(code::MALFORMED_HEADER, format!("{name} must be * or a list of quoted tags."));
+    let malformed = || {
+        Problem::new(
+            code::MALFORMED_HEADER,
+            format!("{name} must be * or a list of quoted tags."),
+        )
+    };
     let mut tags = Vec::new();
     let mut any = false;
     for value in headers.get_all(name) {
@@ -46,8 +51,14 @@ pub(crate) fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option
         }
         loop {
             let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |rest| (true, rest));
-            let (text, after) = quoted.strip_prefix('"').and_then(|rest| rest.split_once('"')).ok_or_else(malformed)?;
-            tags.push(Tag { weak, text: text.to_owned() });
+            let (text, after) = quoted
+                .strip_prefix('"')
+                .and_then(|rest| rest.split_once('"'))
+                .ok_or_else(malformed)?;
+            tags.push(Tag {
+                weak,
+                text: text.to_owned(),
+            });
             let after = after.trim_start();
             if tags.len() > MAX_TAGS {
                 return Err(malformed());
@@ -74,12 +85,19 @@ pub(crate) fn tagged(headers: &HeaderMap, tag: &str, answer: impl IntoResponse) 
         Some(Condition::Tags(tags)) => tags.iter().any(|known| known.text == tag),
         None => false,
     };
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { answer.into_response() };
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        answer.into_response()
+    };
     let headers = response.headers_mut();
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
         headers.insert(header::ETAG, tag);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
     Ok(response)
 }
 
@@ -99,7 +117,9 @@ mod tests {
     fn lists_of_quoted_tags_are_read() {
         assert_eq!(parse(&[]).unwrap(), None);
         assert_eq!(parse(&["*"]).unwrap(), Some(Condition::Any));
-        let Some(Condition::Tags(tags)) = parse(&["\"a\", W/\"b\"", "\"c,d\""]).unwrap() else { panic!() };
+        let Some(Condition::Tags(tags)) = parse(&["\"a\", W/\"b\"", "\"c,d\""]).unwrap() else {
+            panic!()
+        };
         let texts: Vec<_> = tags.iter().map(|tag| (tag.weak, tag.text.as_str())).collect();
         assert_eq!(texts, [(false, "a"), (true, "b"), (false, "c,d")]);
         assert_eq!(tags[1].strong(), None);
@@ -108,7 +128,16 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let many = vec!["\"x\""; 1000].join(",");
-        for bad in ["specVersion-1", "\"a", "a\"", "\"a\" \"b\"", "\"a\",", "W/a", "", many.as_str()] {
+        for bad in [
+            "specVersion-1",
+            "\"a",
+            "a\"",
+            "\"a\" \"b\"",
+            "\"a\",",
+            "W/a",
+            "",
+            many.as_str(),
+        ] {
             assert!(parse(&[bad]).is_err(), "{bad}");
         }
         assert!(parse(&["*", "\"a\""]).is_err());

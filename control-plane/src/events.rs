@@ -47,7 +47,10 @@ pub(crate) struct Place {
 
 impl Streams {
     pub(crate) fn new(limit: u32) -> Self {
-        Self { limit, open: Arc::default() }
+        Self {
+            limit,
+            open: Arc::default(),
+        }
     }
 
     /// A place for one more stream of the user, if there is one.
@@ -58,7 +61,10 @@ impl Streams {
             return None;
         }
         *count += 1;
-        Some(Place { user, open: self.open.clone() })
+        Some(Place {
+            user,
+            open: self.open.clone(),
+        })
     }
 }
 
@@ -99,7 +105,13 @@ pub(crate) struct Watch {
 pub(crate) fn open(app: App, watch: Watch, place: Place) -> impl Stream<Item = Result<Event, Infallible>> {
     let (sender, receiver) = mpsc::channel(BUFFER);
     let stalled = Arc::new(AtomicBool::new(false));
-    let feed = Feed { app, watch, sender, stalled: stalled.clone(), _place: place };
+    let feed = Feed {
+        app,
+        watch,
+        sender,
+        stalled: stalled.clone(),
+        _place: place,
+    };
     tokio::spawn(feed.run());
     // What the buffer holds still goes out; then a reader that was too slow is told to fetch everything anew.
     let end = stream::once(async move { stalled.load(Ordering::Acquire) })
@@ -131,8 +143,9 @@ impl Feed {
     }
 
     async fn follow(&self, mut bus: broadcast::Receiver<Notice>) -> Result<(), Ended> {
-        self.send(Event::default().retry(RETRY).comment("connected")).await?;
         let mut last = self.first().await?;
+        self.send(Event::default().retry(RETRY).comment("connected"))
+            .await?;
         let mut poll = tokio::time::interval(self.app.options.stream_poll);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -146,10 +159,17 @@ impl Feed {
         if let Start::After(id) = self.watch.start {
             return Ok(id);
         }
-        let page = self.app.deps.ports.events.events_after(self.watch.project, 0, 1).await;
+        let page = self
+            .app
+            .deps
+            .ports
+            .events
+            .events_after(self.watch.project, 0, 1)
+            .await;
         let latest = page.map_err(|error| ended_by(&error.into()))?.latest;
         if self.watch.start == Start::Unknown {
-            self.send(resync("the last event is not known", Some(latest))).await?;
+            self.send(resync("the last event is not known", Some(latest)))
+                .await?;
         }
         Ok(latest)
     }
@@ -157,7 +177,13 @@ impl Feed {
     /// Sends everything in the log after `last`; answers the new last.
     async fn catch_up(&self, mut last: u64) -> Result<u64, Ended> {
         loop {
-            let page = self.app.deps.ports.events.events_after(self.watch.project, last, BATCH).await;
+            let page = self
+                .app
+                .deps
+                .ports
+                .events
+                .events_after(self.watch.project, last, BATCH)
+                .await;
             let page = match page {
                 Ok(page) => page,
                 Err(error) => {
@@ -238,17 +264,23 @@ fn ended_by(error: &Error) -> Ended {
 
 fn show(event: &LoggedEvent) -> Event {
     let mut data = json!({ "botId": event.bot_id, "at": event.at.to_rfc3339() });
-    if let (Value::Object(data), Ok(Value::Object(mut shown))) = (&mut data, serde_json::to_value(&event.event))
+    if let (Value::Object(data), Ok(Value::Object(mut shown))) =
+        (&mut data, serde_json::to_value(&event.event))
         && let Some(Value::Object(fields)) = shown.remove("data")
     {
         data.extend(fields);
     }
-    Event::default().id(event.id.to_string()).event(event.event.name()).data(data.to_string())
+    Event::default()
+        .id(event.id.to_string())
+        .event(event.event.name())
+        .data(data.to_string())
 }
 
 /// Tells the reader to fetch everything anew and, with an id, from where the stream goes on.
 fn resync(reason: &str, latest: Option<u64>) -> Event {
-    let event = Event::default().event("resync").data(json!({ "reason": reason }).to_string());
+    let event = Event::default()
+        .event("resync")
+        .data(json!({ "reason": reason }).to_string());
     match latest {
         Some(latest) => event.id(latest.to_string()),
         None => event,

@@ -13,6 +13,7 @@ use botloom_core::ports::{IdempotencyClaim, IdempotencyKey, StoredResponse};
 use futures_util::FutureExt;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tracing::Instrument;
 use uuid::Builder;
 
 use crate::code;
@@ -42,10 +43,16 @@ where
     F: Future<Output = Result<Answer, Problem>> + Send + 'static,
 {
     let Some(key) = read_key(headers)? else {
-        let outcome = tokio::spawn(work(None)).await.map_err(|_| Problem::internal())?;
+        let outcome = tokio::spawn(work(None).in_current_span())
+            .await
+            .map_err(|_| Problem::internal())?;
         return outcome.map(IntoResponse::into_response);
     };
-    let key = IdempotencyKey { user, route: route.to_owned(), key };
+    let key = IdempotencyKey {
+        user,
+        route: route.to_owned(),
+        key,
+    };
     let catalog = app.deps.ports.catalog.clone();
     match catalog.claim_key(&key, &fingerprint, app.now(), LEASE_MS).await? {
         IdempotencyClaim::Claimed => {}
@@ -55,7 +62,8 @@ where
             return Err(Problem::new(code::IDEMPOTENCY_KEY_REUSED, detail));
         }
         IdempotencyClaim::InProgress => {
-            let detail = "The first request with this key has not been answered yet; ask again for its answer.";
+            let detail =
+                "The first request with this key has not been answered yet; ask again for its answer.";
             return Err(Problem::new(code::IDEMPOTENCY_IN_PROGRESS, detail).retry_after(1));
         }
     }
@@ -73,7 +81,9 @@ where
         }
         outcome
     };
-    let outcome = tokio::spawn(held).await.map_err(|_| Problem::internal())?;
+    let outcome = tokio::spawn(held.in_current_span())
+        .await
+        .map_err(|_| Problem::internal())?;
     outcome.map(IntoResponse::into_response)
 }
 
@@ -86,7 +96,10 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(&KEY).iter();
     let (value, more) = (values.next(), values.next());
     let Some(value) = value else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()) && more.is_none());
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=MAX_KEY).contains(&key.len()) && more.is_none());
     match key {
         Some(key) if key.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => Ok(Some(key.to_owned())),
         _ => {
@@ -108,9 +121,15 @@ fn task_of(key: &IdempotencyKey, fingerprint: &Sha256Hash) -> TaskId {
 fn store(outcome: &Result<Answer, Problem>) -> Option<StoredResponse> {
     match outcome {
         Ok(answer) => {
-            let text = |(name, value): &(HeaderName, HeaderValue)| Some((name.to_string(), value.to_str().ok()?.into()));
+            let text = |(name, value): &(HeaderName, HeaderValue)| {
+                Some((name.to_string(), value.to_str().ok()?.into()))
+            };
             let headers = answer.headers.iter().filter_map(text).collect();
-            Some(StoredResponse { status: answer.status.as_u16(), headers, body: answer.body.clone() })
+            Some(StoredResponse {
+                status: answer.status.as_u16(),
+                headers,
+                body: answer.body.clone(),
+            })
         }
         Err(problem) => {
             let status = problem.status();
@@ -119,7 +138,11 @@ fn store(outcome: &Result<Answer, Problem>) -> Option<StoredResponse> {
             }
             let (mut headers, body) = problem.to_stored();
             headers.push((header::CONTENT_TYPE.to_string(), MEDIA_TYPE.to_owned()));
-            Some(StoredResponse { status: status.as_u16(), headers, body })
+            Some(StoredResponse {
+                status: status.as_u16(),
+                headers,
+                body,
+            })
         }
     }
 }
@@ -133,7 +156,9 @@ fn replay(stored: StoredResponse) -> Result<Response, Problem> {
         }
     }
     headers.insert(REPLAYED, HeaderValue::from_static("true"));
-    let failed = headers.get(header::CONTENT_TYPE).is_some_and(|value| value == MEDIA_TYPE);
+    let failed = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value == MEDIA_TYPE);
     let mut response = if failed {
         let problem = Problem::from_stored(status, &stored.body).ok_or_else(Problem::internal)?;
         problem.into_response()

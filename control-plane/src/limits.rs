@@ -22,7 +22,10 @@ pub(crate) struct Rates {
 impl Rates {
     pub(crate) fn new(limits: &Limits) -> Result<Self, InvalidOptions> {
         Ok(Self {
-            addresses: DefaultKeyedRateLimiter::keyed(quota(limits.address_per_second, limits.address_burst)?),
+            addresses: DefaultKeyedRateLimiter::keyed(quota(
+                limits.address_per_second,
+                limits.address_burst,
+            )?),
             users: DefaultKeyedRateLimiter::keyed(quota(limits.user_per_second, limits.user_burst)?),
             clock: DefaultClock::default(),
         })
@@ -31,7 +34,9 @@ impl Rates {
     /// Takes a token of the caller's address. Without a known peer everybody shares one bucket.
     pub(crate) fn address(&self, peer: Option<IpAddr>) -> Result<(), Problem> {
         let key = bucket(peer.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)));
-        self.addresses.check_key(&key).map_err(|until| self.refuse(&until))
+        self.addresses
+            .check_key(&key)
+            .map_err(|until| self.refuse(&until))
     }
 
     /// Takes a token of a user.
@@ -48,7 +53,11 @@ impl Rates {
     fn refuse(&self, until: &governor::NotUntil<<DefaultClock as Clock>::Instant>) -> Problem {
         let wait = until.wait_time_from(self.clock.now());
         let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        Problem::new(code::RATE_LIMITED, "Too many requests; wait as long as Retry-After says.").retry_after(secs)
+        Problem::new(
+            code::RATE_LIMITED,
+            "Too many requests; wait as long as Retry-After says.",
+        )
+        .retry_after(secs)
     }
 }
 
@@ -80,13 +89,20 @@ mod tests {
 
     #[test]
     fn a_burst_is_allowed_and_then_told_how_long_to_wait() {
-        let limits = Limits { user_per_second: 1, user_burst: 3, ..Limits::default() };
+        let limits = Limits {
+            user_per_second: 1,
+            user_burst: 3,
+            ..Limits::default()
+        };
         let rates = Rates::new(&limits).unwrap();
         let (one, other) = (UserId::generate(), UserId::generate());
         for _ in 0..3 {
             rates.user(one).unwrap();
         }
-        assert_eq!(rates.user(one).unwrap_err().status(), http::StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(
+            rates.user(one).unwrap_err().status(),
+            http::StatusCode::TOO_MANY_REQUESTS
+        );
         rates.user(other).unwrap();
     }
 }

@@ -77,12 +77,25 @@ pub(crate) fn document() -> OpenApi {
                  `X-CSRF-Token`.";
     let cookie = ApiKeyValue::with_description("botloom_session", about);
     let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(cookie));
-    components.security_schemes.insert("session".to_owned(), RefOr::T(cookie));
-    components.responses.insert("Problem".to_owned(), RefOr::T(failure()));
-    document.security = Some(vec![SecurityRequirement::new::<_, [String; 0], String>("session", [])]);
+    components
+        .security_schemes
+        .insert("session".to_owned(), RefOr::T(cookie));
+    components
+        .responses
+        .insert("Problem".to_owned(), RefOr::T(failure()));
+    document.security = Some(vec![SecurityRequirement::new::<_, [String; 0], String>(
+        "session",
+        [],
+    )]);
     for item in document.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch, &mut item.head];
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.patch,
+            &mut item.head,
+        ];
         for operation in operations.into_iter().flatten() {
             add_failure(operation);
         }
@@ -100,12 +113,17 @@ fn failure() -> Response {
 
 fn add_failure(operation: &mut Operation) {
     let problem = RefOr::Ref(Ref::from_response_name("Problem"));
-    operation.responses.responses.insert("default".to_owned(), problem);
+    operation
+        .responses
+        .responses
+        .insert("default".to_owned(), problem);
 }
 
 /// The OpenAPI document as JSON text, the same as in `control-plane/openapi.json`.
 pub fn openapi_json() -> String {
-    let mut text = document().to_pretty_json().expect("the document holds only serialisable values");
+    let mut text = document()
+        .to_pretty_json()
+        .expect("the document holds only serialisable values");
     text.push('\n');
     text
 }

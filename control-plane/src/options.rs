@@ -102,7 +102,10 @@ impl Default for Limits {
 
 impl Default for PasswordCost {
     fn default() -> Self {
-        Self { memory_kib: 19 * 1024, iterations: 2 }
+        Self {
+            memory_kib: 19 * 1024,
+            iterations: 2,
+        }
     }
 }
 
@@ -115,7 +118,10 @@ impl Options {
     pub(crate) fn check(&self) -> Result<(), InvalidOptions> {
         let web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.host().is_some();
         let bare = |url: &Url| {
-            url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
+            url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none()
         };
         let limits = &self.limits;
         let positive = [
@@ -126,15 +132,25 @@ impl Options {
             limits.failed_logins,
         ];
         if !self.public_url.as_ref().is_none_or(|url| web(url) && bare(url)) {
-            Err(InvalidOptions("the public URL must be http or https, without user, query and fragment"))
-        } else if !self.console_origin.as_ref().is_none_or(|url| web(url) && bare(url) && url.path() == "/") {
-            Err(InvalidOptions("the console's origin must be http or https and have no path"))
+            Err(InvalidOptions(
+                "the public URL must be http or https, without user, query and fragment",
+            ))
+        } else if !self
+            .console_origin
+            .as_ref()
+            .is_none_or(|url| web(url) && bare(url) && url.path() == "/")
+        {
+            Err(InvalidOptions(
+                "the console's origin must be http or https and have no path",
+            ))
         } else if !(1..=100).contains(&self.webhook_max_connections) {
             Err(InvalidOptions("Telegram delivers over 1 to 100 connections"))
         } else if positive.contains(&0) || limits.password_hashes == 0 {
             Err(InvalidOptions("limits must be at least 1"))
         } else if self.stream_poll.is_zero() || self.stream_poll > Duration::from_secs(5) {
-            Err(InvalidOptions("event streams must look at their session at least every 5 s"))
+            Err(InvalidOptions(
+                "event streams must look at their session at least every 5 s",
+            ))
         } else {
             Ok(())
         }

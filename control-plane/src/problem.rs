@@ -16,16 +16,14 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     status: StatusCode,
-    slug: String,
-    title: String,
-    detail: String,
-    errors: Vec<Value>,
+    /// Boxed: results carry problems everywhere and are mostly fine.
+    about: Box<About>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// What of a problem is kept to be told again.
-#[derive(Serialize, Deserialize)]
-struct Stored {
+/// What a problem tells; this is also what is kept to be told again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct About {
     slug: String,
     title: String,
     detail: String,
@@ -34,12 +32,19 @@ struct Stored {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            status: code.status,
-            slug: code.slug.to_owned(),
-            title: code.title.to_owned(),
-            detail: detail.into(),
+        Self::build(code.status, code.slug, code.title.to_owned(), detail.into())
+    }
+
+    fn build(status: StatusCode, slug: &str, title: String, detail: String) -> Self {
+        let about = About {
+            slug: slug.to_owned(),
+            title,
+            detail,
             errors: Vec::new(),
+        };
+        Self {
+            status,
+            about: Box::new(about),
             headers: Vec::new(),
         }
     }
@@ -47,13 +52,17 @@ impl Problem {
     /// Names the parts at fault, one object each.
     #[must_use]
     pub(crate) fn with_errors<T: Serialize>(mut self, errors: &[T]) -> Self {
-        self.errors = errors.iter().filter_map(|error| serde_json::to_value(error).ok()).collect();
+        self.about.errors = errors
+            .iter()
+            .filter_map(|error| serde_json::to_value(error).ok())
+            .collect();
         self
     }
 
+    /// Adds a header, in place of one that is there; a value that cannot be one is left out.
     #[must_use]
-    pub(crate) fn with_header(mut self, name: HeaderName, value: impl ToString) -> Self {
-        if let Ok(value) = HeaderValue::from_str(&value.to_string()) {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.retain(|(present, _)| *present != name);
             self.headers.push((name, value));
         }
@@ -62,7 +71,7 @@ impl Problem {
 
     #[must_use]
     pub(crate) fn retry_after(self, secs: u64) -> Self {
-        self.with_header(header::RETRY_AFTER, secs.max(1))
+        self.with_header(header::RETRY_AFTER, &secs.max(1).to_string())
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -72,21 +81,24 @@ impl Problem {
     /// The problem that a bare status stands for, as the router and the HTTP stack produce it.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         match status {
-            StatusCode::NOT_FOUND => Self::new(code::NOT_FOUND, "There is nothing at this address."),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                Self::new(code::METHOD_NOT_ALLOWED, "The address exists, but not with this method; see Allow.")
-            }
-            StatusCode::REQUEST_TIMEOUT => Self::new(code::REQUEST_TIMEOUT, "The request took too long."),
-            StatusCode::PAYLOAD_TOO_LARGE => Self::new(code::PAYLOAD_TOO_LARGE, "The body is too large."),
-            status if status.is_client_error() => {
-                Self { status, ..Self::new(code::MALFORMED_REQUEST, "The request cannot be read.") }
-            }
+            StatusCode::NOT_FOUND => Self::not_found(),
+            StatusCode::METHOD_NOT_ALLOWED => Self::new(
+                code::METHOD_NOT_ALLOWED,
+                "The address exists, but not with this method; see Allow.",
+            ),
+            status if status.is_client_error() => Self {
+                status,
+                ..Self::new(code::MALFORMED_REQUEST, "The request cannot be read.")
+            },
             _ => Self::internal(),
         }
     }
 
     pub(crate) fn internal() -> Self {
-        Self::new(code::INTERNAL, "Something went wrong on our side; the request id helps to find out what.")
+        Self::new(
+            code::INTERNAL,
+            "Something went wrong on our side; the request id helps to find out what.",
+        )
     }
 
     pub(crate) fn not_found() -> Self {
@@ -96,38 +108,34 @@ impl Problem {
     /// The body, with the id of the request that it answers.
     pub(crate) fn body(&self, instance: &str) -> Vec<u8> {
         let mut body = serde_json::json!({
-            "type": format!("/problems/{}", self.slug),
-            "title": self.title,
+            "type": format!("/problems/{}", self.about.slug),
+            "title": self.about.title,
             "status": self.status.as_u16(),
-            "detail": self.detail,
+            "detail": self.about.detail,
             "instance": instance,
         });
-        if !self.errors.is_empty() {
-            body["errors"] = Value::Array(self.errors.clone());
+        if !self.about.errors.is_empty() {
+            body["errors"] = Value::Array(self.about.errors.clone());
         }
         body.to_string().into_bytes()
     }
 
-    /// For the idempotency store: everything but the request id.
+    /// Headers and body for the idempotency store: everything but the request id.
     pub(crate) fn to_stored(&self) -> (Vec<(String, String)>, Vec<u8>) {
-        let headers = self
-            .headers
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-            .collect();
-        let stored = Stored {
-            slug: self.slug.clone(),
-            title: self.title.clone(),
-            detail: self.detail.clone(),
-            errors: self.errors.clone(),
+        let text = |(name, value): &(HeaderName, HeaderValue)| {
+            Some((name.to_string(), value.to_str().ok()?.to_owned()))
         };
-        (headers, serde_json::to_vec(&stored).unwrap_or_default())
+        let headers = self.headers.iter().filter_map(text).collect();
+        (headers, serde_json::to_vec(&self.about).unwrap_or_default())
     }
 
     /// The way back from [`Self::to_stored`].
     pub(crate) fn from_stored(status: StatusCode, body: &[u8]) -> Option<Self> {
-        let Stored { slug, title, detail, errors } = serde_json::from_slice(body).ok()?;
-        Some(Self { status, slug, title, detail, errors, headers: Vec::new() })
+        Some(Self {
+            status,
+            about: serde_json::from_slice(body).ok()?,
+            headers: Vec::new(),
+        })
     }
 }
 
@@ -142,16 +150,18 @@ impl<E: Coded> From<E> for Problem {
         let problem = match code::find(error.code()) {
             Some(code) => Self::new(code, error.outside()),
             // Codes of other crates: their kind decides.
-            None => Self {
-                status: status_of(kind),
-                slug: error.code().to_owned(),
-                title: error.code().replace('-', " "),
-                detail: error.outside(),
-                errors: Vec::new(),
-                headers: Vec::new(),
-            },
+            None => Self::build(
+                status_of(kind),
+                error.code(),
+                error.code().replace('-', " "),
+                error.outside(),
+            ),
         };
-        if kind.is_retryable() { problem.retry_after(1) } else { problem }
+        if kind.is_retryable() {
+            problem.retry_after(1)
+        } else {
+            problem
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 use crate::http::outermost::outermost;
 use crate::problem::Problem;
 use crate::routes::{
-    auth, bots, connection, dead_letters, deployments, events, generate, pages, projects, revisions, spec, system,
-    tasks,
+    auth, bots, connection, dead_letters, deployments, events, generate, pages, projects, revisions, spec,
+    system, tasks,
 };
 use crate::state::App;
 
@@ -31,7 +31,10 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(connection::connect_bot))
         .routes(routes!(connection::disconnect_bot))
         .routes(routes!(dead_letters::list_dead_letters))
-        .routes(routes!(dead_letters::get_dead_letter, dead_letters::discard_dead_letter))
+        .routes(routes!(
+            dead_letters::get_dead_letter,
+            dead_letters::discard_dead_letter
+        ))
         .routes(routes!(dead_letters::replay_dead_letter))
         // /spec
         .routes(routes!(spec::list_specs, spec::post_spec))

@@ -46,7 +46,9 @@ pub struct ControlPlane {
 
 impl fmt::Debug for ControlPlane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ControlPlane").field("options", &self.app.options).finish_non_exhaustive()
+        f.debug_struct("ControlPlane")
+            .field("options", &self.app.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -65,7 +67,9 @@ impl ControlPlane {
             options,
             stop: shutdown,
         };
-        Ok(Self { app: Arc::new(shared) })
+        Ok(Self {
+            app: Arc::new(shared),
+        })
     }
 
     /// All routes of the API. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: addresses bound what

@@ -9,7 +9,7 @@ use crate::auth::session;
 use crate::idempotency;
 use crate::state::App;
 
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// Sweeps every minute until `shutdown`. A sweep that fails is repeated by the next.
 pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
@@ -28,7 +28,9 @@ async fn sweep(app: &App) -> StoreResult<()> {
     app.rates.forget_idle();
     let catalog = &app.deps.ports.catalog;
     let now = app.now();
-    let sessions = catalog.expire_sessions(now.plus(-session::IDLE_MS), now.plus(-session::ABSOLUTE_MS)).await?;
+    let sessions = catalog
+        .expire_sessions(now.plus(-session::IDLE_MS), now.plus(-session::ABSOLUTE_MS))
+        .await?;
     let keys = catalog.expire_keys(now.plus(-idempotency::KEPT_MS)).await?;
     tracing::debug!(sessions, keys, "swept");
     Ok(())

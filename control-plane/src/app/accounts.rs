@@ -31,11 +31,15 @@ impl FromStr for Email {
         match text.split_once('@') {
             Some((name, host)) if plain && text.len() <= 254 => {
                 if name.is_empty() || host.is_empty() || host.contains('@') {
-                    return Err(Error::InvalidAccount("the e-mail address needs a name and a host"));
+                    return Err(Error::InvalidAccount(
+                        "the e-mail address needs a name and a host",
+                    ));
                 }
                 Ok(Self(text.to_owned()))
             }
-            _ => Err(Error::InvalidAccount("the e-mail address needs an @ and no spaces")),
+            _ => Err(Error::InvalidAccount(
+                "the e-mail address needs an @ and no spaces",
+            )),
         }
     }
 }
@@ -55,7 +59,9 @@ pub(crate) async fn ensure_owner(app: &App, email: &str, password: &str) -> Resu
     }
     let email = email.trim().parse()?;
     if !PASSWORD_LENGTH.contains(&password.chars().count()) {
-        return Err(Error::InvalidAccount("the owner's password must have 8 to 256 characters"));
+        return Err(Error::InvalidAccount(
+            "the owner's password must have 8 to 256 characters",
+        ));
     }
     Ok(create_owner(app, &email, &Secret::new(password)).await?.is_some())
 }
@@ -65,15 +71,30 @@ pub(crate) async fn set_up(app: &App, email: &Email, password: &Secret) -> Resul
     if app.deps.ports.catalog.has_users().await? {
         return Err(Error::AlreadySetUp);
     }
-    let user = create_owner(app, email, password).await?.ok_or(Error::AlreadySetUp)?;
+    let user = create_owner(app, email, password)
+        .await?
+        .ok_or(Error::AlreadySetUp)?;
     open_session(app, user).await
 }
 
 async fn create_owner(app: &App, email: &Email, password: &Secret) -> Result<Option<User>, Error> {
-    let password_hash = app.passwords.hash(password).await.map_err(|_| Error::Internal("password hash"))?;
+    let password_hash = app
+        .passwords
+        .hash(password)
+        .await
+        .map_err(|_| Error::Internal("password hash"))?;
     let now = app.now();
-    let user = User { id: UserId::generate(), email: email.0.clone(), password_hash, created_at: now };
-    let project = Project { id: ProjectId::generate(), name: FIRST_PROJECT.into(), created_at: now };
+    let user = User {
+        id: UserId::generate(),
+        email: email.0.clone(),
+        password_hash,
+        created_at: now,
+    };
+    let project = Project {
+        id: ProjectId::generate(),
+        name: FIRST_PROJECT.into(),
+        created_at: now,
+    };
     let created = app.deps.ports.catalog.create_first_owner(&user, &project).await?;
     if created {
         tracing::info!(user = %user.id, project = %project.id, "the first owner was created");
@@ -93,22 +114,42 @@ pub(crate) async fn log_in(
         .attempts
         .begin(address, email, app.now())
         .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
-    let user = app.deps.ports.catalog.user_by_email(email).await?;
-    let stored = user.as_ref().map(|user| user.password_hash.as_str());
-    let right = app.passwords.verify(password, stored).await.map_err(|_| Error::Internal("password hash"))?;
-    let user = user.filter(|_| right).ok_or(Error::InvalidCredentials)?;
-    attempt.succeeded();
+    let outcome = judge(app, email, password).await;
+    if !matches!(outcome, Err(Error::InvalidCredentials)) {
+        attempt.forgive();
+    }
+    let user = outcome?;
     if let Some(old) = old {
         end_session(app, old.digest()).await?;
     }
     open_session(app, user).await
 }
 
+/// The user whose password this is.
+async fn judge(app: &App, email: &str, password: &Secret) -> Result<User, Error> {
+    let user = app.deps.ports.catalog.user_by_email(email).await?;
+    let stored = user.as_ref().map(|user| user.password_hash.as_str());
+    let right = app
+        .passwords
+        .verify(password, stored)
+        .await
+        .map_err(|_| Error::Internal("password hash"))?;
+    user.filter(|_| right).ok_or(Error::InvalidCredentials)
+}
+
 async fn open_session(app: &App, user: User) -> Result<Login, Error> {
     let session = SessionId::generate();
-    app.deps.ports.catalog.create_session(&session.open(user.id, app.now())).await?;
+    app.deps
+        .ports
+        .catalog
+        .create_session(&session.open(user.id, app.now()))
+        .await?;
     let memberships = app.deps.ports.catalog.memberships(user.id).await?;
-    Ok(Login { user, session, memberships })
+    Ok(Login {
+        user,
+        session,
+        memberships,
+    })
 }
 
 /// Ends a session and tells its event streams.

@@ -14,7 +14,9 @@ use crate::state::App;
 pub(crate) async fn list(app: &App, user: UserId, page: &PageRequest) -> Result<Page<BotRow>, Error> {
     let catalog = &app.deps.ports.catalog;
     let memberships = catalog.memberships(user).await?;
-    let readable = memberships.iter().filter(|membership| policy::allows(membership.role, Action::Read));
+    let readable = memberships
+        .iter()
+        .filter(|membership| policy::allows(membership.role, Action::Read));
     let projects: Vec<ProjectId> = readable.map(|membership| membership.project.id).collect();
     Ok(catalog.bots(&projects, page).await?)
 }
@@ -33,16 +35,24 @@ pub(crate) async fn create(
         project
     } else {
         let memberships = catalog.memberships(user).await?;
-        let mut fitting = memberships.iter().filter(|one| policy::allows(one.role, Action::CreateBot));
+        let mut fitting = memberships
+            .iter()
+            .filter(|one| policy::allows(one.role, Action::CreateBot));
         match (fitting.next(), fitting.next()) {
             (Some(only), None) => only.project.id,
             _ => return Err(Error::ProjectRequired),
         }
     };
-    let bot = NewBot { id: id.clone(), project, name, created_at: app.now() };
+    let bot = NewBot {
+        id: id.clone(),
+        project,
+        name,
+        created_at: app.now(),
+    };
     if !catalog.create_bot(&bot).await? {
         return Err(Error::BotExists(id));
     }
+    changed(app, &id).await;
     reread(app, &id).await
 }
 
@@ -69,7 +79,10 @@ pub(crate) async fn set_token(app: &App, user: UserId, id: &BotId, text: &Secret
         return Err(Error::BotConnected);
     }
     let sealed = SealedToken(app.deps.vault.seal(text, &SealedToken::context(id)));
-    let identity = TelegramIdentity { id: me.id, username: me.username };
+    let identity = TelegramIdentity {
+        id: me.id,
+        username: me.username,
+    };
     catalog.set_token(id, &sealed, &identity).await?;
     changed(app, id).await;
     let bot = reread(app, id).await?;
@@ -100,7 +113,11 @@ pub(crate) async fn delete(app: &App, user: UserId, id: &BotId) -> Result<(), Er
 
 /// Tells the runtime to look at the bot's row.
 pub(crate) async fn changed(app: &App, id: &BotId) {
-    app.deps.ports.bus.publish(Notice::BotChanged { bot: id.clone() }).await;
+    app.deps
+        .ports
+        .bus
+        .publish(Notice::BotChanged { bot: id.clone() })
+        .await;
 }
 
 /// The row as it is now.

@@ -28,7 +28,11 @@ pub(crate) async fn connect(app: &App, user: UserId, id: &BotId, mode: IngressMo
     let bot = access::bot(app, user, id, Action::Connect).await?;
     let bot = establish(app, bot, mode).await?;
     let event = BotEvent::BotConnected { ingress: mode };
-    app.deps.ports.events.append(bot.project, id, app.now(), &event).await?;
+    app.deps
+        .ports
+        .events
+        .append(bot.project, id, app.now(), &event)
+        .await?;
     Ok(bot)
 }
 
@@ -47,19 +51,24 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
     let catalog = &app.deps.ports.catalog;
     let context = BotRow::webhook_secret_context(&bot.id);
     // Telegram may still deliver under the secret it has: keep it while the bot is connected.
-    let kept = bot.webhook_secret.as_ref().filter(|_| bot.ingress == Some(IngressMode::Webhook));
-    let (secret, sealed) = match kept {
-        Some(sealed) => (telegram::open(app, sealed, &context)?, sealed.clone()),
-        None => {
-            let secret = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-            let sealed = SealedToken(app.deps.vault.seal(&secret, &context));
-            (secret, sealed)
-        }
+    let kept = bot
+        .webhook_secret
+        .as_ref()
+        .filter(|_| bot.ingress == Some(IngressMode::Webhook));
+    let (secret, sealed) = if let Some(sealed) = kept {
+        (telegram::open(app, sealed, &context)?, sealed.clone())
+    } else {
+        let secret = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
+        let sealed = SealedToken(app.deps.vault.seal(&secret, &context));
+        (secret, sealed)
     };
     let wanted = allowed_updates(app, bot).await?;
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
     // Before Telegram knows the secret: the first delivery may come before the call returns.
-    let connection = Connection { ingress: IngressMode::Webhook, webhook_secret: Some(sealed) };
+    let connection = Connection {
+        ingress: IngressMode::Webhook,
+        webhook_secret: Some(sealed),
+    };
     catalog.set_connection(&bot.id, Some(&connection)).await?;
     changed(app, &bot.id).await;
     let webhook = SetWebhook {
@@ -70,10 +79,19 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
         drop_pending_updates: false,
     };
     let now = "Whether the webhook is set is not known; connect again.";
-    let outcome = telegram::ask(app, "setWebhook", now, app.deps.telegram.set_webhook(token, &webhook)).await;
+    let outcome = telegram::ask(
+        app,
+        "setWebhook",
+        now,
+        app.deps.telegram.set_webhook(token, &webhook),
+    )
+    .await;
     if let Err(error @ (Error::TelegramRefused(_) | Error::TokenRejected)) = outcome {
         // Nothing changed at Telegram, so nothing changes here.
-        let before = bot.ingress.map(|ingress| Connection { ingress, webhook_secret: bot.webhook_secret.clone() });
+        let before = bot.ingress.map(|ingress| Connection {
+            ingress,
+            webhook_secret: bot.webhook_secret.clone(),
+        });
         catalog.set_connection(&bot.id, before.as_ref()).await?;
         changed(app, &bot.id).await;
         return Err(error);
@@ -83,9 +101,22 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
 
 async fn by_polling(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error> {
     let now = "The connection is as it was.";
-    telegram::ask(app, "deleteWebhook", now, app.deps.telegram.delete_webhook(token, false)).await?;
-    let connection = Connection { ingress: IngressMode::Polling, webhook_secret: None };
-    app.deps.ports.catalog.set_connection(&bot.id, Some(&connection)).await?;
+    telegram::ask(
+        app,
+        "deleteWebhook",
+        now,
+        app.deps.telegram.delete_webhook(token, false),
+    )
+    .await?;
+    let connection = Connection {
+        ingress: IngressMode::Polling,
+        webhook_secret: None,
+    };
+    app.deps
+        .ports
+        .catalog
+        .set_connection(&bot.id, Some(&connection))
+        .await?;
     changed(app, &bot.id).await;
     Ok(())
 }
@@ -96,7 +127,11 @@ pub(crate) async fn disconnect(app: &App, user: UserId, id: &BotId) -> Result<Bo
     if bot.ingress.is_some() {
         app.deps.ports.catalog.set_connection(id, None).await?;
         changed(app, id).await;
-        app.deps.ports.events.append(bot.project, id, app.now(), &BotEvent::BotDisconnected {}).await?;
+        app.deps
+            .ports
+            .events
+            .append(bot.project, id, app.now(), &BotEvent::BotDisconnected {})
+            .await?;
     }
     if bot.token.is_some() {
         remove_webhook(app, &bot).await?;
@@ -108,7 +143,14 @@ pub(crate) async fn disconnect(app: &App, user: UserId, id: &BotId) -> Result<Bo
 pub(crate) async fn remove_webhook(app: &App, bot: &BotRow) -> Result<(), Error> {
     let token = telegram::token(app, bot)?;
     let now = "No updates are taken any more, but Telegram still has the webhook; disconnect again.";
-    match telegram::ask(app, "deleteWebhook", now, app.deps.telegram.delete_webhook(&token, false)).await {
+    match telegram::ask(
+        app,
+        "deleteWebhook",
+        now,
+        app.deps.telegram.delete_webhook(&token, false),
+    )
+    .await
+    {
         Err(Error::TokenRejected) => Ok(()),
         outcome => outcome,
     }
@@ -125,16 +167,23 @@ pub(crate) fn webhook_url(options: &Options, bot: &BotId) -> Result<String, Erro
 }
 
 fn suits_telegram(url: &Url) -> bool {
-    url.scheme() == "https" && url.port_or_known_default().is_some_and(|port| PORTS.contains(&port))
+    url.scheme() == "https"
+        && url
+            .port_or_known_default()
+            .is_some_and(|port| PORTS.contains(&port))
 }
 
 /// Update kinds that the active revision reacts to. Before the first deployment: none named, which Telegram takes as
 /// its usual set.
 async fn allowed_updates(app: &App, bot: &BotRow) -> Result<Vec<String>, Error> {
-    let Some(active) = &bot.active_rev else { return Ok(Vec::new()) };
-    let Some(revision) = app.deps.ports.catalog.revision(active).await? else { return Ok(Vec::new()) };
-    let passport: RevJson =
-        serde_json::from_str(&revision.rev_json).map_err(|_| Error::Internal("a stored passport cannot be read"))?;
+    let Some(active) = &bot.active_rev else {
+        return Ok(Vec::new());
+    };
+    let Some(revision) = app.deps.ports.catalog.revision(active).await? else {
+        return Ok(Vec::new());
+    };
+    let passport: RevJson = serde_json::from_str(&revision.rev_json)
+        .map_err(|_| Error::Internal("a stored passport cannot be read"))?;
     let mut kinds = passport.allowed_updates;
     if !kinds.iter().any(|kind| kind == ALWAYS) {
         kinds.push(ALWAYS.to_owned());
@@ -155,17 +204,37 @@ mod tests {
             ..Options::default()
         };
         let telegram = "https://api.telegram.org";
-        for good in ["https://x.example", "https://x.example:8443", "https://x.example:88/base/"] {
+        for good in [
+            "https://x.example",
+            "https://x.example:8443",
+            "https://x.example:88/base/",
+        ] {
             assert!(webhook_url(&options(good, telegram), &bot).is_ok(), "{good}");
         }
-        for bad in ["http://x.example", "https://x.example:444", "http://x.example:443"] {
-            assert!(matches!(webhook_url(&options(bad, telegram), &bot), Err(Error::PublicUrlUnsuitable)), "{bad}");
-            assert!(webhook_url(&options(bad, "http://127.0.0.1:9000"), &bot).is_ok(), "{bad}");
+        for bad in [
+            "http://x.example",
+            "https://x.example:444",
+            "http://x.example:443",
+        ] {
+            assert!(
+                matches!(
+                    webhook_url(&options(bad, telegram), &bot),
+                    Err(Error::PublicUrlUnsuitable)
+                ),
+                "{bad}"
+            );
+            assert!(
+                webhook_url(&options(bad, "http://127.0.0.1:9000"), &bot).is_ok(),
+                "{bad}"
+            );
         }
         assert_eq!(
             webhook_url(&options("https://x.example/base/", telegram), &bot).unwrap(),
             "https://x.example/base/wh/a-bot"
         );
-        assert!(matches!(webhook_url(&Options::default(), &bot), Err(Error::PublicUrlMissing)));
+        assert!(matches!(
+            webhook_url(&Options::default(), &bot),
+            Err(Error::PublicUrlMissing)
+        ));
     }
 }

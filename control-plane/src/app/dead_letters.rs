@@ -16,13 +16,23 @@ pub(crate) async fn list(
     page: &PageRequest,
 ) -> Result<Page<DeadLetter>, Error> {
     access::bot(app, user, bot, Action::Read).await?;
-    Ok(app.deps.ports.dead_letters.dead_letters(bot, direction, page).await?)
+    Ok(app
+        .deps
+        .ports
+        .dead_letters
+        .dead_letters(bot, direction, page)
+        .await?)
 }
 
 /// One of them.
 pub(crate) async fn get(app: &App, user: UserId, bot: &BotId, id: &str) -> Result<DeadLetter, Error> {
     access::bot(app, user, bot, Action::Read).await?;
-    app.deps.ports.dead_letters.dead_letter(bot, id).await?.ok_or(Error::NotFound)
+    app.deps
+        .ports
+        .dead_letters
+        .dead_letter(bot, id)
+        .await?
+        .ok_or(Error::NotFound)
 }
 
 /// Puts one back where it came from.
@@ -41,5 +51,9 @@ pub(crate) async fn replay(app: &App, user: UserId, bot: &BotId, id: &str) -> Re
 /// Throws one away.
 pub(crate) async fn discard(app: &App, user: UserId, bot: &BotId, id: &str) -> Result<(), Error> {
     access::bot(app, user, bot, Action::HandleDeadLetters).await?;
-    if app.deps.ports.dead_letters.discard(bot, id).await? { Ok(()) } else { Err(Error::NotFound) }
+    if app.deps.ports.dead_letters.discard(bot, id).await? {
+        Ok(())
+    } else {
+        Err(Error::NotFound)
+    }
 }

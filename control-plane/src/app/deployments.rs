@@ -49,7 +49,13 @@ pub(crate) async fn roll_back(
             own_revision(app, &bot, &rev).await?;
             rev
         }
-        None => app.deps.ports.catalog.previous_revision(&bot.id).await?.ok_or(Error::NoPreviousRevision)?,
+        None => app
+            .deps
+            .ports
+            .catalog
+            .previous_revision(&bot.id)
+            .await?
+            .ok_or(Error::NoPreviousRevision)?,
     };
     if bot.active_rev.is_none() {
         return Err(Error::NoPreviousRevision);
@@ -59,7 +65,11 @@ pub(crate) async fn roll_back(
 
 async fn own_revision(app: &App, bot: &BotRow, rev: &RevHash) -> Result<(), Error> {
     let revision = app.deps.ports.catalog.revision(rev).await?;
-    if revision.is_some_and(|revision| revision.bot == bot.id) { Ok(()) } else { Err(Error::NotFound) }
+    if revision.is_some_and(|revision| revision.bot == bot.id) {
+        Ok(())
+    } else {
+        Err(Error::NotFound)
+    }
 }
 
 async fn start(
@@ -94,7 +104,9 @@ async fn start(
         version: 0,
     };
     match app.deps.ports.catalog.create_deployment(&deployment).await? {
-        NewDeploymentOutcome::Created | NewDeploymentOutcome::Existing => enqueue(app, &bot, deployment).await,
+        NewDeploymentOutcome::Created | NewDeploymentOutcome::Existing => {
+            enqueue(app, &bot, deployment).await
+        }
         NewDeploymentOutcome::Busy(running) => Err(Error::DeploymentInProgress(running)),
     }
 }
@@ -122,13 +134,24 @@ async fn enqueue(app: &App, bot: &BotRow, deployment: Deployment) -> Result<Task
 
 /// A deployment of a bot that the user may read.
 pub(crate) async fn get(app: &App, user: UserId, task: &TaskId) -> Result<Deployment, Error> {
-    let deployment = app.deps.ports.catalog.deployment(task).await?.ok_or(Error::NotFound)?;
+    let deployment = app
+        .deps
+        .ports
+        .catalog
+        .deployment(task)
+        .await?
+        .ok_or(Error::NotFound)?;
     access::bot(app, user, &deployment.bot, Action::Read).await?;
     Ok(deployment)
 }
 
 /// Deployments of a bot, newest first.
-pub(crate) async fn list(app: &App, user: UserId, bot: &BotId, page: &PageRequest) -> Result<Page<Deployment>, Error> {
+pub(crate) async fn list(
+    app: &App,
+    user: UserId,
+    bot: &BotId,
+    page: &PageRequest,
+) -> Result<Page<Deployment>, Error> {
     access::bot(app, user, bot, Action::Read).await?;
     Ok(app.deps.ports.catalog.deployments(bot, page).await?)
 }

@@ -149,9 +149,10 @@ impl Coded for Error {
             Self::Forbidden => Kind::Forbidden,
             Self::InvalidCredentials => Kind::Unauthenticated,
             Self::TooManyAttempts { .. } => Kind::RateLimited,
-            Self::InvalidAccount(_) | Self::TokenInvalid | Self::TokenRejected | Self::UnsupportedModel(_) => {
-                Kind::Invalid
-            }
+            Self::InvalidAccount(_)
+            | Self::TokenInvalid
+            | Self::TokenRejected
+            | Self::UnsupportedModel(_) => Kind::Invalid,
             Self::AlreadySetUp
             | Self::BotExists(_)
             | Self::ProjectRequired

@@ -34,7 +34,12 @@ pub(crate) async fn generate(
         return Err(Error::UnsupportedModel(wanted.model));
     }
     let version = wanted.spec_version;
-    app.deps.ports.catalog.version(&bot.id, version).await?.ok_or(Error::NotFound)?;
+    app.deps
+        .ports
+        .catalog
+        .version(&bot.id, version)
+        .await?
+        .ok_or(Error::NotFound)?;
     if app.deps.readiness.live_generators() == 0 {
         return Err(Error::NoGenerator);
     }

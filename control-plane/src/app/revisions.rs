@@ -12,13 +12,24 @@ use crate::state::App;
 
 /// A revision of a bot that the user may read.
 pub(crate) async fn get(app: &App, user: UserId, rev: &RevHash) -> Result<RevisionRow, Error> {
-    let revision = app.deps.ports.catalog.revision(rev).await?.ok_or(Error::NotFound)?;
+    let revision = app
+        .deps
+        .ports
+        .catalog
+        .revision(rev)
+        .await?
+        .ok_or(Error::NotFound)?;
     access::bot(app, user, &revision.bot, Action::Read).await?;
     Ok(revision)
 }
 
 /// Revisions of a bot, newest first.
-pub(crate) async fn list(app: &App, user: UserId, bot: &BotId, page: &PageRequest) -> Result<Page<RevisionRow>, Error> {
+pub(crate) async fn list(
+    app: &App,
+    user: UserId,
+    bot: &BotId,
+    page: &PageRequest,
+) -> Result<Page<RevisionRow>, Error> {
     access::bot(app, user, bot, Action::Read).await?;
     Ok(app.deps.ports.catalog.revisions(bot, page).await?)
 }
@@ -35,5 +46,10 @@ pub(crate) fn digest(revision: &RevisionRow, name: ArtifactName) -> Sha256Hash {
 /// One of its files, compared with its digest.
 pub(crate) async fn artifact(app: &App, revision: &RevisionRow, name: ArtifactName) -> Result<Bytes, Error> {
     let expected = digest(revision, name);
-    Ok(app.deps.ports.artifacts.get(&revision.bot, &revision.rev_hash, name, &expected).await?)
+    Ok(app
+        .deps
+        .ports
+        .artifacts
+        .get(&revision.bot, &revision.rev_hash, name, &expected)
+        .await?)
 }

@@ -38,7 +38,9 @@ pub(crate) enum Posted {
 
 /// Judges a spec, off the threads that serve requests.
 pub(crate) async fn check(bytes: Bytes) -> Result<Checked, Error> {
-    tokio::task::spawn_blocking(move || botloom_spec::check(&bytes)).await.map_err(|_| Error::Internal("spec check"))
+    tokio::task::spawn_blocking(move || botloom_spec::check(&bytes))
+        .await
+        .map_err(|_| Error::Internal("spec check"))
 }
 
 /// Stores a spec as a version of the bot that it names. `repeatable`: the same request may come twice and must find the
@@ -51,14 +53,24 @@ pub(crate) async fn post(
     repeatable: bool,
 ) -> Result<Posted, Error> {
     let Checked { findings, spec } = check(bytes).await?;
-    let Some(accepted) = spec else { return Ok(Posted::Refused(findings)) };
-    let id: BotId = accepted.spec.meta.bot_id.parse().map_err(|_| Error::Internal("an accepted spec names no bot"))?;
+    let Some(accepted) = spec else {
+        return Ok(Posted::Refused(findings));
+    };
+    let id: BotId = accepted
+        .spec
+        .meta
+        .bot_id
+        .parse()
+        .map_err(|_| Error::Internal("an accepted spec names no bot"))?;
     let bot = access::bot(app, user, &id, Action::PostSpec).await?;
     let warnings = serde_json::to_string(&findings).map_err(|_| Error::Internal("findings"))?;
     let version = NewVersion {
         edited: precondition(app, &bot.id, edited).await?,
         bot: bot.id,
-        spec_hash: accepted.hash.parse().map_err(|_| Error::Internal("an accepted spec has no hash"))?,
+        spec_hash: accepted
+            .hash
+            .parse()
+            .map_err(|_| Error::Internal("an accepted spec has no hash"))?,
         canonical: accepted.canonical,
         warnings,
         author: Some(user),
@@ -67,12 +79,18 @@ pub(crate) async fn post(
     let (summary, created) = match app.deps.ports.catalog.add_version(&version).await? {
         NewVersionOutcome::Created(summary) => (summary, true),
         NewVersionOutcome::Existing(summary) => (summary, false),
-        NewVersionOutcome::Stale { latest } => match own_earlier_try(app, &version, latest, repeatable).await? {
-            Some(summary) => (summary, true),
-            None => return Err(Error::Stale { latest }),
-        },
+        NewVersionOutcome::Stale { latest } => {
+            match own_earlier_try(app, &version, latest, repeatable).await? {
+                Some(summary) => (summary, true),
+                None => return Err(Error::Stale { latest }),
+            }
+        }
     };
-    Ok(Posted::Version { summary, created, warnings: findings })
+    Ok(Posted::Version {
+        summary,
+        created,
+        warnings: findings,
+    })
 }
 
 /// The version that the stated precondition means, for the store to compare once more when it writes.
@@ -91,7 +109,11 @@ async fn precondition(app: &App, bot: &BotId, edited: &Edited) -> Result<Option<
             [only] => Ok(Some(*only)),
             several => {
                 let latest = latest().await?;
-                if several.contains(&latest) { Ok(Some(latest)) } else { Err(Error::Stale { latest }) }
+                if several.contains(&latest) {
+                    Ok(Some(latest))
+                } else {
+                    Err(Error::Stale { latest })
+                }
             }
         },
     }
@@ -107,20 +129,36 @@ async fn own_earlier_try(
     if !repeatable || wanted.edited.map(|edited| edited + 1) != Some(latest) {
         return Ok(None);
     }
-    let stored = app.deps.ports.catalog.version(&wanted.bot, latest).await?.map(|version| version.summary);
+    let stored = app
+        .deps
+        .ports
+        .catalog
+        .version(&wanted.bot, latest)
+        .await?
+        .map(|version| version.summary);
     Ok(stored.filter(|stored| stored.spec_hash == wanted.spec_hash && stored.author == wanted.author))
 }
 
 /// The version with the highest number.
 pub(crate) async fn latest(app: &App, user: UserId, bot: &BotId) -> Result<SpecVersion, Error> {
     access::bot(app, user, bot, Action::Read).await?;
-    app.deps.ports.catalog.latest_version(bot).await?.ok_or(Error::NotFound)
+    app.deps
+        .ports
+        .catalog
+        .latest_version(bot)
+        .await?
+        .ok_or(Error::NotFound)
 }
 
 /// One version.
 pub(crate) async fn get(app: &App, user: UserId, bot: &BotId, version: u32) -> Result<SpecVersion, Error> {
     access::bot(app, user, bot, Action::Read).await?;
-    app.deps.ports.catalog.version(bot, version).await?.ok_or(Error::NotFound)
+    app.deps
+        .ports
+        .catalog
+        .version(bot, version)
+        .await?
+        .ok_or(Error::NotFound)
 }
 
 /// Versions, newest first.
@@ -140,5 +178,7 @@ pub(crate) async fn diff(app: &App, user: UserId, bot: &BotId, from: u32, to: u3
     let unreadable = |_| Error::Internal("a stored spec cannot be read");
     let from = read(&get(app, user, bot, from).await?).map_err(unreadable)?;
     let to = read(&get(app, user, bot, to).await?).map_err(unreadable)?;
-    tokio::task::spawn_blocking(move || botloom_spec::diff(&from, &to)).await.map_err(|_| Error::Internal("diff"))
+    tokio::task::spawn_blocking(move || botloom_spec::diff(&from, &to))
+        .await
+        .map_err(|_| Error::Internal("diff"))
 }

@@ -11,7 +11,9 @@ use crate::state::App;
 /// The id for a task: with an idempotency key the one that belongs to it, so that a second try after a crash meets the
 /// first one's task instead of making another.
 pub(crate) async fn new_id(app: &App, of_key: Option<TaskId>) -> Result<TaskId, Error> {
-    let Some(id) = of_key else { return Ok(TaskId::generate()) };
+    let Some(id) = of_key else {
+        return Ok(TaskId::generate());
+    };
     let before = app.deps.ports.tasks.task(&id).await?;
     // A key may be used anew once it is forgotten; then it is about another task.
     let forgotten = before.is_some_and(|task| app.now().since(task.created_at) >= KEPT_MS);

@@ -18,7 +18,10 @@ pub(crate) fn token(app: &App, bot: &BotRow) -> Result<Token, Error> {
 
 /// Opens what the master key sealed.
 pub(crate) fn open(app: &App, sealed: &SealedToken, context: &str) -> Result<Secret, Error> {
-    app.deps.vault.open(&sealed.0, context).map_err(|_| Error::Internal("a secret was sealed with another master key"))
+    app.deps
+        .vault
+        .open(&sealed.0, context)
+        .map_err(|_| Error::Internal("a secret was sealed with another master key"))
 }
 
 /// Waits for a call, not longer than a person does. `now` says what holds if Telegram does not answer.

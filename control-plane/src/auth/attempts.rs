@@ -29,7 +29,7 @@ pub(crate) struct Attempts {
     windows: Cache<Key, Window>,
 }
 
-/// A login under way. It counts as failed until [`Attempt::succeeded`].
+/// A login under way. It counts as failed until [`Attempt::forgive`].
 #[derive(Debug)]
 pub(crate) struct Attempt {
     at: TimestampMs,
@@ -38,8 +38,14 @@ pub(crate) struct Attempt {
 
 impl Attempts {
     pub(crate) fn new(limit: u32) -> Self {
-        let windows = Cache::builder().max_capacity(WINDOWS).time_to_idle(Duration::from_secs(120)).build();
-        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), windows }
+        let windows = Cache::builder()
+            .max_capacity(WINDOWS)
+            .time_to_idle(Duration::from_mins(2))
+            .build();
+        Self {
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            windows,
+        }
     }
 
     /// Begins a login; refused with the seconds to wait where too many failed within the last minute. Whether the
@@ -51,12 +57,15 @@ impl Attempts {
             (Key::Account(account), self.limit.saturating_mul(2)),
             (Key::Address(address), self.limit.saturating_mul(4)),
         ];
-        let mut attempt = Attempt { at: now, windows: Vec::with_capacity(keys.len()) };
+        let mut attempt = Attempt {
+            at: now,
+            windows: Vec::with_capacity(keys.len()),
+        };
         for (key, limit) in keys {
             let window = self.windows.get_with(key, Window::default);
             let wait = count(&window, limit, now);
             if let Some(ms) = wait {
-                attempt.succeeded();
+                attempt.forgive();
                 return Err(u64::try_from(ms).unwrap_or(0).div_ceil(1000));
             }
             attempt.windows.push(window);
@@ -80,7 +89,7 @@ fn count(window: &Window, limit: usize, now: TimestampMs) -> Option<i64> {
 
 impl Attempt {
     /// Takes the attempt out of the count.
-    pub(crate) fn succeeded(&self) {
+    pub(crate) fn forgive(&self) {
         for window in &self.windows {
             let mut times = window.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(index) = times.iter().rposition(|time| *time == self.at) {
@@ -101,11 +110,14 @@ mod tests {
     #[test]
     fn five_a_minute_for_an_account_from_an_address() {
         let attempts = Attempts::new(5);
-        let at = |ms| TimestampMs(1_000_000 + ms);
+        let at = |ms: i64| TimestampMs(1_000_000 + ms);
         for n in 0..5 {
             attempts.begin(address(1), "A@example.com", at(n * 1000)).unwrap();
         }
-        assert_eq!(attempts.begin(address(1), "a@example.com", at(5000)).unwrap_err(), 55);
+        assert_eq!(
+            attempts.begin(address(1), "a@example.com", at(5000)).unwrap_err(),
+            55
+        );
         attempts.begin(address(2), "a@example.com", at(5000)).unwrap();
         attempts.begin(address(1), "b@example.com", at(5000)).unwrap();
         attempts.begin(address(1), "a@example.com", at(60_000)).unwrap();
@@ -120,7 +132,9 @@ mod tests {
         }
         assert!(attempts.begin(address(99), "a@example.com", now).is_err());
         for n in 0..20 {
-            attempts.begin(address(100), &format!("{n}@example.com"), now).unwrap();
+            attempts
+                .begin(address(100), &format!("{n}@example.com"), now)
+                .unwrap();
         }
         assert!(attempts.begin(address(100), "new@example.com", now).is_err());
     }
@@ -129,7 +143,10 @@ mod tests {
     fn logins_that_succeed_do_not_count() {
         let attempts = Attempts::new(2);
         for _ in 0..50 {
-            attempts.begin(address(1), "a@example.com", TimestampMs(0)).unwrap().succeeded();
+            attempts
+                .begin(address(1), "a@example.com", TimestampMs(0))
+                .unwrap()
+                .forgive();
         }
     }
 }

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use botloom_core::model::{Session, User};
+use http::HeaderMap;
 use http::header;
 use http::request::Parts;
-use http::HeaderMap;
 
 use super::session::{self, SessionId};
 use crate::code;
@@ -43,7 +43,11 @@ impl FromRequestParts<App> for Caller {
         let user = catalog.user(session.user).await?.ok_or_else(nobody)?;
         if !parts.method.is_safe() {
             check_origin(&parts.headers, &site, app)?;
-            let token = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let token = parts
+                .headers
+                .get(CSRF_HEADER)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default();
             if !session::csrf_fits(&session, token) {
                 let detail = "Send the csrfToken of POST /auth/login or GET /auth/me as X-CSRF-Token.";
                 return Err(Problem::new(code::CSRF_INVALID, detail));
@@ -54,7 +58,12 @@ impl FromRequestParts<App> for Caller {
         if now.since(session.seen_at) >= session::TOUCH_MS {
             catalog.touch_session(&session.hash, now).await?;
         }
-        Ok(Self { user, session, id, site })
+        Ok(Self {
+            user,
+            session,
+            id,
+            site,
+        })
     }
 }
 
@@ -75,14 +84,25 @@ impl FromRequestParts<App> for OwnOrigin {
         let site = site(parts)?;
         check_origin(&parts.headers, &site, app)?;
         let session = SessionId::from_cookies(&parts.headers, &site);
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0.ip());
         let address = limits::bucket(peer.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)));
-        Ok(Self { site, session, address })
+        Ok(Self {
+            site,
+            session,
+            address,
+        })
     }
 }
 
 fn site(parts: &Parts) -> Result<Site, Problem> {
-    parts.extensions.get::<Site>().cloned().ok_or_else(Problem::internal)
+    parts
+        .extensions
+        .get::<Site>()
+        .cloned()
+        .ok_or_else(Problem::internal)
 }
 
 fn check_origin(headers: &HeaderMap, site: &Site, app: &App) -> Result<(), Problem> {
@@ -91,7 +111,8 @@ fn check_origin(headers: &HeaderMap, site: &Site, app: &App) -> Result<(), Probl
         None => Ok(()),
         Some(Ok(origin)) if trusted(origin) => Ok(()),
         Some(_) => {
-            let detail = "Pages of this origin may not act here; BOTLOOM_PUBLIC_URL and BOTLOOM_CONSOLE_ORIGIN may.";
+            let detail =
+                "Pages of this origin may not act here; BOTLOOM_PUBLIC_URL and BOTLOOM_CONSOLE_ORIGIN may.";
             Err(Problem::new(code::ORIGIN_FORBIDDEN, detail))
         }
     }

@@ -22,7 +22,9 @@ pub(crate) struct Passwords {
 
 impl fmt::Debug for Passwords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Passwords").field("places", &self.places).finish_non_exhaustive()
+        f.debug_struct("Passwords")
+            .field("places", &self.places)
+            .finish_non_exhaustive()
     }
 }
 
@@ -37,9 +39,15 @@ impl Passwords {
             .map_err(|_| InvalidOptions("argon2 does not take this password cost"))?;
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let unknown: [u8; 32] = rand::random();
-        let nobody = argon.hash_password(&unknown).map_err(|_| InvalidOptions("argon2 cannot hash"))?;
+        let nobody = argon
+            .hash_password(&unknown)
+            .map_err(|_| InvalidOptions("argon2 cannot hash"))?;
         let nobody = nobody.to_string().into();
-        Ok(Self { argon, places: Arc::new(Semaphore::new(at_a_time)), nobody })
+        Ok(Self {
+            argon,
+            places: Arc::new(Semaphore::new(at_a_time)),
+            nobody,
+        })
     }
 
     /// The hash to store, in PHC string format.
@@ -54,14 +62,22 @@ impl Passwords {
 
     /// Whether the password belongs to the hash. `None` stands for an account that does not exist: never, after the
     /// same work.
-    pub(crate) async fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<bool, HashingFailed> {
+    pub(crate) async fn verify(
+        &self,
+        password: &Secret,
+        stored: Option<&str>,
+    ) -> Result<bool, HashingFailed> {
         let exists = stored.is_some();
         let stored = stored.unwrap_or(&self.nobody).to_owned();
         let (argon, password) = (self.argon.clone(), password.clone());
         let fits = self
             .off_thread(move || {
                 let stored = PasswordHash::new(&stored).map_err(|_| HashingFailed)?;
-                Ok::<_, HashingFailed>(argon.verify_password(password.expose().as_bytes(), &stored).is_ok())
+                Ok::<_, HashingFailed>(
+                    argon
+                        .verify_password(password.expose().as_bytes(), &stored)
+                        .is_ok(),
+                )
             })
             .await??;
         Ok(fits && exists)
@@ -71,7 +87,12 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashingFailed> {
-        let place = self.places.clone().acquire_owned().await.map_err(|_| HashingFailed)?;
+        let place = self
+            .places
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| HashingFailed)?;
         tokio::task::spawn_blocking(move || {
             let _place = place;
             work()
@@ -87,12 +108,24 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_right_password_of_an_account_that_exists() {
-        let passwords = Passwords::new(PasswordCost { memory_kib: 64, iterations: 1 }, 2).unwrap();
+        let passwords = Passwords::new(
+            PasswordCost {
+                memory_kib: 64,
+                iterations: 1,
+            },
+            2,
+        )
+        .unwrap();
         let right = Secret::new("correct horse");
         let stored = passwords.hash(&right).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{stored}");
         assert!(passwords.verify(&right, Some(&stored)).await.unwrap());
-        assert!(!passwords.verify(&Secret::new("Correct horse"), Some(&stored)).await.unwrap());
+        assert!(
+            !passwords
+                .verify(&Secret::new("Correct horse"), Some(&stored))
+                .await
+                .unwrap()
+        );
         assert!(!passwords.verify(&right, None).await.unwrap());
     }
 }

@@ -56,7 +56,8 @@ mod tests {
     #[test]
     fn each_role_includes_the_ones_below() {
         use Action::{Connect, DeleteBot, Deploy, PostSpec, Read, SetToken};
-        let allowed = |role| [Read, PostSpec, Deploy, Connect, SetToken, DeleteBot].map(|action| allows(role, action));
+        let allowed =
+            |role| [Read, PostSpec, Deploy, Connect, SetToken, DeleteBot].map(|action| allows(role, action));
         assert_eq!(allowed(Role::Viewer), [true, false, false, false, false, false]);
         assert_eq!(allowed(Role::Editor), [true, true, true, true, false, false]);
         assert_eq!(allowed(Role::Owner), [true; 6]);

@@ -31,11 +31,23 @@ impl SessionId {
 
     /// The id in a request's cookies. `None` without one, with several, and with a text that cannot be one.
     pub(crate) fn from_cookies(headers: &HeaderMap, site: &Site) -> Option<Self> {
-        let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let mut ids = pairs.filter(|(name, _)| *name == site.cookie()).map(|(_, value)| value);
-        let (Some(id), None) = (ids.next(), ids.next()) else { return None };
-        let valid = id.len() == 43 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let pairs = headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let pairs = pairs
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
+        let mut ids = pairs
+            .filter(|(name, _)| *name == site.cookie())
+            .map(|(_, value)| value);
+        let (Some(id), None) = (ids.next(), ids.next()) else {
+            return None;
+        };
+        let valid = id.len() == 43
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         valid.then(|| Self(Secret::new(id)))
     }
 
@@ -52,7 +64,13 @@ impl SessionId {
     /// A new session under this id.
     pub(crate) fn open(&self, user: UserId, now: TimestampMs) -> Session {
         let csrf = Sha256Hash::of(self.csrf_token());
-        Session { hash: self.digest(), user, csrf, created_at: now, seen_at: now }
+        Session {
+            hash: self.digest(),
+            user,
+            csrf,
+            created_at: now,
+            seen_at: now,
+        }
     }
 
     /// The `Set-Cookie` that gives the id to the browser.
@@ -68,7 +86,10 @@ pub(crate) fn clear_cookie(site: &Site) -> String {
 
 fn cookie(site: &Site, value: &str, max_age: i64) -> String {
     let secure = if site.secure { "; Secure" } else { "" };
-    format!("{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}", site.cookie())
+    format!(
+        "{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}",
+        site.cookie()
+    )
 }
 
 /// Whether a session has ended by itself.
@@ -86,14 +107,19 @@ mod tests {
     use super::*;
 
     fn site(secure: bool) -> Site {
-        Site { authority: "x".into(), secure }
+        Site {
+            authority: "x".into(),
+            secure,
+        }
     }
 
     #[test]
     fn cookies_follow_the_scheme() {
         let id = SessionId::generate();
         let secure = id.set_cookie(&site(true));
-        assert!(secure.starts_with("__Host-botloom=") && secure.ends_with("; HttpOnly; SameSite=Lax; Secure"));
+        assert!(
+            secure.starts_with("__Host-botloom=") && secure.ends_with("; HttpOnly; SameSite=Lax; Secure")
+        );
         assert!(secure.contains("; Path=/; Max-Age=604800;"));
         let plain = id.set_cookie(&site(false));
         assert!(plain.starts_with("botloom_session=") && !plain.contains("Secure"));

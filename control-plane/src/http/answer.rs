@@ -19,7 +19,11 @@ impl Answer {
     pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("our own types have text keys and no failing serialisers");
         let media_type = HeaderValue::from_static("application/json");
-        Self { status, headers: vec![(header::CONTENT_TYPE, media_type)], body }
+        Self {
+            status,
+            headers: vec![(header::CONTENT_TYPE, media_type)],
+            body,
+        }
     }
 
     /// Adds a header; a value that cannot be one is left out.

@@ -33,7 +33,10 @@ impl<T: FromFields> FromRequest<App> for Body<T> {
         let JsonText(bytes) = JsonText::from_request(request, app).await?;
         let value = json::read(&bytes)?;
         let fingerprint = Sha256Hash::of(canonical(&value));
-        Ok(Self { value: fields::read(value)?, fingerprint })
+        Ok(Self {
+            value: fields::read(value)?,
+            fingerprint,
+        })
     }
 }
 
@@ -45,29 +48,51 @@ impl FromRequest<App> for JsonText {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        let media_type = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let essence = media_type
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim();
         if !essence.eq_ignore_ascii_case("application/json") {
             let detail = "Send JSON and say so: Content-Type: application/json.";
             return Err(Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail));
         }
         let encoding = request.headers().get(header::CONTENT_ENCODING);
         if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(Problem::new(code::UNSUPPORTED_ENCODING, "Send the body as it is, without Content-Encoding."));
+            return Err(Problem::new(
+                code::UNSUPPORTED_ENCODING,
+                "Send the body as it is, without Content-Encoding.",
+            ));
         }
         let limits = &app.options.limits;
         let reading = read_bounded(request, limits);
-        tokio::time::timeout(limits.body_timeout, reading).await.unwrap_or_else(|_| {
-            Err(Problem::new(code::REQUEST_TIMEOUT, "The body did not arrive in time."))
-        }).map(Self)
+        tokio::time::timeout(limits.body_timeout, reading)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Problem::new(
+                    code::REQUEST_TIMEOUT,
+                    "The body did not arrive in time.",
+                ))
+            })
+            .map(Self)
     }
 }
 
 /// Reads the body up to the limit. What is too large is read on for a while and thrown away: an answer that comes while
 /// the caller still writes would be lost with the connection.
 async fn read_bounded(request: Request, limits: &Limits) -> Result<Bytes, Problem> {
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let announced = announced.and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    let announced = announced
+        .and_then(|length| length.parse::<usize>().ok())
+        .unwrap_or(0);
     let mut stream = request.into_body().into_data_stream();
     let mut body = BytesMut::new();
     let mut total = 0;

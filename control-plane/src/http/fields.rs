@@ -34,7 +34,11 @@ pub(crate) trait FromFields: Sized {
 
 /// Reads a whole body.
 pub(crate) fn read<T: FromFields>(value: Value) -> Result<T, Problem> {
-    let mut fields = Fields { at: String::new(), map: Map::new(), faults: Vec::new() };
+    let mut fields = Fields {
+        at: String::new(),
+        map: Map::new(),
+        faults: Vec::new(),
+    };
     match value {
         Value::Object(map) => fields.map = map,
         _ => fields.fault("", "wrong-type", "must be an object"),
@@ -46,8 +50,16 @@ pub(crate) fn read<T: FromFields>(value: Value) -> Result<T, Problem> {
 impl Fields {
     fn fault(&mut self, name: &str, code: &'static str, message: impl Into<String>) {
         let name = name.replace('~', "~0").replace('/', "~1");
-        let pointer = if name.is_empty() { self.at.clone() } else { format!("{}/{name}", self.at) };
-        self.faults.push(FieldFault { pointer, code, message: message.into() });
+        let pointer = if name.is_empty() {
+            self.at.clone()
+        } else {
+            format!("{}/{name}", self.at)
+        };
+        self.faults.push(FieldFault {
+            pointer,
+            code,
+            message: message.into(),
+        });
     }
 
     fn take(&mut self, name: &str, required: bool) -> Option<Value> {
@@ -83,16 +95,16 @@ impl Fields {
     /// A text that reads as a `T`.
     pub(crate) fn parsed<T: FromStr>(&mut self, name: &str, rule: &str) -> Option<T> {
         let value = self.take(name, true)?;
-        self.as_parsed(name, value, rule)
+        self.as_parsed(name, &value, rule)
     }
 
     /// The same, if there is one.
     pub(crate) fn optional_parsed<T: FromStr>(&mut self, name: &str, rule: &str) -> Option<T> {
         let value = self.take(name, false)?;
-        self.as_parsed(name, value, rule)
+        self.as_parsed(name, &value, rule)
     }
 
-    fn as_parsed<T: FromStr>(&mut self, name: &str, value: Value, rule: &str) -> Option<T> {
+    fn as_parsed<T: FromStr>(&mut self, name: &str, value: &Value, rule: &str) -> Option<T> {
         let parsed = value.as_str().and_then(|text| text.parse().ok());
         if parsed.is_none() {
             self.fault(name, "invalid", rule);
@@ -123,19 +135,22 @@ impl Fields {
 
     /// An object of any content, if there is one.
     pub(crate) fn optional_object(&mut self, name: &str) -> Option<Map<String, Value>> {
-        match self.take(name, false)? {
-            Value::Object(map) => Some(map),
-            _ => {
-                self.fault(name, "wrong-type", "must be an object");
-                None
-            }
+        let value = self.take(name, false)?;
+        if let Value::Object(map) = value {
+            return Some(map);
         }
+        self.fault(name, "wrong-type", "must be an object");
+        None
     }
 
     /// An object of known fields, if there is one.
     pub(crate) fn optional_nested<T: FromFields>(&mut self, name: &str) -> Option<T> {
         let map = self.optional_object(name)?;
-        let mut inner = Self { at: format!("{}/{name}", self.at), map, faults: Vec::new() };
+        let mut inner = Self {
+            at: format!("{}/{name}", self.at),
+            map,
+            faults: Vec::new(),
+        };
         let read = T::from_fields(&mut inner);
         inner.refuse_unknown();
         self.faults.append(&mut inner.faults);
@@ -200,7 +215,12 @@ mod tests {
             .as_array()
             .unwrap()
             .iter()
-            .map(|fault| (fault["pointer"].as_str().unwrap(), fault["code"].as_str().unwrap()))
+            .map(|fault| {
+                (
+                    fault["pointer"].as_str().unwrap(),
+                    fault["code"].as_str().unwrap(),
+                )
+            })
             .collect();
         assert_eq!(
             faults,

@@ -35,8 +35,14 @@ impl Site {
             return None;
         }
         // TLS ends in front of us, so the request itself does not tell. A loopback address is never behind it.
-        let https = options.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
-        Some(Self { secure: https && !is_loopback(&url), authority })
+        let https = options
+            .public_url
+            .as_ref()
+            .is_some_and(|url| url.scheme() == "https");
+        Some(Self {
+            secure: https && !is_loopback(&url),
+            authority,
+        })
     }
 
     pub(crate) fn cookie(&self) -> &'static str {
@@ -53,7 +59,10 @@ impl Site {
     pub(crate) fn trusts(&self, origin: &str, options: &Options) -> bool {
         let configured = [&options.public_url, &options.console_origin];
         origin == self.origin()
-            || configured.into_iter().flatten().any(|url| url.origin().ascii_serialization() == origin)
+            || configured
+                .into_iter()
+                .flatten()
+                .any(|url| url.origin().ascii_serialization() == origin)
     }
 }
 

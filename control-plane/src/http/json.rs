@@ -22,14 +22,22 @@ pub(crate) const MAX_INTEGER: u64 = (1 << 53) - 1;
 pub(crate) fn read(bytes: &[u8]) -> Result<Value, Problem> {
     let fault = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let outcome = Strict { depth: 0, fault: &fault }.deserialize(&mut reader).and_then(|value| {
+    let outcome = Strict {
+        depth: 0,
+        fault: &fault,
+    }
+    .deserialize(&mut reader)
+    .and_then(|value| {
         reader.end()?;
         Ok(value)
     });
     outcome.map_err(|error| {
         fault.into_inner().unwrap_or_else(|| {
             let place = format!("line {}, column {}", error.line(), error.column());
-            Problem::new(code::MALFORMED_JSON, format!("The body is not a JSON text ({place})."))
+            Problem::new(
+                code::MALFORMED_JSON,
+                format!("The body is not a JSON text ({place})."),
+            )
         })
     })
 }
@@ -52,7 +60,10 @@ impl Strict<'_> {
             let detail = format!("At most {MAX_DEPTH} levels of arrays and objects are read.");
             return Err(self.refuse(Problem::new(code::JSON_TOO_DEEP, detail)));
         }
-        Ok(Self { depth: self.depth + 1, ..self })
+        Ok(Self {
+            depth: self.depth + 1,
+            ..self
+        })
     }
 
     fn text<E: serde::de::Error>(self, text: String) -> Result<String, E> {
@@ -65,7 +76,8 @@ impl Strict<'_> {
 
     fn integer<E: serde::de::Error>(self, magnitude: u64) -> Result<(), E> {
         if magnitude > MAX_INTEGER {
-            let detail = format!("Integers beyond ±{MAX_INTEGER} are refused: not every reader keeps them exactly.");
+            let detail =
+                format!("Integers beyond ±{MAX_INTEGER} are refused: not every reader keeps them exactly.");
             return Err(self.refuse(Problem::new(code::VALIDATION_FAILED, detail)));
         }
         Ok(())
@@ -106,7 +118,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a number"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("not a number"))
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
@@ -185,7 +199,10 @@ mod tests {
     #[test]
     fn spellings_of_one_value_have_one_canonical_form() {
         let form = |text: &str| canonical(&read(text.as_bytes()).unwrap());
-        assert_eq!(form(r#"{"b":1.0,"a":"\u0041"}"#), form(r#" { "a" : "A", "b" : 1 } "#));
+        assert_eq!(
+            form(r#"{"b":1.0,"a":"\u0041"}"#),
+            form(r#" { "a" : "A", "b" : 1 } "#)
+        );
         assert_eq!(form("[-0, 1e2]"), "[0,100]");
     }
 }

@@ -30,14 +30,21 @@ pub(crate) async fn outermost(State(app): State<App>, request: Request, next: Ne
     let started = Instant::now();
     let id = Uuid::now_v7().to_string();
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str)
+        .to_owned();
     let span = tracing::info_span!("request", request = %id, %method, route, user = tracing::field::Empty);
     let (response, secure) = handle(&app, request, next, &route).instrument(span.clone()).await;
     let response = finish(response, &id, &method, secure);
     let status = response.status();
     let elapsed = started.elapsed();
-    let labels =
-        [("method", known(&method).to_owned()), ("route", route), ("status", status.as_u16().to_string())];
+    let labels = [
+        ("method", known(&method).to_owned()),
+        ("route", route),
+        ("status", status.as_u16().to_string()),
+    ];
     metrics::counter!("botloom_http_requests_total", &labels).increment(1);
     metrics::histogram!("botloom_http_request_seconds", &labels).record(elapsed.as_secs_f64());
     span.in_scope(|| tracing::info!(status = status.as_u16(), ms = elapsed.as_millis(), "answered"));
@@ -48,12 +55,20 @@ async fn handle(app: &App, request: Request, next: Next, route: &str) -> (Respon
     let (mut parts, body) = request.into_parts();
     let Some(site) = Site::of(&parts, &app.options) else {
         let detail = "A request needs exactly one Host.";
-        return (Problem::new(code::MALFORMED_REQUEST, detail).into_response(), false);
+        return (
+            Problem::new(code::MALFORMED_REQUEST, detail).into_response(),
+            false,
+        );
     };
     let secure = site.secure;
     parts.extensions.insert(site);
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    if !UNMETERED.contains(&route) && let Err(problem) = app.rates.address(peer) {
+    let peer = parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip());
+    if !UNMETERED.contains(&route)
+        && let Err(problem) = app.rates.address(peer)
+    {
         return (problem.into_response(), secure);
     }
     let work = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind();
@@ -65,7 +80,9 @@ async fn handle(app: &App, request: Request, next: Next, route: &str) -> (Respon
         }
         Err(_) => {
             tracing::error!("a request ran into the deadline");
-            Problem::new(code::UNAVAILABLE, "The answer took too long; try again.").retry_after(1).into_response()
+            Problem::new(code::UNAVAILABLE, "The answer took too long; try again.")
+                .retry_after(1)
+                .into_response()
         }
     };
     (response, secure)
@@ -78,8 +95,15 @@ fn finish(mut response: Response, id: &str, method: &Method, secure: bool) -> Re
         *response.status_mut() = StatusCode::NO_CONTENT;
         *response.body_mut() = Body::empty();
     } else if status.is_client_error() || status.is_server_error() {
-        let problem = response.extensions_mut().remove::<Problem>().unwrap_or_else(|| Problem::of_status(status));
-        let body = if method == Method::HEAD { Body::empty() } else { Body::from(problem.body(id)) };
+        let problem = response
+            .extensions_mut()
+            .remove::<Problem>()
+            .unwrap_or_else(|| Problem::of_status(status));
+        let body = if method == Method::HEAD {
+            Body::empty()
+        } else {
+            Body::from(problem.body(id))
+        };
         *response.status_mut() = problem.status();
         *response.body_mut() = body;
         let headers = response.headers_mut();
@@ -93,11 +117,21 @@ fn finish(mut response: Response, id: &str, method: &Method, secure: bool) -> Re
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-site"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(DATA_POLICY));
+    headers.insert(
+        "cross-origin-resource-policy",
+        HeaderValue::from_static("same-site"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(DATA_POLICY));
     if secure {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
@@ -107,6 +141,18 @@ fn finish(mut response: Response, id: &str, method: &Method, secure: bool) -> Re
 
 /// Methods as a metric's label; callers may invent any number of them.
 fn known(method: &Method) -> &str {
-    let usual = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-    if usual.contains(method) { method.as_str() } else { "other" }
+    let usual = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if usual.contains(method) {
+        method.as_str()
+    } else {
+        "other"
+    }
 }

@@ -17,11 +17,17 @@ pub(crate) struct List<T> {
 impl<T> List<T> {
     /// Shows each item of a page.
     pub(crate) fn of<R>(page: Page<R>, show: impl FnMut(R) -> T) -> Self {
-        Self { items: page.items.into_iter().map(show).collect(), next_cursor: page.next_cursor }
+        Self {
+            items: page.items.into_iter().map(show).collect(),
+            next_cursor: page.next_cursor,
+        }
     }
 
     /// A list that is always given as a whole.
     pub(crate) fn whole(items: Vec<T>) -> Self {
-        Self { items, next_cursor: None }
+        Self {
+            items,
+            next_cursor: None,
+        }
     }
 }

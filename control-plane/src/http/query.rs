@@ -24,14 +24,22 @@ impl<S: Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
-        Ok(Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+        Ok(Self(
+            url::form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        ))
     }
 }
 
 impl Query {
     /// A parameter, if it is there.
     pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, Problem> {
-        let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let mut values = self
+            .0
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str());
         match (values.next(), values.next()) {
             (value, None) => Ok(value),
             _ => Err(invalid(name, "is there more than once")),
@@ -46,7 +54,9 @@ impl Query {
 
     /// `botId`. A text that cannot be one names no bot: 404.
     pub(crate) fn bot_id(&self) -> Result<BotId, Problem> {
-        let value = self.optional("botId")?.ok_or_else(|| invalid("botId", "is required"))?;
+        let value = self
+            .optional("botId")?
+            .ok_or_else(|| invalid("botId", "is required"))?;
         value.parse().map_err(|_| Problem::not_found())
     }
 
@@ -69,5 +79,8 @@ impl Query {
 }
 
 pub(crate) fn invalid(name: &str, what: &str) -> Problem {
-    Problem::new(code::INVALID_PARAMETER, format!("The query parameter {name} {what}."))
+    Problem::new(
+        code::INVALID_PARAMETER,
+        format!("The query parameter {name} {what}."),
+    )
 }

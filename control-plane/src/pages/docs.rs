@@ -11,9 +11,19 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 /// Renders an OpenAPI document.
 pub(crate) fn docs(document: &Value) -> String {
     let mut body = String::from("<h1>API</h1>\n");
-    push(&mut body, format_args!("<p>{}</p>\n", text(&document["info"]["description"])));
+    push(
+        &mut body,
+        format_args!("<p>{}</p>\n", text(&document["info"]["description"])),
+    );
     for tag in list(&document["tags"]) {
-        push(&mut body, format_args!("<h2>{}</h2>\n<p>{}</p>\n", text(&tag["name"]), text(&tag["description"])));
+        push(
+            &mut body,
+            format_args!(
+                "<h2>{}</h2>\n<p>{}</p>\n",
+                text(&tag["name"]),
+                text(&tag["description"])
+            ),
+        );
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             for method in METHODS {
                 let operation = &item[method];
@@ -57,13 +67,22 @@ fn route(out: &mut String, method: &str, path: &str, operation: &Value) {
     }
     let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
     if let Some(name) = body.as_str().and_then(|name| name.rsplit('/').next()) {
-        push(out, format_args!("<p>Body: <code>{}</code></p>\n", Html::text(name)));
+        push(
+            out,
+            format_args!("<p>Body: <code>{}</code></p>\n", Html::text(name)),
+        );
     }
     out.push_str("<table>\n");
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
         if status != "default" {
             let status = Html::text(status);
-            push(out, format_args!("<tr><td>{status}</td><td>{}</td></tr>\n", text(&response["description"])));
+            push(
+                out,
+                format_args!(
+                    "<tr><td>{status}</td><td>{}</td></tr>\n",
+                    text(&response["description"])
+                ),
+            );
         }
     }
     out.push_str("</table>\n</details>\n");

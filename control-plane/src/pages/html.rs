@@ -57,6 +57,9 @@ mod tests {
 
     #[test]
     fn texts_cannot_become_markup() {
-        assert_eq!(Html::text("<a href='x' b=\"&\">").to_string(), "&lt;a href=&#39;x&#39; b=&quot;&amp;&quot;&gt;");
+        assert_eq!(
+            Html::text("<a href='x' b=\"&\">").to_string(),
+            "&lt;a href=&#39;x&#39; b=&quot;&amp;&quot;&gt;"
+        );
     }
 }

@@ -15,7 +15,10 @@ pub(crate) fn render(text: &str) -> String {
         }
         if trimmed.starts_with("```") {
             out.push_str("<pre><code>");
-            for code in lines.by_ref().take_while(|line| !line.trim_start().starts_with("```")) {
+            for code in lines
+                .by_ref()
+                .take_while(|line| !line.trim_start().starts_with("```"))
+            {
                 push(&mut out, format_args!("{}\n", Html::text(code)));
             }
             out.push_str("</code></pre>\n");
@@ -30,7 +33,11 @@ pub(crate) fn render(text: &str) -> String {
                     (None, None) => {}
                 }
             }
-            let tag = if trimmed.starts_with(|c: char| c.is_ascii_digit()) { "ol" } else { "ul" };
+            let tag = if trimmed.starts_with(|c: char| c.is_ascii_digit()) {
+                "ol"
+            } else {
+                "ul"
+            };
             push(&mut out, format_args!("<{tag}>\n"));
             for item in items {
                 push(&mut out, format_args!("<li>{}</li>\n", inline(&item)));
@@ -38,7 +45,9 @@ pub(crate) fn render(text: &str) -> String {
             push(&mut out, format_args!("</{tag}>\n"));
         } else {
             let mut paragraph = trimmed.to_owned();
-            let ends = |line: &str| line.is_empty() || line.starts_with("```") || heading(line).is_some() || item(line).is_some();
+            let ends = |line: &str| {
+                line.is_empty() || line.starts_with("```") || heading(line).is_some() || item(line).is_some()
+            };
             while let Some(line) = lines.next_if(|line| !ends(line.trim())) {
                 push(&mut paragraph, format_args!(" {}", line.trim()));
             }
@@ -98,13 +107,17 @@ fn links(escaped: &str) -> String {
     let mut rest = escaped;
     while let Some((before, link)) = rest.split_once('[') {
         out.push_str(before);
-        let parsed = link.split_once("](").and_then(|(text, after)| Some((text, after.split_once(')')?)));
+        let parsed = link
+            .split_once("](")
+            .and_then(|(text, after)| Some((text, after.split_once(')')?)));
         let Some((text, (target, after))) = parsed else {
             out.push('[');
             rest = link;
             continue;
         };
-        let target = target.strip_suffix(".md").map_or_else(|| target.to_owned(), |slug| format!("/problems/{slug}"));
+        let target = target
+            .strip_suffix(".md")
+            .map_or_else(|| target.to_owned(), |slug| format!("/problems/{slug}"));
         push(&mut out, format_args!("<a href=\"{target}\">{text}</a>"));
         rest = after;
     }

@@ -14,12 +14,18 @@ static ERROR_PAGES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/error_
 
 /// The Markdown text that explains an error code.
 pub(crate) fn error_page(slug: &str) -> Option<&'static str> {
-    ERROR_PAGES.iter().find(|(name, _)| *name == slug).map(|(_, text)| *text)
+    ERROR_PAGES
+        .iter()
+        .find(|(name, _)| *name == slug)
+        .map(|(_, text)| *text)
 }
 
 /// The page that explains an error code.
 pub(crate) fn problem(slug: &str) -> Option<String> {
     let text = error_page(slug)?;
-    let body = Html::trusted(&format!("<p class=\"tag\">{slug}</p>\n{}", markdown::render(text)));
+    let body = Html::trusted(&format!(
+        "<p class=\"tag\">{slug}</p>\n{}",
+        markdown::render(text)
+    ));
     Some(html::page(slug, &body))
 }

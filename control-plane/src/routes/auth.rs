@@ -4,14 +4,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use botloom_core::model::{Membership, User};
 use botloom_core::secret::Secret;
-use http::header;
 use http::StatusCode;
+use http::header;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::projects::ProjectView;
-use crate::app::accounts::{self, Email, Login, PASSWORD_LENGTH};
 use crate::app::Error;
+use crate::app::accounts::{self, Email, Login, PASSWORD_LENGTH};
 use crate::auth::caller::{Caller, OwnOrigin};
 use crate::auth::session::{self, SessionId};
 use crate::http::answer::Answer;
@@ -36,7 +36,10 @@ impl FromFields for Setup {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let email = fields.parsed("email", "must be an e-mail address");
         let password = fields.text("password", PASSWORD_LENGTH);
-        Some(Self { email: email?, password: password?.into() })
+        Some(Self {
+            email: email?,
+            password: password?.into(),
+        })
     }
 }
 
@@ -54,7 +57,10 @@ impl FromFields for Credentials {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let email = fields.text("email", 1..=254);
         let password = fields.text("password", 1..=1024);
-        Some(Self { email: email?, password: password?.into() })
+        Some(Self {
+            email: email?,
+            password: password?.into(),
+        })
     }
 }
 
@@ -80,7 +86,10 @@ pub(crate) struct SessionView {
 
 fn show(user: User, id: &SessionId, memberships: Vec<Membership>) -> SessionView {
     SessionView {
-        user: UserView { user_id: user.id.to_string(), email: user.email },
+        user: UserView {
+            user_id: user.id.to_string(),
+            email: user.email,
+        },
         csrf_token: id.csrf_token(),
         projects: memberships.into_iter().map(ProjectView::of).collect(),
     }
@@ -151,5 +160,8 @@ pub(crate) async fn log_out(State(app): State<App>, caller: Caller) -> Result<Re
 )]
 pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Answer, Problem> {
     let memberships = app.deps.ports.catalog.memberships(caller.user.id).await?;
-    Ok(Answer::json(StatusCode::OK, &show(caller.user, &caller.id, memberships)))
+    Ok(Answer::json(
+        StatusCode::OK,
+        &show(caller.user, &caller.id, memberships),
+    ))
 }

@@ -24,8 +24,7 @@ use crate::options::Options;
 use crate::problem::Problem;
 use crate::state::App;
 
-pub(crate) const BOT_ID_RULE: &str =
-    "must have 3 to 63 of a-z, 0-9 and -, and begin with a letter";
+pub(crate) const BOT_ID_RULE: &str = "must have 3 to 63 of a-z, 0-9 and -, and begin with a letter";
 
 /// A bot to be made.
 #[derive(Debug, ToSchema)]
@@ -47,7 +46,11 @@ impl FromFields for CreateBot {
         let bot_id = fields.parsed("botId", BOT_ID_RULE);
         let name = fields.text("name", 1..=128);
         let project_id = fields.optional_parsed("projectId", "must be a UUID");
-        Some(Self { bot_id: bot_id?, name: name?, project_id })
+        Some(Self {
+            bot_id: bot_id?,
+            name: name?,
+            project_id,
+        })
     }
 }
 
@@ -61,7 +64,9 @@ pub(crate) struct UpdateBot {
 
 impl FromFields for UpdateBot {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { name: fields.text("name", 1..=128)? })
+        Some(Self {
+            name: fields.text("name", 1..=128)?,
+        })
     }
 }
 
@@ -75,7 +80,9 @@ pub(crate) struct SetToken {
 
 impl FromFields for SetToken {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { token: fields.text("token", 1..=512)?.into() })
+        Some(Self {
+            token: fields.text("token", 1..=512)?.into(),
+        })
     }
 }
 
@@ -125,7 +132,9 @@ pub(crate) struct WebhookView {
 impl BotView {
     pub(crate) fn of(bot: BotRow, options: &Options) -> Self {
         let by_webhook = bot.ingress == Some(IngressMode::Webhook);
-        let webhook = by_webhook.then(|| connection::webhook_url(options, &bot.id).ok()).flatten();
+        let webhook = by_webhook
+            .then(|| connection::webhook_url(options, &bot.id).ok())
+            .flatten();
         let telegram = TelegramView {
             token_set: bot.token.is_some(),
             id: bot.identity.as_ref().map(|identity| identity.id),
@@ -179,7 +188,11 @@ pub(crate) async fn create_bot(
     caller: Caller,
     body: Body<CreateBot>,
 ) -> Result<Answer, Problem> {
-    let CreateBot { bot_id, name, project_id } = body.value;
+    let CreateBot {
+        bot_id,
+        name,
+        project_id,
+    } = body.value;
     let bot = bots::create(&app, caller.user.id, bot_id, name, project_id).await?;
     let location = format!("/bots/{}", bot.id);
     Ok(Answer::json(StatusCode::CREATED, &BotView::of(bot, &app.options)).with(header::LOCATION, &location))

@@ -25,7 +25,9 @@ pub(crate) struct Connect {
 
 impl FromFields for Connect {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { ingress: fields.parsed("ingress", "must be webhook or polling")? })
+        Some(Self {
+            ingress: fields.parsed("ingress", "must be webhook or polling")?,
+        })
     }
 }
 

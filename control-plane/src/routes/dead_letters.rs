@@ -40,7 +40,12 @@ pub(crate) struct DeadLetterView {
 
 impl DeadLetterView {
     fn without_body(dead: DeadLetter) -> Self {
-        let DeadLetter { id, direction, letter, attempts } = dead;
+        let DeadLetter {
+            id,
+            direction,
+            letter,
+            attempts,
+        } = dead;
         Self {
             id,
             direction: direction.as_str(),
@@ -55,7 +60,10 @@ impl DeadLetterView {
 
     fn whole(dead: DeadLetter) -> Self {
         let body = String::from_utf8_lossy(&dead.letter.body).into_owned();
-        Self { body: Some(body), ..Self::without_body(dead) }
+        Self {
+            body: Some(body),
+            ..Self::without_body(dead)
+        }
     }
 }
 

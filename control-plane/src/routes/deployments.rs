@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use botloom_core::TimestampMs;
 use botloom_core::hash::RevHash;
 use botloom_core::ids::{BotId, TaskId};
 use botloom_core::model::{Deployment, StageRecord};
@@ -51,7 +52,9 @@ pub(crate) struct Prewarm {
 impl FromFields for Prewarm {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let min_sandboxes = fields.integer("minSandboxes", 0..=MAX_PREWARM)?;
-        Some(Self { min_sandboxes: u32::try_from(min_sandboxes).ok()? })
+        Some(Self {
+            min_sandboxes: u32::try_from(min_sandboxes).ok()?,
+        })
     }
 }
 
@@ -75,9 +78,16 @@ impl FromFields for Deploy {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let bot_id = fields.parsed("botId", BOT_ID_RULE);
         let rev_hash = fields.parsed("revHash", REV_RULE);
-        let strategy = fields.optional_parsed("strategy", "must be flip").unwrap_or(Strategy);
+        let strategy = fields
+            .optional_parsed("strategy", "must be flip")
+            .unwrap_or(Strategy);
         let prewarm = fields.optional_nested("prewarm");
-        Some(Self { bot_id: bot_id?, rev_hash: rev_hash?, strategy, prewarm })
+        Some(Self {
+            bot_id: bot_id?,
+            rev_hash: rev_hash?,
+            strategy,
+            prewarm,
+        })
     }
 }
 
@@ -97,7 +107,10 @@ impl FromFields for Rollback {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let bot_id = fields.parsed("botId", BOT_ID_RULE);
         let rev_hash = fields.optional_parsed("revHash", REV_RULE);
-        Some(Self { bot_id: bot_id?, rev_hash })
+        Some(Self {
+            bot_id: bot_id?,
+            rev_hash,
+        })
     }
 }
 
@@ -120,7 +133,7 @@ impl StageView {
         Self {
             name: stage.name.as_str(),
             started_at: stage.started_at.to_rfc3339(),
-            finished_at: stage.finished_at.map(|at| at.to_rfc3339()),
+            finished_at: stage.finished_at.map(TimestampMs::to_rfc3339),
             detail: stage.detail,
         }
     }
@@ -167,7 +180,10 @@ impl DeploymentView {
             to_rev: deployment.to_rev.to_string(),
             epoch: deployment.epoch.map(|epoch| epoch.0),
             rollback: deployment.rollback,
-            error: deployment.error.map(|error| FailureView { code: error.code, detail: error.detail }),
+            error: deployment.error.map(|error| FailureView {
+                code: error.code,
+                detail: error.detail,
+            }),
             created_at: deployment.created_at.to_rfc3339(),
             updated_at: deployment.updated_at.to_rfc3339(),
         }
@@ -192,7 +208,12 @@ pub(crate) async fn deploy(
     body: Body<Deploy>,
 ) -> Result<Response, Problem> {
     let user = caller.user.id;
-    let Deploy { bot_id, rev_hash, strategy: Strategy, prewarm } = body.value;
+    let Deploy {
+        bot_id,
+        rev_hash,
+        strategy: Strategy,
+        prewarm,
+    } = body.value;
     let queueing = app.clone();
     let work = move |of_key| async move {
         let min = prewarm.map_or(1, |prewarm| prewarm.min_sandboxes);
@@ -240,7 +261,9 @@ pub(crate) async fn get_deployment(
     caller: Caller,
     One(task): One<TaskId>,
 ) -> Result<Json<DeploymentView>, Problem> {
-    Ok(Json(DeploymentView::of(deployments::get(&app, caller.user.id, &task).await?)))
+    Ok(Json(DeploymentView::of(
+        deployments::get(&app, caller.user.id, &task).await?,
+    )))
 }
 
 /// List deployments

@@ -1,11 +1,9 @@
 //! `/events`: what happens to a bot, as it happens.
 
-use std::convert::Infallible;
-
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::Stream;
-use http::HeaderMap;
+use axum::response::sse::{KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::app::access;
 use crate::auth::caller::Caller;
@@ -34,9 +32,11 @@ pub(crate) async fn watch_events(
     caller: Caller,
     query: Query,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
+) -> Result<Response, Problem> {
     let bot = access::bot(&app, caller.user.id, &query.bot_id()?, Action::Read).await?;
-    let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
+    let header = headers
+        .get("last-event-id")
+        .map(|value| value.to_str().unwrap_or_default());
     let last = match header {
         Some(last) => Some(last),
         None => query.optional("lastEventId")?,
@@ -56,5 +56,12 @@ pub(crate) async fn watch_events(
         start,
     };
     let heartbeat = KeepAlive::new().interval(app.options.heartbeat).text("heartbeat");
-    Ok(Sse::new(events::open(app, watch, place)).keep_alive(heartbeat))
+    // Proxies that collect answers before they pass them on would hold the events back.
+    let unbuffered = (HeaderName::from_static("x-accel-buffering"), "no");
+    let headers = [(header::CACHE_CONTROL, "no-store"), unbuffered];
+    Ok((
+        headers,
+        Sse::new(events::open(app, watch, place)).keep_alive(heartbeat),
+    )
+        .into_response())
 }

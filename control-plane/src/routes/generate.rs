@@ -45,7 +45,13 @@ impl FromFields for Generate {
         let seed = fields.optional_integer("seed", 0..=MAX_INTEGER);
         let params = fields.optional_object("params");
         let spec_version = u32::try_from(spec_version?).ok()?;
-        Some(Self { bot_id: bot_id?, spec_version, model, seed, params })
+        Some(Self {
+            bot_id: bot_id?,
+            spec_version,
+            model,
+            seed,
+            params,
+        })
     }
 }
 
@@ -67,7 +73,13 @@ pub(crate) async fn generate(
     body: Body<Generate>,
 ) -> Result<Response, Problem> {
     let user = caller.user.id;
-    let Generate { bot_id: bot, spec_version, model, seed, params } = body.value;
+    let Generate {
+        bot_id: bot,
+        spec_version,
+        model,
+        seed,
+        params,
+    } = body.value;
     let wanted = Generation {
         bot,
         spec_version,

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, header};
 
-use super::path::{OpaqueId, One};
+use super::path::{One, OpaqueId};
 use crate::auth::caller::OwnOrigin;
 use crate::openapi::document;
 use crate::pages::{self, STYLE_SHEET};
@@ -14,11 +14,14 @@ use crate::state::App;
 /// Address of the style sheet.
 pub(crate) const STYLE: &str = "/assets/page.css";
 /// A page may load our style sheet and nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 fn html(page: String) -> Response {
-    let headers: [(HeaderName, &str); 2] =
-        [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, POLICY)];
+    let headers: [(HeaderName, &str); 2] = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+    ];
     (headers, page).into_response()
 }
 
@@ -41,6 +44,9 @@ pub(crate) async fn problem(One(OpaqueId(slug)): One<OpaqueId>) -> Result<Respon
 
 /// `GET /assets/page.css`
 pub(crate) async fn style() -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "max-age=3600"),
+    ];
     (headers, STYLE_SHEET).into_response()
 }

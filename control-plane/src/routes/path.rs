@@ -34,12 +34,15 @@ impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Two<A, B> {
 }
 
 async fn params<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, Problem> {
-    RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())
+    RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| Problem::not_found())
 }
 
 fn parse<T: FromStr>(params: &RawPathParams, index: usize) -> Result<T, Problem> {
     let text = params.iter().nth(index).map(|(_, text)| text);
-    text.and_then(|text| text.parse().ok()).ok_or_else(Problem::not_found)
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(Problem::not_found)
 }
 
 /// A version's number as it is printed: no sign, no zeros in front.
@@ -51,7 +54,11 @@ impl FromStr for Version {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let number: u32 = text.parse().map_err(|_| ())?;
-        if number > 0 && number.to_string() == text { Ok(Self(number)) } else { Err(()) }
+        if number > 0 && number.to_string() == text {
+            Ok(Self(number))
+        } else {
+            Err(())
+        }
     }
 }
 

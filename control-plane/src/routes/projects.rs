@@ -49,5 +49,7 @@ pub(crate) async fn list_projects(
     caller: Caller,
 ) -> Result<Json<List<ProjectView>>, Problem> {
     let memberships = app.deps.ports.catalog.memberships(caller.user.id).await?;
-    Ok(Json(List::whole(memberships.into_iter().map(ProjectView::of).collect())))
+    Ok(Json(List::whole(
+        memberships.into_iter().map(ProjectView::of).collect(),
+    )))
 }

@@ -34,7 +34,7 @@ pub(crate) struct RevisionView {
 }
 
 impl RevisionView {
-    fn of(revision: RevisionRow) -> Self {
+    fn of(revision: &RevisionRow) -> Self {
         Self {
             rev_hash: revision.rev_hash.to_string(),
             bot_id: revision.bot.to_string(),
@@ -62,7 +62,7 @@ pub(crate) async fn list_revisions(
     query: Query,
 ) -> Result<Json<List<RevisionView>>, Problem> {
     let page = revisions::list(&app, caller.user.id, &query.bot_id()?, &query.page()?).await?;
-    Ok(Json(List::of(page, RevisionView::of)))
+    Ok(Json(List::of(page, |revision| RevisionView::of(&revision))))
 }
 
 /// Read a revision's passport
@@ -113,6 +113,16 @@ pub(crate) async fn get_artifact(
         ArtifactName::SpecJson | ArtifactName::RevJson => "application/json",
     };
     let file = format!("attachment; filename=\"{name}\"");
-    let answer = ([(header::CONTENT_TYPE, media_type.to_owned()), (header::CONTENT_DISPOSITION, file)], bytes);
-    etag::tagged(&headers, &format!("sha256-{}", revisions::digest(&revision, name)), answer)
+    let answer = (
+        [
+            (header::CONTENT_TYPE, media_type.to_owned()),
+            (header::CONTENT_DISPOSITION, file),
+        ],
+        bytes,
+    );
+    etag::tagged(
+        &headers,
+        &format!("sha256-{}", revisions::digest(&revision, name)),
+        answer,
+    )
 }

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use botloom_core::hash::Sha256Hash;
 use botloom_core::model::{SpecVersion, SpecVersionSummary};
-use botloom_spec::{Diff, Finding};
 use botloom_spec::json::canonical;
+use botloom_spec::{Diff, Finding};
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
@@ -46,8 +46,20 @@ pub(crate) struct FindingView {
 
 impl FindingView {
     fn of(finding: Finding) -> Self {
-        let Finding { code, severity, pointer, message, hint } = finding;
-        Self { code: code.as_str(), severity, pointer, message, hint }
+        let Finding {
+            code,
+            severity,
+            pointer,
+            message,
+            hint,
+        } = finding;
+        Self {
+            code: code.as_str(),
+            severity,
+            pointer,
+            message,
+            hint,
+        }
     }
 
     fn all(findings: Vec<Finding>) -> Vec<Self> {
@@ -92,7 +104,7 @@ pub(crate) struct VersionView {
 }
 
 impl VersionView {
-    fn of(version: SpecVersionSummary) -> Self {
+    fn of(version: &SpecVersionSummary) -> Self {
         Self {
             bot_id: version.bot.to_string(),
             version: version.version,
@@ -154,7 +166,10 @@ pub(crate) async fn post_spec(
     let edited = edited(&headers)?;
     let user = caller.user.id;
     // What is no JSON has no canonical form; the findings say what is wrong with it.
-    let fingerprint = json::read(&bytes).map_or_else(|_| Sha256Hash::of(&bytes), |body| Sha256Hash::of(canonical(&body)));
+    let fingerprint = json::read(&bytes).map_or_else(
+        |_| Sha256Hash::of(&bytes),
+        |body| Sha256Hash::of(canonical(&body)),
+    );
     let repeatable = idempotency::is_keyed(&headers);
     let posting = app.clone();
     let work = move |_| async move {
@@ -162,7 +177,11 @@ pub(crate) async fn post_spec(
             Ok(posted) => posted_answer(posted),
             Err(Error::Stale { latest }) => {
                 let problem = Problem::from(Error::Stale { latest });
-                Err(if latest == 0 { problem } else { problem.with_header(header::ETAG, format!("\"{}\"", tag(latest))) })
+                Err(if latest == 0 {
+                    problem
+                } else {
+                    problem.with_header(header::ETAG, &format!("\"{}\"", tag(latest)))
+                })
             }
             Err(error) => Err(error.into()),
         }
@@ -172,10 +191,17 @@ pub(crate) async fn post_spec(
 
 fn posted_answer(posted: Posted) -> Result<Answer, Problem> {
     let (summary, created, warnings) = match posted {
-        Posted::Version { summary, created, warnings } => (summary, created, warnings),
+        Posted::Version {
+            summary,
+            created,
+            warnings,
+        } => (summary, created, warnings),
         Posted::Refused(findings) => {
             let findings = FindingView::all(findings);
-            let errors = findings.iter().filter(|one| one.severity == botloom_spec::Severity::Error).count();
+            let errors = findings
+                .iter()
+                .filter(|one| one.severity == botloom_spec::Severity::Error)
+                .count();
             let detail = match errors {
                 1 => "The spec has one error; nothing was stored.".to_owned(),
                 errors => format!("The spec has {errors} errors; nothing was stored."),
@@ -190,7 +216,11 @@ fn posted_answer(posted: Posted) -> Result<Answer, Problem> {
         warnings: FindingView::all(warnings),
     };
     let location = format!("/spec/{}?botId={}", summary.version, summary.bot);
-    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok(Answer::json(status, &view)
         .with(header::ETAG, &format!("\"{}\"", tag(summary.version)))
         .with(header::LOCATION, &location))
@@ -202,7 +232,10 @@ fn edited(headers: &HeaderMap) -> Result<Edited, Problem> {
         Some(Condition::Any) => Edited::Any,
         Some(Condition::Tags(tags)) => {
             let number = |tag: &str| tag.strip_prefix("specVersion-")?.parse::<Version>().ok();
-            let versions = tags.iter().filter_map(|tag| number(tag.strong()?)).map(|Version(number)| number);
+            let versions = tags
+                .iter()
+                .filter_map(|tag| number(tag.strong()?))
+                .map(|Version(number)| number);
             Edited::Versions(versions.collect())
         }
     })
@@ -216,14 +249,23 @@ fn edited(headers: &HeaderMap) -> Result<Edited, Problem> {
     request_body(content = Object, description = "A BotSpec", content_type = "application/json"),
     responses((status = 200, description = "The findings; none: it is fine", body = FindingsView))
 )]
-pub(crate) async fn validate_spec(_: Caller, JsonText(bytes): JsonText) -> Result<Json<FindingsView>, Problem> {
+pub(crate) async fn validate_spec(
+    _: Caller,
+    JsonText(bytes): JsonText,
+) -> Result<Json<FindingsView>, Problem> {
     let checked = specs::check(bytes).await?;
-    Ok(Json(FindingsView { findings: FindingView::all(checked.findings) }))
+    Ok(Json(FindingsView {
+        findings: FindingView::all(checked.findings),
+    }))
 }
 
 fn spec_answer(headers: &HeaderMap, version: SpecVersion) -> Result<Response, Problem> {
     let tag = tag(version.summary.version);
-    etag::tagged(headers, &tag, ([(header::CONTENT_TYPE, "application/json")], version.canonical))
+    etag::tagged(
+        headers,
+        &tag,
+        ([(header::CONTENT_TYPE, "application/json")], version.canonical),
+    )
 }
 
 /// Read the latest version
@@ -286,7 +328,7 @@ pub(crate) async fn list_specs(
     query: Query,
 ) -> Result<Json<List<VersionView>>, Problem> {
     let page = specs::list(&app, caller.user.id, &query.bot_id()?, &query.page()?).await?;
-    Ok(Json(List::of(page, VersionView::of)))
+    Ok(Json(List::of(page, |version| VersionView::of(&version))))
 }
 
 /// Compare two versions
@@ -309,7 +351,16 @@ pub(crate) async fn diff_specs(
     let Version(from) = query.parsed("from", rule).map_err(|_| invalid("from", rule))?;
     let Version(to) = query.parsed("to", rule).map_err(|_| invalid("to", rule))?;
     let Diff { changes, patch } = specs::diff(&app, caller.user.id, &bot, from, to).await?;
-    let changes = changes.into_iter().map(|change| ChangeView { pointer: change.pointer, message: change.message });
+    let changes = changes.into_iter().map(|change| ChangeView {
+        pointer: change.pointer,
+        message: change.message,
+    });
     let patch = serde_json::to_value(patch).map_err(|_| Problem::internal())?;
-    Ok(Json(DiffView { from, to, changes: changes.collect(), patch }).into_response())
+    Ok(Json(DiffView {
+        from,
+        to,
+        changes: changes.collect(),
+        patch,
+    })
+    .into_response())
 }

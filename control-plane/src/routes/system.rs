@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::header;
 use axum::response::IntoResponse;
+use http::header;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -57,15 +57,24 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Ready>, Problem
     let states = app.deps.readiness.dependencies().await;
     let views: Vec<_> = states
         .into_iter()
-        .map(|state| DependencyView { name: state.name, ok: state.failure.is_none(), message: state.failure })
+        .map(|state| DependencyView {
+            name: state.name,
+            ok: state.failure.is_none(),
+            message: state.failure,
+        })
         .collect();
     let (good, bad): (Vec<_>, Vec<_>) = views.into_iter().partition(|view| view.ok);
     if bad.is_empty() {
-        return Ok(Json(Ready { status: "ready", dependencies: good }));
+        return Ok(Json(Ready {
+            status: "ready",
+            dependencies: good,
+        }));
     }
     let names: Vec<_> = bad.iter().map(|view| view.name.as_str()).collect();
     let detail = format!("Not ready: {}.", names.join(", "));
-    Err(Problem::new(code::NOT_READY, detail).with_errors(&bad).retry_after(2))
+    Err(Problem::new(code::NOT_READY, detail)
+        .with_errors(&bad)
+        .retry_after(2))
 }
 
 /// Metrics

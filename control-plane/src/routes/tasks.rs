@@ -26,7 +26,13 @@ pub(crate) struct AcceptedView {
 /// 202 with the address where the work can be watched.
 pub(crate) fn accepted(task: TaskId, under: &str) -> Answer {
     let location = format!("{under}/{task}");
-    Answer::json(StatusCode::ACCEPTED, &AcceptedView { task_id: task.to_string() }).with(header::LOCATION, &location)
+    Answer::json(
+        StatusCode::ACCEPTED,
+        &AcceptedView {
+            task_id: task.to_string(),
+        },
+    )
+    .with(header::LOCATION, &location)
 }
 
 /// Why work failed.
@@ -72,7 +78,10 @@ impl TaskView {
             status: task.status.as_str(),
             progress: task.progress,
             rev_hash: task.rev_hash.map(|rev| rev.to_string()),
-            error: task.error.map(|error| FailureView { code: error.code, detail: error.detail }),
+            error: task.error.map(|error| FailureView {
+                code: error.code,
+                detail: error.detail,
+            }),
             created_at: task.created_at.to_rfc3339(),
             updated_at: task.updated_at.to_rfc3339(),
         }

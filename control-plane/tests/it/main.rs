@@ -1,0 +1,12 @@
+//! The API over real sockets, with the embedded stores and a simulator of Telegram.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the whole crate is a test, and clippy counts only the bodies of tests themselves as such"
+)]
+
+mod abuse;
+mod idempotency;
+mod openapi;
+mod routes;
+mod support;

@@ -1,0 +1,11 @@
+mod auth;
+mod bots;
+mod dead_letters;
+mod deployments;
+mod events;
+mod generate;
+mod pages;
+mod projects;
+mod revisions;
+mod spec;
+mod system;

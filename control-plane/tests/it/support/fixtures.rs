@@ -1,0 +1,90 @@
+//! Specs and revisions.
+
+use std::collections::BTreeMap;
+
+use botloom_core::TimestampMs;
+use botloom_core::hash::{RevHash, Sha256Hash};
+use botloom_core::ids::BotId;
+use botloom_core::model::{ArtifactDigests, BotPassport, BuildInfo, RevJson, RevisionRow, Security};
+use botloom_core::ports::{ArtifactName, Ports};
+use serde_json::{Value, json};
+
+/// A small spec that greets with `text`.
+pub(crate) fn spec(bot: &str, text: &str) -> Value {
+    json!({
+        "meta": { "botId": bot, "name": "A bot", "locales": ["en"], "defaultLocale": "en", "schema_ver": 1 },
+        "commands": [{ "command": "/start", "flow": "main" }, { "command": "/help", "flow": "main" }],
+        "intents": [],
+        "flows": [{ "id": "main", "steps": [{ "id": "hello", "type": "reply", "text": text }] }],
+        "state": { "keys": {} },
+        "localization": { "en": {} },
+        "telemetry": { "events": [] },
+        "security": { "allowDomains": [], "maxApiResponseKB": 64 },
+    })
+}
+
+/// Stores a revision of a bot as the generator does; `seed` makes it another one.
+pub(crate) async fn revision(ports: &Ports, bot: &str, seed: &str) -> RevHash {
+    let bot: BotId = bot.parse().unwrap();
+    let rev_hash = RevHash(Sha256Hash::of(format!("{bot} {seed}")));
+    let bot_js = format!("// {seed}\nexport function handle() {{}}\n");
+    let spec_json = "{}".to_owned();
+    let passport = RevJson {
+        rev_hash,
+        bot_id: bot.clone(),
+        spec_version: 1,
+        artifacts: BTreeMap::from([("botJs".to_owned(), "bot.js".to_owned())]),
+        build: BuildInfo {
+            model: "compiler".into(),
+            seed: 0,
+            sdk_version: "1".into(),
+            ast_rules_version: "1".into(),
+            compiler_version: "1".into(),
+            generator_git_sha: "unknown".into(),
+            built_at: "2026-01-01T00:00:00Z".into(),
+        },
+        hashes: BTreeMap::new(),
+        sizes: BTreeMap::new(),
+        security: Security {
+            allow_domains: Vec::new(),
+            max_api_response_kb: 64,
+        },
+        bot: BotPassport {
+            name: "A bot".into(),
+            timezone: "UTC".into(),
+            state_ttl_sec: None,
+        },
+        allowed_updates: vec!["message".into(), "callback_query".into()],
+        author: None,
+        notes: None,
+    };
+    let rev_json = serde_json::to_string(&passport).unwrap();
+    let digests = ArtifactDigests {
+        bot_js: Sha256Hash::of(&bot_js),
+        spec_json: Sha256Hash::of(&spec_json),
+        rev_json: Sha256Hash::of(&rev_json),
+    };
+    let files = [
+        (ArtifactName::BotJs, bot_js),
+        (ArtifactName::SpecJson, spec_json),
+        (ArtifactName::RevJson, rev_json.clone()),
+    ];
+    for (name, text) in files {
+        ports
+            .artifacts
+            .put(&bot, &rev_hash, name, text.into())
+            .await
+            .unwrap();
+    }
+    let created_at = TimestampMs(1_790_000_000_000);
+    let row = RevisionRow {
+        rev_hash,
+        bot,
+        spec_version: 1,
+        digests,
+        rev_json,
+        created_at,
+    };
+    assert!(ports.catalog.add_revision(&row).await.unwrap());
+    rev_hash
+}

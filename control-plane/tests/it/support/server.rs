@@ -1,0 +1,272 @@
+//! The API with everything that it needs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
+use botloom_control_plane::{ControlPlane, Dependency, Deps, Options, PasswordCost, Readiness};
+use botloom_core::TimestampMs;
+use botloom_core::hash::RevHash;
+use botloom_core::ids::{BotId, UserId};
+use botloom_core::ports::{ActiveRevision, LaneLimits, Ports, ProbeReport, SandboxError, Sandboxes};
+use botloom_core::testing::ManualClock;
+use botloom_core::vault::Vault;
+use botloom_telegram::simulator::{self, Simulator};
+use botloom_telegram::{Client as Telegram, Options as TelegramOptions};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::Client;
+
+pub(crate) const EMAIL: &str = "owner@example.org";
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// The rest of the installation, as far as the API asks: how many nodes run bots and how many generate.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    pub(crate) nodes: AtomicU32,
+    pub(crate) generators: AtomicU32,
+    pub(crate) lanes_away: AtomicU32,
+    /// Makes the next question about readiness panic.
+    pub(crate) broken: AtomicBool,
+}
+
+#[async_trait]
+impl Sandboxes for Rest {
+    async fn live_nodes(&self) -> u32 {
+        self.nodes.load(Ordering::SeqCst)
+    }
+
+    async fn stage(&self, _: &BotId, _: &RevHash) -> Result<(), SandboxError> {
+        Err(SandboxError::NoNode)
+    }
+
+    async fn prewarm(&self, _: &BotId, _: &RevHash, _: u32) -> Result<(), SandboxError> {
+        Err(SandboxError::NoNode)
+    }
+
+    async fn probe(&self, _: &BotId, _: &RevHash) -> Result<ProbeReport, SandboxError> {
+        Err(SandboxError::NoNode)
+    }
+
+    async fn barrier(&self, _: &BotId, _: ActiveRevision, _: Duration) {}
+}
+
+#[async_trait]
+impl Readiness for Rest {
+    async fn dependencies(&self) -> Vec<Dependency> {
+        assert!(!self.broken.load(Ordering::SeqCst), "broken on purpose");
+        let away = self.lanes_away.load(Ordering::SeqCst) > 0;
+        vec![
+            Dependency {
+                name: "catalog".into(),
+                failure: None,
+            },
+            Dependency {
+                name: "lanes".into(),
+                failure: away.then(|| "does not answer".into()),
+            },
+        ]
+    }
+
+    fn live_generators(&self) -> u32 {
+        self.generators.load(Ordering::SeqCst)
+    }
+}
+
+/// How a server is to differ from the usual one.
+pub(crate) struct Setup {
+    pub(crate) options: Options,
+    /// Added to the API, as the server adds the runtime's webhook.
+    pub(crate) beside: Router,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let options = Options {
+            password_cost: PasswordCost {
+                memory_kib: 64,
+                iterations: 1,
+            },
+            stream_poll: Duration::from_millis(200),
+            ..Options::default()
+        };
+        Self {
+            options,
+            beside: Router::new(),
+        }
+    }
+}
+
+/// A running API.
+pub(crate) struct Server {
+    pub(crate) base: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) ports: Ports,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) telegram: simulator::Handle,
+    pub(crate) vault: Vault,
+    pub(crate) rest: Arc<Rest>,
+    pub(crate) api: ControlPlane,
+    pub(crate) stop: CancellationToken,
+    database: std::path::PathBuf,
+    stores: Connected,
+    guard: DropGuard,
+    folder: TempDir,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Setup::default()).await
+    }
+
+    pub(crate) async fn start_with(setup: Setup) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(TimestampMs(1_790_000_000_000)));
+        let data_dir = DataDir::open(folder.path()).unwrap();
+        let database = data_dir.control_db();
+        let stores = connect_embedded(EmbeddedOptions {
+            data_dir,
+            clock: clock.clone(),
+            lane_limits: LaneLimits::default(),
+        })
+        .await
+        .unwrap();
+        let ports = stores.ports.clone();
+        let flood = simulator::FloodModel::off();
+        let telegram = Simulator::start(simulator::Options {
+            flood,
+            ..simulator::Options::default()
+        })
+        .await
+        .unwrap();
+        let client = Telegram::new(TelegramOptions {
+            api_root: telegram.url(),
+            ..TelegramOptions::default()
+        })
+        .unwrap();
+        let rest = Arc::new(Rest {
+            nodes: AtomicU32::new(1),
+            generators: AtomicU32::new(1),
+            lanes_away: AtomicU32::new(0),
+            broken: AtomicBool::new(false),
+        });
+        let vault = Vault::from_base64(Vault::generate_key().expose()).unwrap();
+        let deps = Deps {
+            ports: ports.clone(),
+            sandboxes: rest.clone(),
+            telegram: client,
+            vault: vault.clone(),
+            readiness: rest.clone(),
+            metrics_render: Arc::new(|| "botloom_up 1\n".to_owned()),
+        };
+        let mut options = setup.options;
+        if options.telegram_api_root.host_str() == Some("api.telegram.org") {
+            options.telegram_api_root = telegram.url();
+        }
+        let stop = CancellationToken::new();
+        let api = ControlPlane::new(deps, options, stop.clone()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = api
+            .router()
+            .merge(setup.beside)
+            .into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+        tokio::spawn(serving.into_future());
+        Self {
+            base: format!("http://{address}"),
+            address,
+            ports,
+            clock,
+            telegram,
+            vault,
+            rest,
+            api,
+            guard: stop.clone().drop_guard(),
+            stop,
+            database,
+            stores,
+            folder,
+        }
+    }
+
+    /// Somebody who is not logged in.
+    pub(crate) fn nobody(&self) -> Client {
+        Client::new(&self.base)
+    }
+
+    /// The owner, made on the first call.
+    pub(crate) async fn owner(&self) -> Client {
+        self.api.ensure_owner(EMAIL, PASSWORD).await.unwrap();
+        self.login(EMAIL).await
+    }
+
+    /// A person who is a member of nothing. There is no route that makes one yet, so the row is written by hand.
+    pub(crate) async fn stranger(&self) -> Client {
+        self.person("stranger@example.org", None).await
+    }
+
+    /// A member of the owner's project with this role.
+    pub(crate) async fn member(&self, role: &str) -> Client {
+        self.person(&format!("{role}@example.org"), Some(role)).await
+    }
+
+    async fn person(&self, email: &str, role: Option<&str>) -> Client {
+        self.api.ensure_owner(EMAIL, PASSWORD).await.unwrap();
+        let database = rusqlite::Connection::open(&self.database).unwrap();
+        database.busy_timeout(Duration::from_secs(10)).unwrap();
+        let id = UserId::generate().to_string();
+        database
+            .execute(
+                "INSERT INTO users (id, email, email_key, password_hash, created_at)
+                 SELECT ?1, ?2, ?2, password_hash, created_at FROM users LIMIT 1",
+                [&id, email],
+            )
+            .unwrap();
+        if let Some(role) = role {
+            let sql =
+                "INSERT INTO members (project_id, user_id, role) SELECT id, ?1, ?2 FROM projects LIMIT 1";
+            database.execute(sql, [&id, role]).unwrap();
+        }
+        self.login(email).await
+    }
+
+    pub(crate) async fn login(&self, email: &str) -> Client {
+        let mut client = self.nobody();
+        let answer = client
+            .post("/auth/login", &json!({ "email": email, "password": PASSWORD }))
+            .await
+            .expect(200);
+        client.keep(&answer);
+        client
+    }
+
+    /// Takes the database away from under the API. The folder stays as long as the answer lives.
+    pub(crate) async fn lose_the_database(self) -> (TempDir, DropGuard) {
+        let Self {
+            stores,
+            folder,
+            guard,
+            ..
+        } = self;
+        stores.close().await;
+        (folder, guard)
+    }
+
+    /// The owner with a bot called `a-bot`.
+    pub(crate) async fn with_bot(&self) -> Client {
+        let owner = self.owner().await;
+        owner
+            .post("/bots", &json!({ "botId": "a-bot", "name": "A bot" }))
+            .await
+            .expect(201);
+        owner
+    }
+}
