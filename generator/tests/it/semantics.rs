@@ -1,4 +1,6 @@
 //! What bots do, step by step, where the example conversations do not go.
+//!
+//! Longer than most files: many small stories of one kind.
 
 use serde_json::{Value, json};
 
@@ -369,7 +371,7 @@ fn conditions_with_many_patterns_are_asked_for_in_portions() {
             {"id": "end", "steps": []}]),
         json!({}),
     );
-    let all: String = (0..40).map(|n| format!("x{n}x")).collect();
+    let all = (0..40).map(|n| format!("x{n}x")).collect::<Vec<_>>().concat();
     assert_eq!(bot.send(&format!("/start {all}")).texts(), ["yes"]);
     assert_eq!(bot.send("/start nothing").texts(), ["yes"]);
     assert_eq!(bot.send("/start x39x").texts(), ["no"]);

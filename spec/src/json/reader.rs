@@ -2,6 +2,8 @@
 //! names win, round large integers silently, stop at the first lone surrogate, and know no pointer to the fault.
 //! Numbers are read by the standard library (correctly rounded); an integral one becomes an integer, so `1.0`,
 //! `1e0` and `1` are one value.
+//!
+//! Longer than most files: one grammar, and its productions call each other.
 
 use serde_json::{Map, Number, Value};
 
