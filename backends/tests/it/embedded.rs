@@ -112,12 +112,25 @@ async fn a_task_whose_worker_died_with_the_process_is_taken_at_the_next_start() 
     let hour = Duration::from_secs(3_600);
     connected.ports.tasks.enqueue(&task).await.unwrap();
     let tasks = &connected.ports.tasks;
-    let held = tasks.lease(TaskKind::Deploy, now, hour, 9).await.unwrap().unwrap();
+    let held = tasks
+        .lease(TaskKind::Deploy, now, hour, 9)
+        .await
+        .unwrap()
+        .unwrap();
     connected.close().await;
 
     let connected = connect(DataDir::open(&path).unwrap()).await;
     let tasks = &connected.ports.tasks;
-    let again = tasks.lease(TaskKind::Deploy, now, hour, 9).await.unwrap().unwrap();
+    let again = tasks
+        .lease(TaskKind::Deploy, now, hour, 9)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(again.task.id, held.task.id);
-    assert!(!tasks.finish(&held.task.id, held.fence, Ok(None), now).await.unwrap());
+    assert!(
+        !tasks
+            .finish(&held.task.id, held.fence, Ok(None), now)
+            .await
+            .unwrap()
+    );
 }
