@@ -292,7 +292,7 @@ fn settle(
             status,
             error,
         };
-        shared.note(&mut world, bot, event);
+        shared.note(&mut world, bot, &event);
     }
     world.journal.count_delivery(status);
     // A webhook that was replaced meanwhile has lanes of its own.

@@ -85,12 +85,24 @@ pub struct Filter {
     pub chat: Option<i64>,
 }
 
+/// An entry as text, which takes a fifth of a tree's room, and what filters ask for.
+#[derive(Debug)]
+struct Kept {
+    seq: u64,
+    at_ms: i64,
+    bot: i64,
+    /// Of a call.
+    method: Option<Box<str>>,
+    chat: Option<i64>,
+    event: Box<str>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Journal {
     mode: JournalMode,
     limit: usize,
     next: u64,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Kept>,
     pub(crate) counters: Counters,
 }
 
@@ -110,17 +122,25 @@ impl Journal {
         self.mode == JournalMode::Full && self.limit > 0
     }
 
-    pub(crate) fn add(&mut self, bot: i64, event: Event) {
+    pub(crate) fn add(&mut self, bot: i64, event: &Event) {
         if !self.keeps_entries() {
             return;
         }
         if self.entries.len() >= self.limit {
             self.entries.pop_front();
         }
-        self.entries.push_back(Entry {
+        let (method, chat) = match event {
+            Event::Call { method, chat, .. } => (Some(method.as_str().into()), *chat),
+            Event::Delivery { .. } => (None, None),
+        };
+        // A tree of texts and numbers has a text; nothing else is in an event.
+        let event = serde_json::to_string(event).unwrap_or_default().into();
+        self.entries.push_back(Kept {
             seq: self.next,
             at_ms: unix_millis(),
             bot,
+            method,
+            chat,
             event,
         });
         self.next += 1;
@@ -153,26 +173,34 @@ impl Journal {
         let from = self.entries.partition_point(|entry| entry.seq <= filter.after);
         self.entries
             .range(from..)
-            .filter(|entry| filter.fits(entry))
+            .filter(|kept| filter.fits(kept))
+            .filter_map(Kept::entry)
             .take(limit)
-            .cloned()
             .collect()
     }
 }
 
+impl Kept {
+    fn entry(&self) -> Option<Entry> {
+        let event = serde_json::from_str(&self.event).ok()?;
+        Some(Entry {
+            seq: self.seq,
+            at_ms: self.at_ms,
+            bot: self.bot,
+            event,
+        })
+    }
+}
+
 impl Filter {
-    fn fits(&self, entry: &Entry) -> bool {
-        if self.bot.is_some_and(|bot| bot != entry.bot) {
-            return false;
-        }
-        match &entry.event {
-            Event::Call { method, chat, .. } => {
-                self.method
-                    .as_deref()
-                    .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
-                    && (self.chat.is_none() || self.chat == *chat)
-            }
-            Event::Delivery { .. } => self.method.is_none() && self.chat.is_none(),
-        }
+    fn fits(&self, kept: &Kept) -> bool {
+        let method = |wanted: &str| {
+            kept.method
+                .as_deref()
+                .is_some_and(|m| m.eq_ignore_ascii_case(wanted))
+        };
+        self.bot.is_none_or(|bot| bot == kept.bot)
+            && self.method.as_deref().is_none_or(method)
+            && (self.chat.is_none() || self.chat == kept.chat)
     }
 }

@@ -14,6 +14,9 @@ use super::reply::Refusal;
 /// Parameters of a call together, without files: Telegram's limit.
 const MAX_PARAMS: usize = 1024 * 1024;
 
+/// Largest request: Telegram's limit for a file, and room for the form around it.
+pub(super) const MAX_BODY: usize = 51 * 1024 * 1024;
+
 /// A file that came with a call.
 #[derive(Debug, Clone)]
 pub(crate) struct Uploaded {
@@ -42,14 +45,20 @@ impl Params {
             .and_then(|v| v.to_str().ok())
             .unwrap_or("");
         let content_type = content_type.to_ascii_lowercase();
-        if content_type.starts_with("multipart/form-data") {
-            params.add_multipart(request).await?;
-            return Ok(params);
-        }
-        let body = axum::body::to_bytes(request.into_body(), MAX_PARAMS)
+        let multipart = content_type.starts_with("multipart/form-data");
+        let limit = if multipart { MAX_BODY } else { MAX_PARAMS };
+        let (head, body) = request.into_parts();
+        // To its very end, even where the form ends before: what is left unread would cost the connection.
+        let body = axum::body::to_bytes(body, limit)
             .await
             .map_err(|_| Refusal::new(413, "Request Entity Too Large"))?;
-        params.add_body(&content_type, &body)?;
+        if multipart {
+            params
+                .add_multipart(Request::from_parts(head, Body::from(body)))
+                .await?;
+        } else {
+            params.add_body(&content_type, &body)?;
+        }
         Ok(params)
     }
 

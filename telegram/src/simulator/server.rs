@@ -15,12 +15,10 @@ use tower::ServiceExt;
 
 use super::handle::Handle;
 use super::options::Options;
+use super::params::MAX_BODY;
 use super::reply::{self, Cut, Refusal};
 use super::world::Shared;
 use super::{api, control};
-
-/// Largest request: Telegram's limit for a file, and room for the form around it.
-const MAX_BODY: usize = 51 * 1024 * 1024;
 
 /// Makes simulators.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +100,8 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, router: Router) {
 
 /// `/bot<token>/<method>` and `/file/bot<token>/<path>`, with `/test` behind the token for Telegram's test servers.
 async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response<Body>, Infallible> {
-    let path = request.uri().path().to_owned();
+    // Clients may escape the token's colon.
+    let path = request.uri().path().replace("%3A", ":").replace("%3a", ":");
     if let Some((token, path)) = path
         .strip_prefix("/file/bot")
         .and_then(|rest| rest.split_once('/'))
@@ -116,8 +115,6 @@ async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Result<Res
     let Some((token, method)) = path.strip_prefix("/bot").and_then(|rest| rest.split_once('/')) else {
         return Ok(reply::http(&Err(Refusal::new(404, "Not Found"))));
     };
-    // Clients may escape the colon.
-    let token = token.replace("%3A", ":").replace("%3a", ":");
     let method = method.strip_prefix("test/").unwrap_or(method);
-    Ok(api::serve(&shared, &token, method, request).await)
+    Ok(api::serve(&shared, token, method, request).await)
 }

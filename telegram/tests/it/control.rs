@@ -193,6 +193,17 @@ async fn every_form_of_a_call() {
         http("GET", &call(format!("/bot{escaped}/getMe")), "").await.0,
         200
     );
+    let file = json!({ "person": chat, "file": { "kind": "photo", "content": "pixels" } });
+    let (_, _, sent) = http("POST", &call(format!("/sim/bots/{BOT}/send")), &file.to_string()).await;
+    assert_eq!(sent["message_id"], 4);
+    let id = "SimFile-photos-00000001";
+    let (_, _, file) = http("GET", &call(format!("/bot{token}/getFile?file_id={id}")), "").await;
+    let path = file["result"]["file_path"].as_str().unwrap().to_owned();
+    for token in [token, &escaped] {
+        let (status, head, _) = http("GET", &call(format!("/file/bot{token}/{path}")), "").await;
+        assert_eq!(status, 200);
+        assert!(head.contains("content-type: image/jpeg"), "{head}");
+    }
     for (path, status, words) in [
         ("/bot1/getMe".to_owned(), 404, "Not Found"),
         ("/bot:/getMe".to_owned(), 404, "Not Found"),

@@ -1,11 +1,15 @@
 //! Files: sent in every form, described, fetched again.
 
+use std::time::Duration;
+
 use botloom_telegram::simulator::{Content, SentFile};
 use botloom_telegram::{CallError, Part, Upload};
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::{BOT, Scene, refusal};
+use crate::{BOT, Scene, TOKEN, refusal};
 
 fn part(name: &str, bytes: &'static [u8]) -> Part {
     Part {
@@ -196,4 +200,29 @@ async fn what_people_send() {
     );
     let big = s.client.get_file_path(&s.token, &id(2)).await;
     assert_eq!(refusal(big), (400, "Bad Request: file is too big".into()));
+}
+
+/// Real clients send uploads in chunks; the last one may come after the form's own end.
+#[tokio::test]
+async fn a_late_end_of_an_upload_costs_no_connection() {
+    let s = Scene::new().await;
+    let mut stream = TcpStream::connect(s.sim.addr()).await.unwrap();
+    let form = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"chat_id\"\r\n\r\n{}\r\n--b\r\nContent-Disposition: \
+         form-data; name=\"photo\"; filename=a.png\r\n\r\nx\r\n--b--\r\n",
+        s.ann.id
+    );
+    let head = format!(
+        "POST /bot{TOKEN}/sendPhoto HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-type: \
+         multipart/form-data; boundary=b\r\n\r\n{:x}\r\n{form}\r\n",
+        form.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let rest = format!("0\r\n\r\nGET /bot{TOKEN}/getMe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(rest.as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+    assert!(answers.contains("file_unique_id") && answers.contains("can_join_groups"));
 }

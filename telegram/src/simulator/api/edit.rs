@@ -53,7 +53,7 @@ pub(super) fn edit(
     if !stored.from_bot {
         return Err(Refusal::bad("message can't be edited"));
     }
-    let before = stored.message.clone();
+    let before = stored.message();
     let mut message = before.clone();
     message.shift_remove("reply_markup");
     change(world, method, params, &mut message)?;
@@ -81,9 +81,7 @@ pub(super) fn edit(
         .conversation(bot, chat)
         .and_then(|conversation| conversation.get_mut(id))
     {
-        stored.message.clone_from(&message);
-        stored.markup = markup;
-        stored.seq = seq;
+        stored.change(&message, seq, markup.as_ref());
     }
     world.wake(bot, chat);
     Ok(Value::Object(message))

@@ -62,7 +62,7 @@ pub(super) fn send(shared: &Arc<Shared>, world: &mut World, bot: i64, params: &P
         let mut message = send::head(world, bot, chat);
         message.insert("media_group_id".into(), album.as_str().into());
         message.extend(content);
-        world.keep(bot, chat, message.clone(), true, None);
+        world.keep(bot, chat, &message, true, None);
         messages.push(Value::Object(message));
     }
     Ok(Value::Array(messages))

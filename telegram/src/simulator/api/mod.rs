@@ -118,6 +118,8 @@ async fn prepare(
     method: &str,
     request: Request<Body>,
 ) -> Result<Call, Refusal> {
+    // Read to its end even where it is refused: what is left unread would cost the connection.
+    let params = Params::read(request).await;
     let bot = shared
         .world()
         .bot_by_token(token, shared.options.tokens)
@@ -127,7 +129,7 @@ async fn prepare(
         })?;
     let (method, spec) =
         schema::find(method).ok_or_else(|| Refusal::new(404, "Not Found: method not found"))?;
-    let params = Params::read(request).await?;
+    let params = params?;
     let chat = chat_of(&shared.world(), &params);
     Ok(Call {
         bot,
@@ -271,5 +273,5 @@ fn record(shared: &Shared, world: &mut World, call: Call, outcome: Option<&Outco
             .and_then(Value::as_i64),
         executed: result.is_some(),
     };
-    shared.note(world, call.bot, event);
+    shared.note(world, call.bot, &event);
 }

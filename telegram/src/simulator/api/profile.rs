@@ -9,7 +9,7 @@ use crate::simulator::world::{Bot, World};
 /// Commands of one scope and language.
 const MAX_COMMANDS: usize = 100;
 
-const RIGHTS: [&str; 8] = [
+const RIGHTS: [&str; 12] = [
     "is_anonymous",
     "can_manage_chat",
     "can_delete_messages",
@@ -18,6 +18,10 @@ const RIGHTS: [&str; 8] = [
     "can_promote_members",
     "can_change_info",
     "can_invite_users",
+    "can_post_stories",
+    "can_edit_stories",
+    "can_delete_stories",
+    "can_send_welcome_messages",
 ];
 
 fn own(world: &mut World, bot: i64) -> Result<&mut Bot, Refusal> {

@@ -14,6 +14,18 @@ use crate::simulator::reply::{Outcome, Refusal};
 use crate::simulator::text;
 use crate::simulator::world::{Shared, World};
 
+/// What a copy does not take over.
+const NOT_COPIED: [&str; 8] = [
+    "message_id",
+    "from",
+    "sender_chat",
+    "chat",
+    "date",
+    "reply_markup",
+    "reply_to_message",
+    "edit_date",
+];
+
 /// Whether this module sends it.
 pub(super) fn knows(method: &str) -> bool {
     MediaKind::of_method(method).is_some()
@@ -146,22 +158,13 @@ pub(super) fn again(
         .int("message_id")
         .and_then(|id| world.existing(bot, from)?.get(id));
     let source = source.ok_or_else(|| Refusal::bad(format!("message to {what} not found")))?;
-    let mut content = source.message.clone();
-    for field in [
-        "message_id",
-        "from",
-        "sender_chat",
-        "chat",
-        "date",
-        "reply_markup",
-        "reply_to_message",
-        "edit_date",
-    ] {
+    let mut content = source.message();
+    let (sender, date) = (content.get("from").cloned(), content.get("date").cloned());
+    for field in NOT_COPIED {
         content.shift_remove(field);
     }
     if what == "forward" {
-        let date = source.message.get("date").cloned();
-        let origin = match source.message.get("from") {
+        let origin = match sender {
             Some(user) => json!({ "type": "user", "sender_user": user, "date": date }),
             None => json!({ "type": "hidden_user", "sender_user_name": "?", "date": date }),
         };
@@ -215,7 +218,7 @@ pub(super) fn post(
             }
         }
     }
-    world.keep(bot, chat, message.clone(), true, markup);
+    world.keep(bot, chat, &message, true, markup.as_ref());
     Ok(Value::Object(message))
 }
 
@@ -290,7 +293,7 @@ fn reply_target(world: &World, bot: i64, chat: i64, params: &Params) -> Result<O
         .and_then(|conversation| conversation.get(id))
     {
         Some(stored) => {
-            let mut replied = stored.message.clone();
+            let mut replied = stored.message();
             // One level, as Telegram does.
             replied.shift_remove("reply_to_message");
             Ok(Some(Value::Object(replied)))

@@ -83,7 +83,7 @@ impl World {
         message.insert("chat".into(), chat_object);
         message.insert("date".into(), unix_seconds().into());
         message.extend(fields);
-        self.keep(bot, chat, message.clone(), false, None);
+        self.keep(bot, chat, &message, false, None);
         let update_id = self.push(shared, bot, kind, Value::Object(message));
         Ok(Done {
             update_id,
@@ -97,18 +97,13 @@ impl World {
         &mut self,
         bot: i64,
         chat: i64,
-        message: Map<String, Value>,
+        message: &Map<String, Value>,
         from_bot: bool,
-        markup: Option<Value>,
+        markup: Option<&Value>,
     ) {
         let seq = self.next_seq();
         if let Some(conversation) = self.conversation(bot, chat) {
-            conversation.keep(Stored {
-                message,
-                seq,
-                from_bot,
-                markup,
-            });
+            conversation.keep(Stored::new(message, seq, from_bot, markup));
         }
         if from_bot {
             self.wake(bot, chat);
@@ -180,8 +175,8 @@ impl World {
             .as_user();
         let stored = self.existing(bot, chat).and_then(|c| c.get(message_id));
         let stored = stored.ok_or(SimError::NotFound("such message"))?;
-        let rows = stored
-            .markup
+        let (message, markup) = (stored.message(), stored.markup());
+        let rows = markup
             .as_ref()
             .and_then(|m| m.get("inline_keyboard"))
             .and_then(Value::as_array);
@@ -194,7 +189,6 @@ impl World {
             .get("callback_data")
             .cloned()
             .ok_or_else(|| SimError::Invalid("this button does not call back".into()))?;
-        let message = stored.message.clone();
         let query_id = self.random_id();
         let query = json!({
             "id": query_id,
@@ -351,7 +345,7 @@ impl World {
                 message.insert("chat".into(), chat_object);
                 message.insert("date".into(), unix_seconds().into());
                 message.insert(field.into(), other.into());
-                self.keep(bot, chat, message.clone(), false, None);
+                self.keep(bot, chat, &message, false, None);
                 self.push(shared, bot, "message", Value::Object(message));
             }
         }
@@ -373,8 +367,8 @@ impl World {
             .map(|stored| Seen {
                 seq: stored.seq,
                 from_bot: stored.from_bot,
-                message: stored.message.clone(),
-                keyboard: stored.markup.clone(),
+                message: stored.message(),
+                keyboard: stored.markup(),
             })
             .collect();
         seen.sort_by_key(|seen| seen.seq);

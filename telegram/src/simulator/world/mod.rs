@@ -62,7 +62,7 @@ impl Shared {
     }
 
     /// Writes an entry down and wakes those who wait for it.
-    pub(crate) fn note(&self, world: &mut World, bot: i64, event: Event) {
+    pub(crate) fn note(&self, world: &mut World, bot: i64, event: &Event) {
         world.journal.add(bot, event);
         self.journaled.notify_waiters();
     }
