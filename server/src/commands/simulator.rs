@@ -25,10 +25,12 @@ pub(crate) async fn simulator(args: &SimulatorArgs) -> CommandResult {
     let root = handle.url();
     say(format!("Bot API simulator on {root}"));
     say(format!(
-        "\n  botloom serve with BOTLOOM_TELEGRAM_API_ROOT={root}\n  \
-         any token of the form 123:abcde is a bot, from its first use\n  \
-         people: curl -d '{{\"first_name\":\"Ada\"}}' -H 'content-type: application/json' {root}sim/people\n  \
-         everything else: telegram/README.md"
+        "\nBotloom talks to it with BOTLOOM_TELEGRAM_API_ROOT={root} botloom serve.\n\
+         Any token of the form 123456:abcdef is a bot, from its first use. Somebody to write to it:\n\n  \
+         curl -H 'content-type: application/json' {root}sim/people -d '{{\"id\": 1, \"first_name\": \"Ada\"}}'\n  \
+         curl -H 'content-type: application/json' {root}sim/bots/123456/send -d '{{\"person\": 1, \"text\": \"/start\"}}'\n  \
+         curl {root}sim/bots/123456/chats/1/messages\n\n\
+         The rest of the control API is in telegram/README.md."
     ));
     let stopped = |kind| signal(kind).map_err(|error| CommandError::Start(error.to_string()));
     let (mut terminate, mut interrupt) = (stopped(SignalKind::terminate())?, stopped(SignalKind::interrupt())?);
