@@ -24,7 +24,7 @@ pub(super) trait Job: Send {
     fn failed(self: Box<Self>, error: StoreError);
 }
 
-/// The one kind of job there is.
+/// A step of a caller.
 pub(super) struct Call<S, T> {
     pub(super) step: S,
     pub(super) abandon: Abandon<SqliteRecords, T>,
@@ -55,6 +55,56 @@ impl<S: Step<SqliteRecords, T>, T: Send> Job for Call<S, T> {
     fn failed(self: Box<Self>, error: StoreError) {
         // Nobody waits any more: then nobody needs to know.
         let _ = self.reply.send(Err(error));
+    }
+}
+
+/// An answer that its caller did not take: what it grants is taken back.
+struct TakeBack<T> {
+    abandon: Abandon<SqliteRecords, T>,
+    answer: T,
+}
+
+impl<T: Send> Job for TakeBack<T> {
+    fn wanted(&self) -> bool {
+        true
+    }
+
+    fn run(&mut self, _: &mut Model<SqliteRecords>, _: TimestampMs) -> StoreResult<()> {
+        Ok(())
+    }
+
+    fn done(self: Box<Self>, model: &mut Model<SqliteRecords>) {
+        (self.abandon)(model, self.answer);
+    }
+
+    fn failed(self: Box<Self>, _: StoreError) {}
+}
+
+/// A caller that waits for its answer. It may go away at any moment, also between the answer and taking it.
+pub(super) struct Caller<'a, T: Send + 'static> {
+    pub(super) answer: oneshot::Receiver<StoreResult<T>>,
+    pub(super) abandon: Abandon<SqliteRecords, T>,
+    pub(super) inbox: &'a Inbox,
+}
+
+impl<T: Send + 'static> Caller<'_, T> {
+    pub(super) async fn answer(mut self) -> StoreResult<T> {
+        (&mut self.answer).await.map_err(|_| closed())?
+    }
+}
+
+impl<T: Send + 'static> Drop for Caller<'_, T> {
+    fn drop(&mut self) {
+        // Once closed, an answer is either here or with the writer, which takes it back itself.
+        self.answer.close();
+        if let Ok(Ok(answer)) = self.answer.try_recv() {
+            let job = TakeBack {
+                abandon: self.abandon,
+                answer,
+            };
+            // A closed store has no leases to take back.
+            let _ = self.inbox.push(Box::new(job));
+        }
     }
 }
 

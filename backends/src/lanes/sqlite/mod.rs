@@ -16,7 +16,7 @@ use botloom_core::ports::{LaneLimits, StoreError, StoreResult};
 use botloom_core::time::SharedClock;
 use tokio::sync::oneshot;
 
-use self::inbox::{Call, Inbox, closed};
+use self::inbox::{Call, Caller, Inbox};
 use self::records::SqliteRecords;
 use self::writer::Writer;
 use super::SqliteLanes;
@@ -143,7 +143,12 @@ impl Driver for SqliteDriver {
             reply,
             _place: place,
         }))?;
-        answer.await.map_err(|_| closed())?
+        let caller = Caller {
+            answer,
+            abandon,
+            inbox: &self.inbox,
+        };
+        caller.answer().await
     }
 
     fn hints(&self) -> &Hints {

@@ -461,10 +461,10 @@ async fn a_turn_granted_to_a_caller_who_gave_up_is_ready_at_once() {
     let (path, clock) = (dir.path().join("runtime.db"), clock());
     let store = open(&path, &clock).unwrap();
     // Callers give up at every moment from before the step runs to after it is durable.
-    for round in 0..40 {
+    for round in 0..200 {
         let item = update(round, round, Bytes::new(), true);
         let call = store.ingest(vec![item]);
-        let patience = std::time::Duration::from_micros(u64::try_from(round).unwrap() * 50);
+        let patience = std::time::Duration::from_micros(u64::try_from(round).unwrap() * 10);
         let kept = tokio::time::timeout(patience, call).await;
         if let Ok(answer) = kept {
             let IngestOutcome::Granted(turn) = answer.unwrap().remove(0) else {
