@@ -16,12 +16,12 @@ function intentFor(turn) {
   if (bot.intents.length === 0) return undefined;
   const text = words(context.input);
   const locales = [context.locale, bot.defaultLocale];
-  const cooling = (intent) => now - (own(doc.c ?? {}, intent.id) ?? -Infinity) < intent.cooldownSec * 1000;
+  const cooling = (intent) => now - (own(doc.c ?? {}, intent.id) ?? -Infinity) < (intent.cooldownSec ?? 0) * 1000;
   const occurs = (intent) => locales.some((locale) => (own(intent.keywords, locale) ?? []).some((word) => text.includes(word)));
   const intent = bot.intents.find((candidate) => occurs(candidate) && !cooling(candidate));
   if (intent === undefined) return undefined;
   const others = bot.intents.filter((other) => other.id !== intent.id && cooling(other)).map((other) => [other.id, doc.c[other.id]]);
-  const started = intent.cooldownSec > 0 ? [...others, [intent.id, now]] : others;
+  const started = intent.cooldownSec === undefined ? others : [...others, [intent.id, now]];
   doc.c = started.length > 0 ? Object.fromEntries(started) : undefined;
   return intent;
 }

@@ -20,6 +20,7 @@ function run(bot, { event, state, context, resume }) {
       bot: { id: bot.id, name: bot.name, username: telegram.username },
     },
     flow: undefined,
+    step: undefined,
     failures: 0,
     transitions: 0,
     actions: [],
@@ -55,8 +56,7 @@ function arrive(turn, event) {
     doc.w = undefined;
     turn.flow = waiting.f;
     turn.failures = waiting.n ?? 0;
-    if (step.kind === "validate") return step.id;
-    return completed(turn, step);
+    return step.kind === "validate" ? waiting.s : completed(turn, waiting.s);
   }
   leave(turn);
   const intent = intentFor(turn);
@@ -89,32 +89,39 @@ function enter(turn, flow, step) {
 }
 
 // Goes on after a step that did its work.
-function completed(turn, step) {
-  note(turn, "step_completed", { flow: turn.flow, step: step.id, kind: step.kind });
-  if (step.next === undefined) note(turn, "flow_completed", { flow: turn.flow });
-  return step.next;
+function completed(turn, id) {
+  const { kind, next } = stepOf(turn, id);
+  note(turn, "step_completed", { flow: turn.flow, step: id, kind });
+  if (next === undefined) note(turn, "flow_completed", { flow: turn.flow });
+  return next;
+}
+
+// A step of the flow that runs.
+function stepOf(turn, id) {
+  return turn.bot.flows[turn.flow].steps[id];
 }
 
 // Runs step after step until the flow waits, ends, or needs something of the host.
 function advance(turn, id, resume, kept) {
   let answer = resume;
   while (id !== undefined) {
-    const step = turn.bot.flows[turn.flow].steps[id];
+    const step = stepOf(turn, id);
+    turn.step = id;
     if (answer === undefined) turn.transitions += 1;
     if (turn.transitions > TRANSITIONS) throw Error("transition_limit: more than 200 steps for one message");
     const outcome = turn.bot.kinds[step.kind](turn, step, answer, kept);
     answer = undefined;
     if (outcome === undefined) {
-      id = completed(turn, step);
+      id = completed(turn, id);
     } else if (outcome.effect !== undefined) {
-      return close(turn, { ...outcome.effect, cont: position(turn, id, outcome.kept) });
+      return close(turn, { ...outcome.effect, cont: position(turn, outcome.kept) });
     } else if (outcome.wait !== undefined) {
       wait(turn, outcome.wait);
       return close(turn);
     } else if (outcome.end) {
       id = undefined;
     } else {
-      if (step.kind === "goto") note(turn, "step_completed", { flow: turn.flow, step: step.id, kind: step.kind });
+      if (step.kind === "goto") note(turn, "step_completed", { flow: turn.flow, step: id, kind: step.kind });
       id = enter(turn, outcome.flow ?? turn.flow, outcome.step);
     }
   }
@@ -123,8 +130,8 @@ function advance(turn, id, resume, kept) {
 }
 
 // What the host gives back with its answer.
-function position(turn, step, kept) {
-  const { flow, transitions, failures, context } = turn;
+function position(turn, kept) {
+  const { flow, step, transitions, failures, context } = turn;
   return { flow, step, transitions, failures, input: context.input, kept };
 }
 

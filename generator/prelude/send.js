@@ -26,19 +26,20 @@ function send(turn, step) {
 }
 
 // Sends the question of an `ask`; its keyboard replaces the live one and goes when the waiting ends.
-function question(turn, step) {
+function question(turn, id) {
   turn.doc.k = undefined;
-  send(turn, step);
-  if (turn.doc.k !== undefined) turn.doc.k.w = [turn.flow, step.id];
-  return { wait: step.id };
+  send(turn, stepOf(turn, id));
+  if (turn.doc.k !== undefined) turn.doc.k.w = [turn.flow, id];
+  return { wait: id };
 }
 
-// A failed answer: says so and waits again, or leaves with the last attempt.
-function refuse(turn, step) {
+// A failed answer, by the rules of a `validate`: says so and waits again, or leaves with the last attempt.
+function refuse(turn, id) {
+  const step = stepOf(turn, id);
   turn.failures += 1;
-  note(turn, "validation_failed", { flow: turn.flow, step: step.id, attempt: turn.failures });
+  note(turn, "validation_failed", { flow: turn.flow, step: id, attempt: turn.failures });
   const { text, maxAttempts, goto } = step.onFail;
   if (turn.failures >= maxAttempts) return goto === undefined ? { end: true } : { step: goto };
   send(turn, { text });
-  return { wait: step.ask ?? step.id };
+  return { wait: step.ask ?? id };
 }

@@ -68,3 +68,19 @@ pub(crate) fn sections(kinds: &BTreeSet<&str>) -> String {
 pub(crate) fn marker(name: &str) -> String {
     format!("{MARKER}{name} ---")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_kind_has_its_part_and_its_lowering() {
+        let parts: Vec<_> = PARTS.iter().filter_map(|part| part.kind).collect();
+        assert_eq!(parts, botloom_spec::step::KINDS);
+        for part in PARTS.iter().filter(|part| part.kind.is_some()) {
+            let kind = part.kind.expect("filtered");
+            assert_eq!(part.name, format!("steps/{kind}"));
+            assert!(part.source.contains(&format!("\nfunction {kind}(turn")), "{kind}");
+        }
+    }
+}

@@ -151,7 +151,7 @@ test("words and intentFor: whole words in one case", () => {
   assert.equal(sdk.words("snake_case 42 हिन्दी"), " snake_case 42 हिन्दी ");
   const intents = sdk.prepared([
     { id: "a", flow: "fa", cooldownSec: 5, keywords: { en: ["pizza", "!!!"], ru: ["пицца"] } },
-    { id: "b", flow: "fb", cooldownSec: 0, keywords: { en: ["big pizza"] } },
+    { id: "b", flow: "fb", keywords: { en: ["big pizza"] } },
   ]);
   const at = (input, locale = "en", c = undefined, now = 1000) => {
     const t = { ...turn({}, { bot: { intents }, context: { input, locale } }), now };

@@ -1,7 +1,7 @@
 // apiCall: asks the host for a request, then takes from the answer what the bot wants to remember.
 function apiCall(turn, step, resume) {
   if (resume === undefined) return { effect: request(turn, step) };
-  const where = { flow: turn.flow, step: step.id };
+  const where = { flow: turn.flow, step: turn.step };
   if (resume.ok && learn(turn, step.map, resume.body)) {
     note(turn, "api_ok", { ...where, status: resume.status });
     return undefined;

@@ -1,5 +1,5 @@
 // ask: sends a question and waits for the answer.
-function ask(turn, step) {
+function ask(turn) {
   turn.failures = 0;
-  return question(turn, step);
+  return question(turn, turn.step);
 }

@@ -5,7 +5,7 @@ function validate(turn, step, resume) {
     const test = step.regex === undefined ? { schema: step.schema, text } : { pattern: step.regex, text };
     return { effect: { type: "match", tests: [test] } };
   }
-  if (!resume.results[0]) return refuse(turn, step);
+  if (!resume.results[0]) return refuse(turn, turn.step);
   if (step.ask === undefined) turn.failures = 0;
   return undefined;
 }

@@ -8,6 +8,8 @@ use crate::ir::Data;
 
 /// Columns of a line.
 const WIDTH: usize = 118;
+/// Tables that begin further right are not broken into lines: deep ones would be mostly spaces.
+const MAX_INDENT: usize = 12;
 
 /// Prints a table whose first line begins after `used` columns and whose entries stand two columns right of `indent`.
 pub(super) fn print(out: &mut String, data: &Data, indent: usize, used: usize) {
@@ -79,7 +81,9 @@ impl Doc {
     fn print(&self, out: &mut String, indent: usize, used: usize) {
         match self {
             Self::Table { open, close, entries }
-                if !entries.is_empty() && self.fits(WIDTH.saturating_sub(used)).is_none() =>
+                if !entries.is_empty()
+                    && indent <= MAX_INDENT
+                    && self.fits(WIDTH.saturating_sub(used)).is_none() =>
             {
                 let indent = indent + 2;
                 out.push(*open);

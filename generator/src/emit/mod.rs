@@ -85,7 +85,7 @@ fn flows(out: &mut String, flows: &[Flow]) {
 }
 
 fn step(out: &mut String, node: &Node) {
-    let mut fields = vec![("id", node.id.as_str().into()), ("kind", node.kind.into())];
+    let mut fields = vec![("kind", node.kind.into())];
     fields.extend(node.fields.iter().cloned());
     if let Some(next) = &node.next {
         fields.push(("next", next.as_str().into()));

@@ -55,10 +55,11 @@ fn node_kind(program: &mut Program<'_, '_, '_>, id: NodeId, kind: AstKind<'_>) {
         | AstKind::TryStatement(_)
         | AstKind::CatchParameter(_)
         | AstKind::ThrowStatement(_)
+        | AstKind::WhileStatement(_)
+        | AstKind::ForStatement(_)
+        | AstKind::ForOfStatement(_)
             if sdk => {}
         AstKind::CatchClause(clause) if sdk && clause.param.is_some() => {}
-        AstKind::WhileStatement(_) if sdk => {}
-        AstKind::ForStatement(_) | AstKind::ForOfStatement(_) if sdk => {}
 
         AstKind::ForStatement(statement) => {
             if !loops::counts(program, statement) {
@@ -111,7 +112,7 @@ fn node_kind(program: &mut Program<'_, '_, '_>, id: NodeId, kind: AstKind<'_>) {
         }
 
         AstKind::StaticMemberExpression(member) => {
-            member_name(program, member.property.span, &member.property.name)
+            member_name(program, member.property.span, &member.property.name);
         }
         AstKind::ComputedMemberExpression(member) => match &member.expression {
             _ if sdk => {}
@@ -202,10 +203,11 @@ fn node_kind(program: &mut Program<'_, '_, '_>, id: NodeId, kind: AstKind<'_>) {
             if literal.lone_surrogates {
                 program.report.add("character", span.start, "half a character");
             }
-            if !sdk && !is_text(program, id) {
-                if let Some(fault) = url::fault(&literal.value, program.allow_domains) {
-                    program.report.add("url", span.start, fault);
-                }
+            if !sdk
+                && !is_text(program, id)
+                && let Some(fault) = url::fault(&literal.value, program.allow_domains)
+            {
+                program.report.add("url", span.start, fault);
             }
         }
         other => construct(program, span, &other.debug_name()),

@@ -162,7 +162,7 @@ impl<'s> Report<'s> {
     }
 
     fn syntax(&mut self, diagnostics: &Diagnostics) {
-        for diagnostic in diagnostics.iter() {
+        for diagnostic in diagnostics {
             let offset = diagnostic.labels.first().map_or(0, |label| label.span().start);
             self.add("syntax", offset, diagnostic.message.to_string());
         }

@@ -1,7 +1,7 @@
 //! Which part of a program is the SDK.
 
+use botloom_core::Sha256Hash;
 use oxc::span::Span;
-use sha2::{Digest, Sha256};
 
 use super::Report;
 use crate::prelude::{MARKER, marker};
@@ -91,19 +91,11 @@ fn is_known(section: &str) -> bool {
     let text = text
         .strip_suffix("\n\n")
         .map_or_else(|| text.to_owned(), |text| format!("{text}\n"));
-    let digest = digest(&text);
+    let digest = Sha256Hash::of(&text).to_string();
     KNOWN
         .lines()
         .filter_map(|known| known.split_once(' '))
         .any(|(hash, name)| hash == digest && marker(name) == line)
-}
-
-/// Digest of a part of the SDK, 64 hexadecimal digits.
-pub(super) fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]
@@ -116,7 +108,7 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/prelude/digests.txt");
         let mut known = std::fs::read_to_string(path).unwrap();
         for part in PARTS {
-            let line = format!("{} {}\n", digest(part.source), part.name);
+            let line = format!("{} {}\n", Sha256Hash::of(part.source), part.name);
             if known.contains(&line) {
                 continue;
             }

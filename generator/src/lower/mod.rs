@@ -84,12 +84,17 @@ fn intent(intent: &Intent) -> Data {
         .keywords
         .iter()
         .map(|(locale, words)| (locale.clone(), words.as_slice().into()));
-    Data::Fields(vec![
+    let mut fields = vec![
         ("id", intent.id.as_str().into()),
         ("flow", intent.flow.as_str().into()),
-        ("cooldownSec", intent.cooldown_sec.into()),
-        ("keywords", Data::Named(keywords.collect())),
-    ])
+    ];
+    optional(
+        &mut fields,
+        "cooldownSec",
+        Some(intent.cooldown_sec).filter(|&seconds| seconds > 0),
+    );
+    fields.push(("keywords", Data::Named(keywords.collect())));
+    Data::Fields(fields)
 }
 
 fn steps(steps: &[Step]) -> Vec<Node> {

@@ -1,5 +1,7 @@
 //! One task: version → files → row.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use botloom_core::event::BotEvent;
 use botloom_core::fault;
 use botloom_core::model::{RevisionRow, SpecVersion, TaskPayload};
@@ -15,6 +17,8 @@ pub(super) struct Job<'a> {
     pub(super) deps: &'a Deps,
     pub(super) options: Options,
     pub(super) lease: &'a TaskLease,
+    /// How far it got, 0 to 100, for those who renew the lease meanwhile.
+    pub(super) reached: AtomicU8,
 }
 
 /// Why a task did not come to its end.
@@ -71,7 +75,7 @@ impl From<BuildError> for Fault {
 
 impl Job<'_> {
     /// Makes and stores the revision.
-    pub(super) async fn run(&mut self) -> Result<RevHash, Fault> {
+    pub(super) async fn run(&self) -> Result<RevHash, Fault> {
         let task = &self.lease.task;
         let TaskPayload::Generate {
             spec_version,
@@ -171,6 +175,7 @@ impl Job<'_> {
     async fn progress(&self, progress: u8) -> Result<(), Fault> {
         let task = &self.lease.task;
         let now = self.deps.clock.now();
+        self.reached.store(progress, Ordering::Relaxed);
         if !self
             .deps
             .tasks

@@ -7,6 +7,7 @@
 mod job;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use botloom_core::event::BotEvent;
@@ -119,10 +120,15 @@ async fn idle(deps: &Deps, options: Options, shutdown: &CancellationToken) {
 /// Does one task under a lease that is renewed meanwhile, and ends the task with what came of it.
 async fn work(deps: &Deps, options: Options, lease: &TaskLease) {
     let task = &lease.task;
-    let mut job = Job { deps, options, lease };
+    let job = Job {
+        deps,
+        options,
+        lease,
+        reached: AtomicU8::new(task.progress),
+    };
     let done = tokio::select! {
         done = job.run() => done,
-        () = renewed_until_lost(deps, options, lease) => {
+        () = renewed_until_lost(&job) => {
             tracing::warn!(task = %task.id, "lease lost, somebody else has the task");
             return;
         }
@@ -171,16 +177,19 @@ async fn work(deps: &Deps, options: Options, lease: &TaskLease) {
 }
 
 /// Renews the lease; resolves when it is lost.
-async fn renewed_until_lost(deps: &Deps, options: Options, lease: &TaskLease) {
+async fn renewed_until_lost(job: &Job<'_>) {
+    let Job {
+        deps,
+        options,
+        lease,
+        reached,
+    } = job;
     loop {
         tokio::time::sleep(options.lease / 3).await;
-        let renewed = deps.tasks.heartbeat(
-            &lease.task.id,
-            lease.fence,
-            lease.task.progress,
-            deps.clock.now(),
-            options.lease,
-        );
+        let (now, progress) = (deps.clock.now(), reached.load(Ordering::Relaxed));
+        let renewed = deps
+            .tasks
+            .heartbeat(&lease.task.id, lease.fence, progress, now, options.lease);
         // A store that is away says nothing about the lease.
         if !renewed.await.unwrap_or(true) {
             return;

@@ -60,7 +60,7 @@ const flows = frozen({
   "hello": {
     start: "hi",
     steps: {
-      "hi": { id: "hi", kind: "reply", text: { key: "hi" } },
+      "hi": { kind: "reply", text: { key: "hi" } },
     },
   },
   // flow book
@@ -68,14 +68,12 @@ const flows = frozen({
     start: "ask_day",
     steps: {
       "ask_day": {
-        id: "ask_day",
         kind: "ask",
         text: { key: "ask_day" },
         buttons: [{ text: { key: "monday" }, value: "mon" }, { text: { key: "friday" }, value: "fri" }],
         next: "check_day",
       },
       "check_day": {
-        id: "check_day",
         kind: "validate",
         schema: { "enum": ["mon", "fri"] },
         ask: "ask_day",
@@ -83,7 +81,6 @@ const flows = frozen({
         next: "save_day",
       },
       "save_day": {
-        id: "save_day",
         kind: "save",
         key: "day",
         value: "{{context.input}}",
@@ -91,9 +88,8 @@ const flows = frozen({
         check: "check_day",
         next: "ask_people",
       },
-      "ask_people": { id: "ask_people", kind: "ask", text: { key: "ask_people" }, next: "save_people" },
+      "ask_people": { kind: "ask", text: { key: "ask_people" }, next: "save_people" },
       "save_people": {
-        id: "save_people",
         kind: "save",
         key: "people",
         value: "{{context.input}}",
@@ -101,22 +97,13 @@ const flows = frozen({
         next: "confirm",
       },
       "confirm": {
-        id: "confirm",
         kind: "ask",
         text: { key: "confirm" },
         buttons: [{ text: { key: "yes" }, value: "true" }, { text: { key: "no" }, value: "false" }],
         next: "save_sure",
       },
-      "save_sure": {
-        id: "save_sure",
-        kind: "save",
-        key: "sure",
-        value: "{{context.input}}",
-        ask: "confirm",
-        next: "sure",
-      },
+      "save_sure": { kind: "save", key: "sure", value: "{{context.input}}", ask: "confirm", next: "sure" },
       "sure": {
-        id: "sure",
         kind: "goto",
         when: { path: "state.sure", op: "eq", value: true },
         step: "booking",
@@ -124,7 +111,6 @@ const flows = frozen({
         next: "booking",
       },
       "booking": {
-        id: "booking",
         kind: "save",
         key: "booking",
         value: {
@@ -137,16 +123,15 @@ const flows = frozen({
         next: "history",
       },
       "history": {
-        id: "history",
         kind: "save",
         key: "history",
         value: ["{{state.day}}", "{{state.people}}"],
         ask: "confirm",
         next: "booked",
       },
-      "booked": { id: "booked", kind: "reply", text: { key: "booked" }, next: "end" },
-      "end": { id: "end", kind: "goto", flow: "hello", next: "dropped" },
-      "dropped": { id: "dropped", kind: "reply", text: { key: "dropped" } },
+      "booked": { kind: "reply", text: { key: "booked" }, next: "end" },
+      "end": { kind: "goto", flow: "hello", next: "dropped" },
+      "dropped": { kind: "reply", text: { key: "dropped" } },
     },
   },
 });
@@ -193,6 +178,7 @@ function run(bot, { event, state, context, resume }) {
       bot: { id: bot.id, name: bot.name, username: telegram.username },
     },
     flow: undefined,
+    step: undefined,
     failures: 0,
     transitions: 0,
     actions: [],
@@ -228,8 +214,7 @@ function arrive(turn, event) {
     doc.w = undefined;
     turn.flow = waiting.f;
     turn.failures = waiting.n ?? 0;
-    if (step.kind === "validate") return step.id;
-    return completed(turn, step);
+    return step.kind === "validate" ? waiting.s : completed(turn, waiting.s);
   }
   leave(turn);
   const intent = intentFor(turn);
@@ -262,32 +247,39 @@ function enter(turn, flow, step) {
 }
 
 // Goes on after a step that did its work.
-function completed(turn, step) {
-  note(turn, "step_completed", { flow: turn.flow, step: step.id, kind: step.kind });
-  if (step.next === undefined) note(turn, "flow_completed", { flow: turn.flow });
-  return step.next;
+function completed(turn, id) {
+  const { kind, next } = stepOf(turn, id);
+  note(turn, "step_completed", { flow: turn.flow, step: id, kind });
+  if (next === undefined) note(turn, "flow_completed", { flow: turn.flow });
+  return next;
+}
+
+// A step of the flow that runs.
+function stepOf(turn, id) {
+  return turn.bot.flows[turn.flow].steps[id];
 }
 
 // Runs step after step until the flow waits, ends, or needs something of the host.
 function advance(turn, id, resume, kept) {
   let answer = resume;
   while (id !== undefined) {
-    const step = turn.bot.flows[turn.flow].steps[id];
+    const step = stepOf(turn, id);
+    turn.step = id;
     if (answer === undefined) turn.transitions += 1;
     if (turn.transitions > TRANSITIONS) throw Error("transition_limit: more than 200 steps for one message");
     const outcome = turn.bot.kinds[step.kind](turn, step, answer, kept);
     answer = undefined;
     if (outcome === undefined) {
-      id = completed(turn, step);
+      id = completed(turn, id);
     } else if (outcome.effect !== undefined) {
-      return close(turn, { ...outcome.effect, cont: position(turn, id, outcome.kept) });
+      return close(turn, { ...outcome.effect, cont: position(turn, outcome.kept) });
     } else if (outcome.wait !== undefined) {
       wait(turn, outcome.wait);
       return close(turn);
     } else if (outcome.end) {
       id = undefined;
     } else {
-      if (step.kind === "goto") note(turn, "step_completed", { flow: turn.flow, step: step.id, kind: step.kind });
+      if (step.kind === "goto") note(turn, "step_completed", { flow: turn.flow, step: id, kind: step.kind });
       id = enter(turn, outcome.flow ?? turn.flow, outcome.step);
     }
   }
@@ -296,8 +288,8 @@ function advance(turn, id, resume, kept) {
 }
 
 // What the host gives back with its answer.
-function position(turn, step, kept) {
-  const { flow, transitions, failures, context } = turn;
+function position(turn, kept) {
+  const { flow, step, transitions, failures, context } = turn;
   return { flow, step, transitions, failures, input: context.input, kept };
 }
 
@@ -327,9 +319,9 @@ function reply(turn, step) {
 
 // --- sdk: steps/ask ---
 // ask: sends a question and waits for the answer.
-function ask(turn, step) {
+function ask(turn) {
   turn.failures = 0;
-  return question(turn, step);
+  return question(turn, turn.step);
 }
 
 // --- sdk: steps/validate ---
@@ -340,7 +332,7 @@ function validate(turn, step, resume) {
     const test = step.regex === undefined ? { schema: step.schema, text } : { pattern: step.regex, text };
     return { effect: { type: "match", tests: [test] } };
   }
-  if (!resume.results[0]) return refuse(turn, step);
+  if (!resume.results[0]) return refuse(turn, turn.step);
   if (step.ask === undefined) turn.failures = 0;
   return undefined;
 }
@@ -349,12 +341,11 @@ function validate(turn, step, resume) {
 // save: writes a state key. A value that does not fit counts as a failed answer to the question before.
 function save(turn, step) {
   if (remember(turn, step.key, expand(turn, step.value, ""))) return undefined;
-  const { steps } = turn.bot.flows[turn.flow];
-  if (step.check !== undefined) return refuse(turn, steps[step.check]);
+  if (step.check !== undefined) return refuse(turn, step.check);
   if (step.ask === undefined) return { end: true };
   turn.failures += 1;
-  note(turn, "validation_failed", { flow: turn.flow, step: step.id, attempt: turn.failures });
-  return turn.failures < 3 ? question(turn, steps[step.ask]) : { end: true };
+  note(turn, "validation_failed", { flow: turn.flow, step: turn.step, attempt: turn.failures });
+  return turn.failures < 3 ? question(turn, step.ask) : { end: true };
 }
 
 // --- sdk: steps/goto ---
@@ -456,12 +447,12 @@ function intentFor(turn) {
   if (bot.intents.length === 0) return undefined;
   const text = words(context.input);
   const locales = [context.locale, bot.defaultLocale];
-  const cooling = (intent) => now - (own(doc.c ?? {}, intent.id) ?? -Infinity) < intent.cooldownSec * 1000;
+  const cooling = (intent) => now - (own(doc.c ?? {}, intent.id) ?? -Infinity) < (intent.cooldownSec ?? 0) * 1000;
   const occurs = (intent) => locales.some((locale) => (own(intent.keywords, locale) ?? []).some((word) => text.includes(word)));
   const intent = bot.intents.find((candidate) => occurs(candidate) && !cooling(candidate));
   if (intent === undefined) return undefined;
   const others = bot.intents.filter((other) => other.id !== intent.id && cooling(other)).map((other) => [other.id, doc.c[other.id]]);
-  const started = intent.cooldownSec > 0 ? [...others, [intent.id, now]] : others;
+  const started = intent.cooldownSec === undefined ? others : [...others, [intent.id, now]];
   doc.c = started.length > 0 ? Object.fromEntries(started) : undefined;
   return intent;
 }
@@ -495,21 +486,22 @@ function send(turn, step) {
 }
 
 // Sends the question of an `ask`; its keyboard replaces the live one and goes when the waiting ends.
-function question(turn, step) {
+function question(turn, id) {
   turn.doc.k = undefined;
-  send(turn, step);
-  if (turn.doc.k !== undefined) turn.doc.k.w = [turn.flow, step.id];
-  return { wait: step.id };
+  send(turn, stepOf(turn, id));
+  if (turn.doc.k !== undefined) turn.doc.k.w = [turn.flow, id];
+  return { wait: id };
 }
 
-// A failed answer: says so and waits again, or leaves with the last attempt.
-function refuse(turn, step) {
+// A failed answer, by the rules of a `validate`: says so and waits again, or leaves with the last attempt.
+function refuse(turn, id) {
+  const step = stepOf(turn, id);
   turn.failures += 1;
-  note(turn, "validation_failed", { flow: turn.flow, step: step.id, attempt: turn.failures });
+  note(turn, "validation_failed", { flow: turn.flow, step: id, attempt: turn.failures });
   const { text, maxAttempts, goto } = step.onFail;
   if (turn.failures >= maxAttempts) return goto === undefined ? { end: true } : { step: goto };
   send(turn, { text });
-  return { wait: step.ask ?? step.id };
+  return { wait: step.ask ?? id };
 }
 
 // --- sdk: state ---

@@ -25,7 +25,7 @@ const keys = frozen({});
 const commands = frozen({ "start": "pick", "help": "pick", "file": "file", "logo": "logo", "sounds": "sounds" });
 
 const intents = frozen(prepared([
-  { id: "meow", flow: "cat", cooldownSec: 0, keywords: { "en": ["meow", "miau"], "es": ["miau"] } },
+  { id: "meow", flow: "cat", keywords: { "en": ["meow", "miau"], "es": ["miau"] } },
 ]));
 
 const flows = frozen({
@@ -34,7 +34,6 @@ const flows = frozen({
     start: "hello",
     steps: {
       "hello": {
-        id: "hello",
         kind: "reply",
         text: { key: "hello" },
         buttons: [
@@ -50,7 +49,6 @@ const flows = frozen({
     start: "photo",
     steps: {
       "photo": {
-        id: "photo",
         kind: "reply",
         text: { key: "cat_for" },
         media: { method: "sendPhoto", field: "photo", url: "https://images.gallery.example/cat.jpg" },
@@ -62,7 +60,6 @@ const flows = frozen({
     start: "video",
     steps: {
       "video": {
-        id: "video",
         kind: "reply",
         text: "",
         media: { method: "sendVideo", field: "video", url: "https://images.gallery.example/dog.mp4" },
@@ -75,7 +72,6 @@ const flows = frozen({
     start: "which",
     steps: {
       "which": {
-        id: "which",
         kind: "goto",
         when: { path: "context.args", op: "eq", value: "" },
         step: "explain",
@@ -83,7 +79,6 @@ const flows = frozen({
         next: "send",
       },
       "send": {
-        id: "send",
         kind: "reply",
         text: "File {{context.args}}",
         media: {
@@ -93,8 +88,8 @@ const flows = frozen({
         },
         next: "sent",
       },
-      "sent": { id: "sent", kind: "goto", flow: "pick", next: "explain" },
-      "explain": { id: "explain", kind: "reply", text: "Send /file and a number." },
+      "sent": { kind: "goto", flow: "pick", next: "explain" },
+      "explain": { kind: "reply", text: "Send /file and a number." },
     },
   },
   // flow logo
@@ -102,7 +97,6 @@ const flows = frozen({
     start: "logo",
     steps: {
       "logo": {
-        id: "logo",
         kind: "reply",
         text: "",
         media: { method: "sendPhoto", field: "photo", fileId: "AgACAgIAAxkBAAIB" },
@@ -114,21 +108,18 @@ const flows = frozen({
     start: "audio",
     steps: {
       "audio": {
-        id: "audio",
         kind: "reply",
         text: "A song",
         media: { method: "sendAudio", field: "audio", url: "https://images.gallery.example/song.mp3" },
         next: "voice",
       },
       "voice": {
-        id: "voice",
         kind: "reply",
         text: "A voice",
         media: { method: "sendVoice", field: "voice", url: "https://images.gallery.example/voice.ogg" },
         next: "animation",
       },
       "animation": {
-        id: "animation",
         kind: "reply",
         text: "A dance",
         media: { method: "sendAnimation", field: "animation", url: "https://images.gallery.example/dance.gif" },
@@ -179,6 +170,7 @@ function run(bot, { event, state, context, resume }) {
       bot: { id: bot.id, name: bot.name, username: telegram.username },
     },
     flow: undefined,
+    step: undefined,
     failures: 0,
     transitions: 0,
     actions: [],
@@ -214,8 +206,7 @@ function arrive(turn, event) {
     doc.w = undefined;
     turn.flow = waiting.f;
     turn.failures = waiting.n ?? 0;
-    if (step.kind === "validate") return step.id;
-    return completed(turn, step);
+    return step.kind === "validate" ? waiting.s : completed(turn, waiting.s);
   }
   leave(turn);
   const intent = intentFor(turn);
@@ -248,32 +239,39 @@ function enter(turn, flow, step) {
 }
 
 // Goes on after a step that did its work.
-function completed(turn, step) {
-  note(turn, "step_completed", { flow: turn.flow, step: step.id, kind: step.kind });
-  if (step.next === undefined) note(turn, "flow_completed", { flow: turn.flow });
-  return step.next;
+function completed(turn, id) {
+  const { kind, next } = stepOf(turn, id);
+  note(turn, "step_completed", { flow: turn.flow, step: id, kind });
+  if (next === undefined) note(turn, "flow_completed", { flow: turn.flow });
+  return next;
+}
+
+// A step of the flow that runs.
+function stepOf(turn, id) {
+  return turn.bot.flows[turn.flow].steps[id];
 }
 
 // Runs step after step until the flow waits, ends, or needs something of the host.
 function advance(turn, id, resume, kept) {
   let answer = resume;
   while (id !== undefined) {
-    const step = turn.bot.flows[turn.flow].steps[id];
+    const step = stepOf(turn, id);
+    turn.step = id;
     if (answer === undefined) turn.transitions += 1;
     if (turn.transitions > TRANSITIONS) throw Error("transition_limit: more than 200 steps for one message");
     const outcome = turn.bot.kinds[step.kind](turn, step, answer, kept);
     answer = undefined;
     if (outcome === undefined) {
-      id = completed(turn, step);
+      id = completed(turn, id);
     } else if (outcome.effect !== undefined) {
-      return close(turn, { ...outcome.effect, cont: position(turn, id, outcome.kept) });
+      return close(turn, { ...outcome.effect, cont: position(turn, outcome.kept) });
     } else if (outcome.wait !== undefined) {
       wait(turn, outcome.wait);
       return close(turn);
     } else if (outcome.end) {
       id = undefined;
     } else {
-      if (step.kind === "goto") note(turn, "step_completed", { flow: turn.flow, step: step.id, kind: step.kind });
+      if (step.kind === "goto") note(turn, "step_completed", { flow: turn.flow, step: id, kind: step.kind });
       id = enter(turn, outcome.flow ?? turn.flow, outcome.step);
     }
   }
@@ -282,8 +280,8 @@ function advance(turn, id, resume, kept) {
 }
 
 // What the host gives back with its answer.
-function position(turn, step, kept) {
-  const { flow, transitions, failures, context } = turn;
+function position(turn, kept) {
+  const { flow, step, transitions, failures, context } = turn;
   return { flow, step, transitions, failures, input: context.input, kept };
 }
 
@@ -410,12 +408,12 @@ function intentFor(turn) {
   if (bot.intents.length === 0) return undefined;
   const text = words(context.input);
   const locales = [context.locale, bot.defaultLocale];
-  const cooling = (intent) => now - (own(doc.c ?? {}, intent.id) ?? -Infinity) < intent.cooldownSec * 1000;
+  const cooling = (intent) => now - (own(doc.c ?? {}, intent.id) ?? -Infinity) < (intent.cooldownSec ?? 0) * 1000;
   const occurs = (intent) => locales.some((locale) => (own(intent.keywords, locale) ?? []).some((word) => text.includes(word)));
   const intent = bot.intents.find((candidate) => occurs(candidate) && !cooling(candidate));
   if (intent === undefined) return undefined;
   const others = bot.intents.filter((other) => other.id !== intent.id && cooling(other)).map((other) => [other.id, doc.c[other.id]]);
-  const started = intent.cooldownSec > 0 ? [...others, [intent.id, now]] : others;
+  const started = intent.cooldownSec === undefined ? others : [...others, [intent.id, now]];
   doc.c = started.length > 0 ? Object.fromEntries(started) : undefined;
   return intent;
 }
@@ -449,21 +447,22 @@ function send(turn, step) {
 }
 
 // Sends the question of an `ask`; its keyboard replaces the live one and goes when the waiting ends.
-function question(turn, step) {
+function question(turn, id) {
   turn.doc.k = undefined;
-  send(turn, step);
-  if (turn.doc.k !== undefined) turn.doc.k.w = [turn.flow, step.id];
-  return { wait: step.id };
+  send(turn, stepOf(turn, id));
+  if (turn.doc.k !== undefined) turn.doc.k.w = [turn.flow, id];
+  return { wait: id };
 }
 
-// A failed answer: says so and waits again, or leaves with the last attempt.
-function refuse(turn, step) {
+// A failed answer, by the rules of a `validate`: says so and waits again, or leaves with the last attempt.
+function refuse(turn, id) {
+  const step = stepOf(turn, id);
   turn.failures += 1;
-  note(turn, "validation_failed", { flow: turn.flow, step: step.id, attempt: turn.failures });
+  note(turn, "validation_failed", { flow: turn.flow, step: id, attempt: turn.failures });
   const { text, maxAttempts, goto } = step.onFail;
   if (turn.failures >= maxAttempts) return goto === undefined ? { end: true } : { step: goto };
   send(turn, { text });
-  return { wait: step.ask ?? step.id };
+  return { wait: step.ask ?? id };
 }
 
 // --- sdk: state ---

@@ -18,9 +18,8 @@ const flows = frozen({
   "quiz": {
     start: "ask_name",
     steps: {
-      "ask_name": { id: "ask_name", kind: "ask", text: "What is your name?", next: "check_name" },
+      "ask_name": { kind: "ask", text: "What is your name?", next: "check_name" },
       "check_name": {
-        id: "check_name",
         kind: "validate",
         regex: "^\\p{L}[\\p{L} '-]{0,30}$",
         ask: "ask_name",
@@ -28,7 +27,6 @@ const flows = frozen({
         next: "save_name",
       },
       "save_name": {
-        id: "save_name",
         kind: "save",
         key: "name",
         value: "{{context.input}}",
@@ -36,24 +34,14 @@ const flows = frozen({
         check: "check_name",
         next: "reset",
       },
-      "reset": {
-        id: "reset",
-        kind: "save",
-        key: "points",
-        value: 0,
-        ask: "ask_name",
-        check: "check_name",
-        next: "planet",
-      },
+      "reset": { kind: "save", key: "points", value: 0, ask: "ask_name", check: "check_name", next: "planet" },
       "planet": {
-        id: "planet",
         kind: "ask",
         text: "Which planet is red, {{state.name}}?",
         buttons: [{ text: "Mars", value: "mars" }, { text: "Venus", value: "venus" }],
         next: "planet_right",
       },
       "planet_right": {
-        id: "planet_right",
         kind: "goto",
         when: {
           any: [
@@ -66,20 +54,12 @@ const flows = frozen({
         elseNext: "planet_no",
         next: "planet_yes",
       },
-      "planet_yes": {
-        id: "planet_yes",
-        kind: "save",
-        key: "points",
-        value: 1,
-        ask: "planet",
-        next: "planet_praise",
-      },
-      "planet_praise": { id: "planet_praise", kind: "reply", text: "Right!", next: "planet_done" },
-      "planet_done": { id: "planet_done", kind: "goto", step: "product", next: "planet_no" },
-      "planet_no": { id: "planet_no", kind: "reply", text: "No, it is Mars.", next: "product" },
-      "product": { id: "product", kind: "ask", text: "What is 6 times 7?", next: "check_product" },
+      "planet_yes": { kind: "save", key: "points", value: 1, ask: "planet", next: "planet_praise" },
+      "planet_praise": { kind: "reply", text: "Right!", next: "planet_done" },
+      "planet_done": { kind: "goto", step: "product", next: "planet_no" },
+      "planet_no": { kind: "reply", text: "No, it is Mars.", next: "product" },
+      "product": { kind: "ask", text: "What is 6 times 7?", next: "check_product" },
       "check_product": {
-        id: "check_product",
         kind: "validate",
         schema: { "type": "integer" },
         ask: "product",
@@ -87,48 +67,22 @@ const flows = frozen({
         next: "product_wrong",
       },
       "product_wrong": {
-        id: "product_wrong",
         kind: "goto",
         when: { not: { path: "context.input", op: "eq", value: 42 } },
         step: "result",
         next: "second_point",
       },
       "second_point": {
-        id: "second_point",
         kind: "goto",
         when: { path: "state.points", op: "eq", value: 1 },
         step: "both",
         next: "one",
       },
-      "one": {
-        id: "one",
-        kind: "save",
-        key: "points",
-        value: 1,
-        ask: "product",
-        check: "check_product",
-        next: "one_done",
-      },
-      "one_done": { id: "one_done", kind: "goto", step: "result", next: "both" },
-      "both": {
-        id: "both",
-        kind: "save",
-        key: "points",
-        value: 2,
-        ask: "product",
-        check: "check_product",
-        next: "result",
-      },
-      "result": {
-        id: "result",
-        kind: "save",
-        key: "played",
-        value: true,
-        ask: "product",
-        check: "check_product",
-        next: "show",
-      },
-      "show": { id: "show", kind: "goto", flow: "score" },
+      "one": { kind: "save", key: "points", value: 1, ask: "product", check: "check_product", next: "one_done" },
+      "one_done": { kind: "goto", step: "result", next: "both" },
+      "both": { kind: "save", key: "points", value: 2, ask: "product", check: "check_product", next: "result" },
+      "result": { kind: "save", key: "played", value: true, ask: "product", check: "check_product", next: "show" },
+      "show": { kind: "goto", flow: "score" },
     },
   },
   // flow score
@@ -136,37 +90,25 @@ const flows = frozen({
     start: "unplayed",
     steps: {
       "unplayed": {
-        id: "unplayed",
         kind: "goto",
         when: { path: "state.played", op: "ne", value: true },
         step: "invite",
         elseNext: "rank",
         next: "invite",
       },
-      "invite": { id: "invite", kind: "reply", text: "Send /start to play.", next: "invited" },
-      "invited": { id: "invited", kind: "goto", flow: "help", next: "rank" },
-      "rank": {
-        id: "rank",
-        kind: "goto",
-        when: { path: "state.points", op: "gt", value: 1 },
-        step: "top",
-        next: "some",
-      },
-      "some": {
-        id: "some",
-        kind: "reply",
-        text: "{{state.name}}, you have {{state.points}} of 2 points.",
-        next: "some_done",
-      },
-      "some_done": { id: "some_done", kind: "goto", flow: "help", next: "top" },
-      "top": { id: "top", kind: "reply", text: "{{state.name}}, you have both points!" },
+      "invite": { kind: "reply", text: "Send /start to play.", next: "invited" },
+      "invited": { kind: "goto", flow: "help", next: "rank" },
+      "rank": { kind: "goto", when: { path: "state.points", op: "gt", value: 1 }, step: "top", next: "some" },
+      "some": { kind: "reply", text: "{{state.name}}, you have {{state.points}} of 2 points.", next: "some_done" },
+      "some_done": { kind: "goto", flow: "help", next: "top" },
+      "top": { kind: "reply", text: "{{state.name}}, you have both points!" },
     },
   },
   // flow help
   "help": {
     start: "text",
     steps: {
-      "text": { id: "text", kind: "reply", text: "Two questions, two points." },
+      "text": { kind: "reply", text: "Two questions, two points." },
     },
   },
 });
@@ -213,6 +155,7 @@ function run(bot, { event, state, context, resume }) {
       bot: { id: bot.id, name: bot.name, username: telegram.username },
     },
     flow: undefined,
+    step: undefined,
     failures: 0,
     transitions: 0,
     actions: [],
@@ -248,8 +191,7 @@ function arrive(turn, event) {
     doc.w = undefined;
     turn.flow = waiting.f;
     turn.failures = waiting.n ?? 0;
-    if (step.kind === "validate") return step.id;
-    return completed(turn, step);
+    return step.kind === "validate" ? waiting.s : completed(turn, waiting.s);
   }
   leave(turn);
   const intent = intentFor(turn);
@@ -282,32 +224,39 @@ function enter(turn, flow, step) {
 }
 
 // Goes on after a step that did its work.
-function completed(turn, step) {
-  note(turn, "step_completed", { flow: turn.flow, step: step.id, kind: step.kind });
-  if (step.next === undefined) note(turn, "flow_completed", { flow: turn.flow });
-  return step.next;
+function completed(turn, id) {
+  const { kind, next } = stepOf(turn, id);
+  note(turn, "step_completed", { flow: turn.flow, step: id, kind });
+  if (next === undefined) note(turn, "flow_completed", { flow: turn.flow });
+  return next;
+}
+
+// A step of the flow that runs.
+function stepOf(turn, id) {
+  return turn.bot.flows[turn.flow].steps[id];
 }
 
 // Runs step after step until the flow waits, ends, or needs something of the host.
 function advance(turn, id, resume, kept) {
   let answer = resume;
   while (id !== undefined) {
-    const step = turn.bot.flows[turn.flow].steps[id];
+    const step = stepOf(turn, id);
+    turn.step = id;
     if (answer === undefined) turn.transitions += 1;
     if (turn.transitions > TRANSITIONS) throw Error("transition_limit: more than 200 steps for one message");
     const outcome = turn.bot.kinds[step.kind](turn, step, answer, kept);
     answer = undefined;
     if (outcome === undefined) {
-      id = completed(turn, step);
+      id = completed(turn, id);
     } else if (outcome.effect !== undefined) {
-      return close(turn, { ...outcome.effect, cont: position(turn, id, outcome.kept) });
+      return close(turn, { ...outcome.effect, cont: position(turn, outcome.kept) });
     } else if (outcome.wait !== undefined) {
       wait(turn, outcome.wait);
       return close(turn);
     } else if (outcome.end) {
       id = undefined;
     } else {
-      if (step.kind === "goto") note(turn, "step_completed", { flow: turn.flow, step: step.id, kind: step.kind });
+      if (step.kind === "goto") note(turn, "step_completed", { flow: turn.flow, step: id, kind: step.kind });
       id = enter(turn, outcome.flow ?? turn.flow, outcome.step);
     }
   }
@@ -316,8 +265,8 @@ function advance(turn, id, resume, kept) {
 }
 
 // What the host gives back with its answer.
-function position(turn, step, kept) {
-  const { flow, transitions, failures, context } = turn;
+function position(turn, kept) {
+  const { flow, step, transitions, failures, context } = turn;
   return { flow, step, transitions, failures, input: context.input, kept };
 }
 
@@ -347,9 +296,9 @@ function reply(turn, step) {
 
 // --- sdk: steps/ask ---
 // ask: sends a question and waits for the answer.
-function ask(turn, step) {
+function ask(turn) {
   turn.failures = 0;
-  return question(turn, step);
+  return question(turn, turn.step);
 }
 
 // --- sdk: steps/validate ---
@@ -360,7 +309,7 @@ function validate(turn, step, resume) {
     const test = step.regex === undefined ? { schema: step.schema, text } : { pattern: step.regex, text };
     return { effect: { type: "match", tests: [test] } };
   }
-  if (!resume.results[0]) return refuse(turn, step);
+  if (!resume.results[0]) return refuse(turn, turn.step);
   if (step.ask === undefined) turn.failures = 0;
   return undefined;
 }
@@ -369,12 +318,11 @@ function validate(turn, step, resume) {
 // save: writes a state key. A value that does not fit counts as a failed answer to the question before.
 function save(turn, step) {
   if (remember(turn, step.key, expand(turn, step.value, ""))) return undefined;
-  const { steps } = turn.bot.flows[turn.flow];
-  if (step.check !== undefined) return refuse(turn, steps[step.check]);
+  if (step.check !== undefined) return refuse(turn, step.check);
   if (step.ask === undefined) return { end: true };
   turn.failures += 1;
-  note(turn, "validation_failed", { flow: turn.flow, step: step.id, attempt: turn.failures });
-  return turn.failures < 3 ? question(turn, steps[step.ask]) : { end: true };
+  note(turn, "validation_failed", { flow: turn.flow, step: turn.step, attempt: turn.failures });
+  return turn.failures < 3 ? question(turn, step.ask) : { end: true };
 }
 
 // --- sdk: steps/goto ---
@@ -476,12 +424,12 @@ function intentFor(turn) {
   if (bot.intents.length === 0) return undefined;
   const text = words(context.input);
   const locales = [context.locale, bot.defaultLocale];
-  const cooling = (intent) => now - (own(doc.c ?? {}, intent.id) ?? -Infinity) < intent.cooldownSec * 1000;
+  const cooling = (intent) => now - (own(doc.c ?? {}, intent.id) ?? -Infinity) < (intent.cooldownSec ?? 0) * 1000;
   const occurs = (intent) => locales.some((locale) => (own(intent.keywords, locale) ?? []).some((word) => text.includes(word)));
   const intent = bot.intents.find((candidate) => occurs(candidate) && !cooling(candidate));
   if (intent === undefined) return undefined;
   const others = bot.intents.filter((other) => other.id !== intent.id && cooling(other)).map((other) => [other.id, doc.c[other.id]]);
-  const started = intent.cooldownSec > 0 ? [...others, [intent.id, now]] : others;
+  const started = intent.cooldownSec === undefined ? others : [...others, [intent.id, now]];
   doc.c = started.length > 0 ? Object.fromEntries(started) : undefined;
   return intent;
 }
@@ -515,21 +463,22 @@ function send(turn, step) {
 }
 
 // Sends the question of an `ask`; its keyboard replaces the live one and goes when the waiting ends.
-function question(turn, step) {
+function question(turn, id) {
   turn.doc.k = undefined;
-  send(turn, step);
-  if (turn.doc.k !== undefined) turn.doc.k.w = [turn.flow, step.id];
-  return { wait: step.id };
+  send(turn, stepOf(turn, id));
+  if (turn.doc.k !== undefined) turn.doc.k.w = [turn.flow, id];
+  return { wait: id };
 }
 
-// A failed answer: says so and waits again, or leaves with the last attempt.
-function refuse(turn, step) {
+// A failed answer, by the rules of a `validate`: says so and waits again, or leaves with the last attempt.
+function refuse(turn, id) {
+  const step = stepOf(turn, id);
   turn.failures += 1;
-  note(turn, "validation_failed", { flow: turn.flow, step: step.id, attempt: turn.failures });
+  note(turn, "validation_failed", { flow: turn.flow, step: id, attempt: turn.failures });
   const { text, maxAttempts, goto } = step.onFail;
   if (turn.failures >= maxAttempts) return goto === undefined ? { end: true } : { step: goto };
   send(turn, { text });
-  return { wait: step.ask ?? step.id };
+  return { wait: step.ask ?? id };
 }
 
 // --- sdk: state ---

@@ -36,10 +36,9 @@ const intents = frozen(prepared([
   {
     id: "hours",
     flow: "hours",
-    cooldownSec: 0,
     keywords: { "de": ["geöffnet", "öffnungszeiten"], "en": ["open", "hours"] },
   },
-  { id: "hours_too", flow: "hello", cooldownSec: 0, keywords: { "en": ["open"] } },
+  { id: "hours_too", flow: "hello", keywords: { "en": ["open"] } },
 ]));
 
 const flows = frozen({
@@ -47,14 +46,14 @@ const flows = frozen({
   "hello": {
     start: "hi",
     steps: {
-      "hi": { id: "hi", kind: "reply", text: { key: "hi" } },
+      "hi": { kind: "reply", text: { key: "hi" } },
     },
   },
   // flow hours
   "hours": {
     start: "hours",
     steps: {
-      "hours": { id: "hours", kind: "reply", text: { key: "hours" } },
+      "hours": { kind: "reply", text: { key: "hours" } },
     },
   },
   // flow refund
@@ -62,7 +61,6 @@ const flows = frozen({
     start: "refund",
     steps: {
       "refund": {
-        id: "refund",
         kind: "reply",
         text: { key: "refund" },
         buttons: [{ text: { key: "person" }, flow: "person" }],
@@ -73,10 +71,9 @@ const flows = frozen({
   "person": {
     start: "what",
     steps: {
-      "what": { id: "what", kind: "ask", text: { key: "what" }, next: "note" },
-      "note": { id: "note", kind: "save", key: "note", value: "{{context.input}}", ask: "what", next: "ticket" },
+      "what": { kind: "ask", text: { key: "what" }, next: "note" },
+      "note": { kind: "save", key: "note", value: "{{context.input}}", ask: "what", next: "ticket" },
       "ticket": {
-        id: "ticket",
         kind: "apiCall",
         method: "POST",
         url: "https://desk.support.example/tickets",
@@ -94,9 +91,9 @@ const flows = frozen({
         onError: "later",
         next: "opened",
       },
-      "opened": { id: "opened", kind: "reply", text: { key: "opened" }, next: "end" },
-      "end": { id: "end", kind: "goto", flow: "hello", next: "later" },
-      "later": { id: "later", kind: "reply", text: { key: "later" } },
+      "opened": { kind: "reply", text: { key: "opened" }, next: "end" },
+      "end": { kind: "goto", flow: "hello", next: "later" },
+      "later": { kind: "reply", text: { key: "later" } },
     },
   },
 });
@@ -143,6 +140,7 @@ function run(bot, { event, state, context, resume }) {
       bot: { id: bot.id, name: bot.name, username: telegram.username },
     },
     flow: undefined,
+    step: undefined,
     failures: 0,
     transitions: 0,
     actions: [],
@@ -178,8 +176,7 @@ function arrive(turn, event) {
     doc.w = undefined;
     turn.flow = waiting.f;
     turn.failures = waiting.n ?? 0;
-    if (step.kind === "validate") return step.id;
-    return completed(turn, step);
+    return step.kind === "validate" ? waiting.s : completed(turn, waiting.s);
   }
   leave(turn);
   const intent = intentFor(turn);
@@ -212,32 +209,39 @@ function enter(turn, flow, step) {
 }
 
 // Goes on after a step that did its work.
-function completed(turn, step) {
-  note(turn, "step_completed", { flow: turn.flow, step: step.id, kind: step.kind });
-  if (step.next === undefined) note(turn, "flow_completed", { flow: turn.flow });
-  return step.next;
+function completed(turn, id) {
+  const { kind, next } = stepOf(turn, id);
+  note(turn, "step_completed", { flow: turn.flow, step: id, kind });
+  if (next === undefined) note(turn, "flow_completed", { flow: turn.flow });
+  return next;
+}
+
+// A step of the flow that runs.
+function stepOf(turn, id) {
+  return turn.bot.flows[turn.flow].steps[id];
 }
 
 // Runs step after step until the flow waits, ends, or needs something of the host.
 function advance(turn, id, resume, kept) {
   let answer = resume;
   while (id !== undefined) {
-    const step = turn.bot.flows[turn.flow].steps[id];
+    const step = stepOf(turn, id);
+    turn.step = id;
     if (answer === undefined) turn.transitions += 1;
     if (turn.transitions > TRANSITIONS) throw Error("transition_limit: more than 200 steps for one message");
     const outcome = turn.bot.kinds[step.kind](turn, step, answer, kept);
     answer = undefined;
     if (outcome === undefined) {
-      id = completed(turn, step);
+      id = completed(turn, id);
     } else if (outcome.effect !== undefined) {
-      return close(turn, { ...outcome.effect, cont: position(turn, id, outcome.kept) });
+      return close(turn, { ...outcome.effect, cont: position(turn, outcome.kept) });
     } else if (outcome.wait !== undefined) {
       wait(turn, outcome.wait);
       return close(turn);
     } else if (outcome.end) {
       id = undefined;
     } else {
-      if (step.kind === "goto") note(turn, "step_completed", { flow: turn.flow, step: step.id, kind: step.kind });
+      if (step.kind === "goto") note(turn, "step_completed", { flow: turn.flow, step: id, kind: step.kind });
       id = enter(turn, outcome.flow ?? turn.flow, outcome.step);
     }
   }
@@ -246,8 +250,8 @@ function advance(turn, id, resume, kept) {
 }
 
 // What the host gives back with its answer.
-function position(turn, step, kept) {
-  const { flow, transitions, failures, context } = turn;
+function position(turn, kept) {
+  const { flow, step, transitions, failures, context } = turn;
   return { flow, step, transitions, failures, input: context.input, kept };
 }
 
@@ -277,28 +281,27 @@ function reply(turn, step) {
 
 // --- sdk: steps/ask ---
 // ask: sends a question and waits for the answer.
-function ask(turn, step) {
+function ask(turn) {
   turn.failures = 0;
-  return question(turn, step);
+  return question(turn, turn.step);
 }
 
 // --- sdk: steps/save ---
 // save: writes a state key. A value that does not fit counts as a failed answer to the question before.
 function save(turn, step) {
   if (remember(turn, step.key, expand(turn, step.value, ""))) return undefined;
-  const { steps } = turn.bot.flows[turn.flow];
-  if (step.check !== undefined) return refuse(turn, steps[step.check]);
+  if (step.check !== undefined) return refuse(turn, step.check);
   if (step.ask === undefined) return { end: true };
   turn.failures += 1;
-  note(turn, "validation_failed", { flow: turn.flow, step: step.id, attempt: turn.failures });
-  return turn.failures < 3 ? question(turn, steps[step.ask]) : { end: true };
+  note(turn, "validation_failed", { flow: turn.flow, step: turn.step, attempt: turn.failures });
+  return turn.failures < 3 ? question(turn, step.ask) : { end: true };
 }
 
 // --- sdk: steps/apiCall ---
 // apiCall: asks the host for a request, then takes from the answer what the bot wants to remember.
 function apiCall(turn, step, resume) {
   if (resume === undefined) return { effect: request(turn, step) };
-  const where = { flow: turn.flow, step: step.id };
+  const where = { flow: turn.flow, step: turn.step };
   if (resume.ok && learn(turn, step.map, resume.body)) {
     note(turn, "api_ok", { ...where, status: resume.status });
     return undefined;
@@ -443,12 +446,12 @@ function intentFor(turn) {
   if (bot.intents.length === 0) return undefined;
   const text = words(context.input);
   const locales = [context.locale, bot.defaultLocale];
-  const cooling = (intent) => now - (own(doc.c ?? {}, intent.id) ?? -Infinity) < intent.cooldownSec * 1000;
+  const cooling = (intent) => now - (own(doc.c ?? {}, intent.id) ?? -Infinity) < (intent.cooldownSec ?? 0) * 1000;
   const occurs = (intent) => locales.some((locale) => (own(intent.keywords, locale) ?? []).some((word) => text.includes(word)));
   const intent = bot.intents.find((candidate) => occurs(candidate) && !cooling(candidate));
   if (intent === undefined) return undefined;
   const others = bot.intents.filter((other) => other.id !== intent.id && cooling(other)).map((other) => [other.id, doc.c[other.id]]);
-  const started = intent.cooldownSec > 0 ? [...others, [intent.id, now]] : others;
+  const started = intent.cooldownSec === undefined ? others : [...others, [intent.id, now]];
   doc.c = started.length > 0 ? Object.fromEntries(started) : undefined;
   return intent;
 }
@@ -482,21 +485,22 @@ function send(turn, step) {
 }
 
 // Sends the question of an `ask`; its keyboard replaces the live one and goes when the waiting ends.
-function question(turn, step) {
+function question(turn, id) {
   turn.doc.k = undefined;
-  send(turn, step);
-  if (turn.doc.k !== undefined) turn.doc.k.w = [turn.flow, step.id];
-  return { wait: step.id };
+  send(turn, stepOf(turn, id));
+  if (turn.doc.k !== undefined) turn.doc.k.w = [turn.flow, id];
+  return { wait: id };
 }
 
-// A failed answer: says so and waits again, or leaves with the last attempt.
-function refuse(turn, step) {
+// A failed answer, by the rules of a `validate`: says so and waits again, or leaves with the last attempt.
+function refuse(turn, id) {
+  const step = stepOf(turn, id);
   turn.failures += 1;
-  note(turn, "validation_failed", { flow: turn.flow, step: step.id, attempt: turn.failures });
+  note(turn, "validation_failed", { flow: turn.flow, step: id, attempt: turn.failures });
   const { text, maxAttempts, goto } = step.onFail;
   if (turn.failures >= maxAttempts) return goto === undefined ? { end: true } : { step: goto };
   send(turn, { text });
-  return { wait: step.ask ?? step.id };
+  return { wait: step.ask ?? id };
 }
 
 // --- sdk: state ---

@@ -18,10 +18,13 @@ pub(crate) fn spec(flows: Value, more: Value) -> BotSpec {
     let mut document = json!({
         "meta": {"botId": "test-bot", "name": "Test", "schema_ver": 1, "locales": ["en"], "defaultLocale": "en"},
         "commands": [{"command": "/start", "flow": "main"}],
-        "flows": flows,
     });
-    for (name, value) in more.as_object().expect("an object") {
-        document[name] = value.clone();
+    document["flows"] = flows;
+    let Value::Object(more) = more else {
+        panic!("{more} is no object")
+    };
+    for (name, value) in more {
+        document[name] = value;
     }
     serde_json::from_value(document).unwrap()
 }
