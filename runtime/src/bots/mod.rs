@@ -24,6 +24,8 @@ pub(crate) use live::LiveBot;
 const ABSENT_FOR: Duration = Duration::from_secs(2);
 /// Such answers that are kept.
 const ABSENT_KEPT: u64 = 10_000;
+/// Least time between two looks at a bot whose secret somebody did not know.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// How long a look into the catalog may take.
 const LOOK_WITHIN: Duration = Duration::from_secs(3);
 
@@ -49,6 +51,8 @@ struct Shared {
     vault: Vault,
     known: RwLock<HashMap<BotId, Arc<LiveBot>>>,
     absent: Cache<BotId, Found>,
+    /// Bots that were looked at again a moment ago.
+    again: Cache<BotId, ()>,
     changes: watch::Sender<u64>,
 }
 
@@ -58,6 +62,10 @@ impl Bots {
             .max_capacity(ABSENT_KEPT)
             .time_to_live(ABSENT_FOR)
             .build();
+        let again = Cache::builder()
+            .max_capacity(ABSENT_KEPT)
+            .time_to_live(AGAIN_AFTER)
+            .build();
         let changes = watch::Sender::new(0);
         Self(Arc::new(Shared {
             catalog,
@@ -65,6 +73,7 @@ impl Bots {
             vault,
             known: RwLock::default(),
             absent,
+            again,
             changes,
         }))
     }
@@ -77,6 +86,15 @@ impl Bots {
         if let Some(found) = self.0.absent.get(id) {
             return Ok(found);
         }
+        self.look(id).await
+    }
+
+    /// From the catalog, at most once in a while; in between from memory.
+    pub(crate) async fn look_again(&self, id: &BotId) -> StoreResult<Found> {
+        if self.0.again.contains_key(id) {
+            return self.find(id).await;
+        }
+        self.0.again.insert(id.clone(), ());
         self.look(id).await
     }
 

@@ -59,6 +59,7 @@ impl Executor {
                 tokio::select! {
                     () = self.node.draining.cancelled() => return,
                     () = lanes.ready() => {}
+                    () = self.delayed.notified() => {}
                     () = tokio::time::sleep(due) => {}
                 }
             }

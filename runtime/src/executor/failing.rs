@@ -54,7 +54,7 @@ impl Executor {
         };
         let id = match node.ports.lanes.fail(fail).await {
             Ok(FailOutcome::DeadLettered(id)) => id,
-            Ok(FailOutcome::Delayed) => return,
+            Ok(FailOutcome::Delayed) => return self.delayed.notify_one(),
             Ok(FailOutcome::Fenced) => return node.meters.fenced.increment(1),
             Err(error) => {
                 return tracing::warn!(%lane, error = %error, "a failure could not be noted, the lease will end");

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use botloom_core::ids::{BotId, Epoch};
 use botloom_core::ports::{LaneLease, Turn};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 pub(crate) use migration::moved;
@@ -45,6 +45,8 @@ pub(crate) struct Executor {
     floors: Floors,
     /// Whether more lanes were ready than there were places at the last claim.
     backlogged: AtomicBool,
+    /// Told when a lane was delayed: the next claim learns until when.
+    delayed: Notify,
     /// Lanes whose update was tried twice run one at a time.
     quarantine: Semaphore,
 }
@@ -88,6 +90,7 @@ impl Executor {
             parking: Parking::default(),
             floors: Floors::default(),
             backlogged: AtomicBool::new(false),
+            delayed: Notify::new(),
             quarantine: Semaphore::new(1),
         }
     }

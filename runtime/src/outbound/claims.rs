@@ -59,6 +59,7 @@ impl Sender {
             tokio::select! {
                 () = draining.cancelled() => return,
                 () = outbox.out_ready() => {}
+                () = self.delayed.notified() => {}
                 () = tokio::time::sleep(due) => {}
             }
         }

@@ -258,6 +258,9 @@ impl LaneSender {
                 }
             }
         };
+        if matches!(ack.after, AfterAck::Delay { .. }) {
+            sender.delayed.notify_one();
+        }
         let Some(AckOutOutcome::Done { next, dead_letters }) = outcome else {
             node.meters.fenced.increment(1);
             return None;

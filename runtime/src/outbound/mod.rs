@@ -16,7 +16,7 @@ use std::time::Duration;
 use botloom_core::ids::{BotId, Lane};
 use botloom_core::ports::OutTurn;
 use moka::sync::Cache;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::node::Node;
@@ -36,6 +36,8 @@ pub(crate) struct Sender {
     requests: Slots,
     chats: Arc<Semaphore>,
     moved: Cache<Lane, i64>,
+    /// Told when a lane was delayed: the next claim learns until when.
+    delayed: Notify,
     /// Bots that rest for want of a token.
     tokenless: Mutex<HashSet<BotId>>,
 }
@@ -48,6 +50,7 @@ impl Sender {
             requests: Slots::new(limits.requests, limits.requests_per_bot),
             chats: Arc::new(Semaphore::new(limits.chats)),
             moved: Cache::new(MOVED_KEPT),
+            delayed: Notify::new(),
             tokenless: Mutex::default(),
             node,
         }

@@ -146,6 +146,8 @@ async fn call<A: ApiCalls>(
     state: Option<&RawValue>,
     resume: Option<&Resume>,
 ) -> Result<(Output, Duration), Failure> {
+    // Absent and `null` are two things to JavaScript; the contract says `null`.
+    let state = Some(state.unwrap_or(RawValue::NULL));
     let input = Input {
         event: job.event,
         state,

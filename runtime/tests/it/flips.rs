@@ -85,7 +85,7 @@ async fn a_corrupt_revision_is_never_run_and_loses_nothing() {
     let text = std::fs::read_to_string(&folder).unwrap();
     make_writable(&folder);
     std::fs::write(&folder, text.replace("evil", "EVIL")).unwrap();
-    world.deploy(&bot.id, &tagged("evil")).await;
+    world.activate(&bot.id, rev).await;
     world.deliver(&bot, &world.update(1, 5, "x")).await;
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert!(world.texts(&bot, 5).is_empty());

@@ -183,7 +183,7 @@ async fn a_command_for_another_bot_is_not_for_us() {
         (1, "/go@Somebody_Else_Bot now".to_owned()),
         (2, format!("/go@{} now", name.to_uppercase())),
     ] {
-        world.deliver(&bot, &world.update(id, 5, &text)).await;
+        assert_eq!(world.deliver(&bot, &world.update(id, 5, &text)).await.status, 200);
     }
     world.settled().await;
     assert_eq!(world.state(&bot.id, 5).await, Some(json!({"seen": [2]})));
@@ -252,7 +252,10 @@ async fn a_store_that_hangs_is_not_waited_for() {
     setup.options.persist_within = Duration::from_millis(300);
     let world = World::with(setup).await;
     let bot = world.bot("patient", ECHO).await;
-    world.deliver(&bot, &world.update(1, 5, "before")).await;
+    eventually("the first one is in", async || {
+        world.deliver(&bot, &world.update(1, 5, "before")).await.status == 200
+    })
+    .await;
     eventually("the node is warm", async || world.texts(&bot, 5).len() == 1).await;
     world.lanes.stall(true);
     let answer = world.deliver(&bot, &world.update(2, 5, "during")).await;

@@ -88,13 +88,16 @@ async fn nothing_is_lost_before_the_first_deployment() {
         .await;
     for id in 0..20 {
         assert_eq!(
-            world.deliver(&bot, &world.update(id, id % 4, "x")).await.status,
+            world
+                .deliver(&bot, &world.update(id, id % 4 + 1, "x"))
+                .await
+                .status,
             200
         );
     }
     world.deploy(&bot.id, ECHO).await;
     eventually("all are answered", async || {
-        (0..4).all(|chat| world.texts(&bot, chat).len() == 5)
+        (1..=4).all(|chat| world.texts(&bot, chat).len() == 5)
     })
     .await;
     assert!(world.dead_letters(&bot.id, Direction::In).await.is_empty());

@@ -36,6 +36,7 @@ pub(super) async fn exchange(
     let broken = |_| (ApiCallError::Connect, None);
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD)
+        .max_header_size(MAX_HEAD)
         .max_headers(100)
         .handshake(stream)
         .await

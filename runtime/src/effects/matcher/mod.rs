@@ -35,7 +35,9 @@ impl Default for Matcher {
         Self {
             patterns: Cache::builder()
                 .max_capacity(KEPT_PATTERNS)
-                .weigher(|_, compiled: &Result<Pattern, _>| compiled.as_ref().map_or(1, |pattern| pattern.weight))
+                .weigher(|_, compiled: &Result<Pattern, _>| {
+                    compiled.as_ref().map_or(1, |pattern| pattern.weight)
+                })
                 .build(),
             schemas: Cache::new(KEPT_SCHEMAS),
         }

@@ -40,5 +40,8 @@ impl Pattern {
 }
 
 fn build(pattern: &str, size: usize) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(MAX_TABLES).build()
+    RegexBuilder::new(pattern)
+        .size_limit(size)
+        .dfa_size_limit(MAX_TABLES)
+        .build()
 }

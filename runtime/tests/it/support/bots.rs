@@ -212,6 +212,11 @@ impl World {
     /// Makes `bot_js` live, as a deployer does.
     pub(crate) async fn deploy(&self, bot: &BotId, bot_js: &str) -> ActiveRevision {
         let rev = self.store(bot, bot_js).await;
+        self.activate(bot, rev).await
+    }
+
+    /// Makes a stored revision live.
+    pub(crate) async fn activate(&self, bot: &BotId, rev: RevHash) -> ActiveRevision {
         let seen = self.ports.catalog.bot(bot).await.unwrap().unwrap().epoch;
         let epoch = self
             .ports

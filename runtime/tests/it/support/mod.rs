@@ -51,6 +51,7 @@ impl Default for Setup {
             simulator: simulator::Options {
                 flood: FloodModel::off(),
                 accept_unknown: true,
+                history: 100_000,
                 ..simulator::Options::default()
             },
             resolver: Arc::new(SystemResolver),
@@ -103,6 +104,8 @@ impl World {
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
+        // Shown for tests that fail; another test of the process may have set it.
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let folder = tempfile::tempdir().unwrap();
         let options = EmbeddedOptions {
             data_dir: DataDir::open(folder.path()).unwrap(),
