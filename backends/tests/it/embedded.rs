@@ -109,7 +109,7 @@ async fn a_task_whose_worker_died_with_the_process_is_taken_at_the_next_start() 
         author: None,
         created_at: now,
     };
-    let hour = Duration::from_secs(3_600);
+    let hour = Duration::from_hours(1);
     connected.ports.tasks.enqueue(&task).await.unwrap();
     let tasks = &connected.ports.tasks;
     let held = tasks
