@@ -29,7 +29,7 @@ struct Figures {
 /// Measures everything and prints it.
 pub(crate) async fn run(botloom: &Path, updates: u64, rounds: usize) -> Result<(), String> {
     line(format!("{updates} updates, {} chats, {} connections, {rounds} rounds, medians", load::CHATS, load::CONNECTIONS));
-    let flood = FloodModel { chat: None, group: None, bulk: None, set_webhook: None, penalty_secs: 0 };
+    let flood = FloodModel::off();
     // History off: what the simulated Telegram keeps must not grow with the rounds.
     let options = Options { flood, accept_unknown: true, history: 1, journal_limit: 1_000, ..Options::default() };
     let telegram = Simulator::start(options).await.map_err(|error| error.to_string())?;

@@ -9,7 +9,7 @@ use crate::terminal::say;
 
 /// Runs until a signal.
 pub(crate) async fn simulator(args: &SimulatorArgs) -> CommandResult {
-    let quiet = FloodModel { chat: None, group: None, bulk: None, set_webhook: None, penalty_secs: 0 };
+    let quiet = FloodModel::off();
     let options = Options {
         listen: args.listen,
         flood: if args.flood { FloodModel::default() } else { quiet },

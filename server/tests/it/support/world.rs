@@ -30,7 +30,7 @@ pub(crate) struct World {
 impl World {
     /// A fresh server whose owner is logged in, and a Telegram that refuses nothing.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
-        let flood = FloodModel { chat: None, group: None, bulk: None, set_webhook: None, penalty_secs: 0 };
+        let flood = FloodModel::off();
         let options = Options { flood, accept_unknown: true, journal_limit: 1_000_000, ..Options::default() };
         Self::with_telegram(options, settings).await
     }
