@@ -59,7 +59,7 @@ impl Executor {
         }
         if attempts >= POISON {
             let detail = format!("The update was begun {attempts} times and never came to an end.");
-            self.fail(held, 1, "poisoned", detail).await;
+            self.fail(held, 1, "never-ended", detail).await;
             return None;
         }
         if let Some(first) = held.turn.updates.first().filter(|_| attempts == 0) {

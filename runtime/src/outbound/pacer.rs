@@ -225,7 +225,7 @@ impl State {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(3_600);
+    const LONG: Duration = Duration::from_hours(1);
 
     fn lane(chat: i64) -> Lane {
         Lane {
@@ -345,13 +345,7 @@ mod tests {
         for chat in 0..1_000 {
             waits(&pacer, &lane(chat), OutClass::Reply, now, 1);
         }
-        waits(
-            &pacer,
-            &lane(1),
-            OutClass::Reply,
-            now + Duration::from_secs(120),
-            1,
-        );
+        waits(&pacer, &lane(1), OutClass::Reply, now + Duration::from_mins(2), 1);
         assert_eq!(
             pacer.lock().chats.len(),
             1,

@@ -2,7 +2,7 @@
 
 use botloom_telegram::simulator::{Action, Fault};
 
-use crate::support::{ECHO, World, eventually};
+use crate::support::{ECHO, World, eventually, text_update};
 
 #[tokio::test]
 async fn what_was_begun_is_finished_and_nothing_new_is_taken() {
@@ -21,18 +21,18 @@ async fn what_was_begun_is_finished_and_nothing_new_is_taken() {
     for id in 0..40 {
         assert_eq!(
             world
-                .deliver(&bot, &world.update(id, id % 20 + 1, "x"))
+                .deliver(&bot, &text_update(id, id % 20 + 1, "x"))
                 .await
                 .status,
             200
         );
     }
     eventually("a message is out", async || {
-        world.simulator.counters().calls.get("sendMessage").is_some()
+        world.simulator.counters().calls.contains_key("sendMessage")
     })
     .await;
     world.shutdown.cancel();
-    let refused = world.deliver(&bot, &world.update(100, 5, "x")).await;
+    let refused = world.deliver(&bot, &text_update(100, 5, "x")).await;
     assert_eq!((refused.status, refused.retry_after.as_deref()), (503, Some("1")));
     world.node.drained().await;
     assert!(world.node.status().draining);

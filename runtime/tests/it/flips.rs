@@ -1,12 +1,17 @@
 //! Revisions change under load.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, also in its helpers, a panic is the report"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use botloom_core::ports::Direction;
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{World, text_update};
 
 /// Says which revision it is, twice, and remembers it.
 fn tagged(tag: &str) -> String {
@@ -31,9 +36,7 @@ async fn no_update_runs_half_on_each_and_none_on_an_old_one() {
         async move {
             let mut id = 0;
             while !done.load(Ordering::SeqCst) {
-                let batch: Vec<_> = (0..8)
-                    .map(|chat| world.update(id + chat, chat + 1, "x"))
-                    .collect();
+                let batch: Vec<_> = (0..8).map(|chat| text_update(id + chat, chat + 1, "x")).collect();
                 let answers =
                     futures_util::future::join_all(batch.iter().map(|update| world.deliver(&bot, update)))
                         .await;
@@ -52,7 +55,7 @@ async fn no_update_runs_half_on_each_and_none_on_an_old_one() {
         // Reported live: what comes now runs on it, and on it alone.
         let chat = 1_000 + flip;
         world
-            .deliver(&bot, &world.update(1_000_000 + flip, chat, "x"))
+            .deliver(&bot, &text_update(1_000_000 + flip, chat, "x"))
             .await;
         let id = 1_000_000 + flip;
         crate::support::eventually("it is answered", async || world.texts(&bot, chat).len() == 2).await;
@@ -86,7 +89,7 @@ async fn a_corrupt_revision_is_never_run_and_loses_nothing() {
     make_writable(&folder);
     std::fs::write(&folder, text.replace("evil", "EVIL")).unwrap();
     world.activate(&bot.id, rev).await;
-    world.deliver(&bot, &world.update(1, 5, "x")).await;
+    world.deliver(&bot, &text_update(1, 5, "x")).await;
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert!(world.texts(&bot, 5).is_empty());
     assert_eq!(world.state(&bot.id, 5).await, None);

@@ -5,7 +5,7 @@ use botloom_core::ports::{DeadLetter, Direction, LaneLimits};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::support::{Answer, Bot, ECHO, Setup, World, eventually};
+use crate::support::{Answer, Bot, ECHO, Setup, World, eventually, text_update};
 
 fn body(letter: &DeadLetter) -> String {
     String::from_utf8_lossy(&letter.letter.body).into_owned()
@@ -16,7 +16,7 @@ async fn only_who_knows_the_secret_gets_in() {
     let world = World::new().await;
     let bot = world.bot("guarded", ECHO).await;
     let path = "/wh/guarded";
-    let update = world.update(1, 5, "hi").to_string();
+    let update = text_update(1, 5, "hi").to_string();
     let long = "x".repeat(5_000);
     for secret in [
         None,
@@ -43,7 +43,7 @@ async fn bots_that_are_not_there() {
     let disconnected = world.bare_bot("silent").await;
     assert_eq!(
         world
-            .deliver(&disconnected, &world.update(1, 5, "hi"))
+            .deliver(&disconnected, &text_update(1, 5, "hi"))
             .await
             .status,
         401
@@ -53,7 +53,7 @@ async fn bots_that_are_not_there() {
     let notice = botloom_core::ports::Notice::BotChanged { bot: bot.id.clone() };
     world.ports.bus.publish(notice).await;
     eventually("the deletion is seen", async || {
-        world.deliver(&bot, &world.update(1, 5, "hi")).await.status == 410
+        world.deliver(&bot, &text_update(1, 5, "hi")).await.status == 410
     })
     .await;
 }
@@ -67,7 +67,7 @@ async fn a_stranger_cannot_lock_telegram_out() {
         let answer = world.post("/wh/besieged", Some("wrong"), "{}").await;
         assert!([401, 429].contains(&answer.status));
         refused += usize::from(answer.status == 429);
-        let right = world.deliver(&bot, &world.update(number, 5, "hi")).await;
+        let right = world.deliver(&bot, &text_update(number, 5, "hi")).await;
         assert_eq!(right.status, 200, "the same address, the right secret");
     }
     assert!(refused > 0, "nobody counted the stranger");
@@ -152,7 +152,7 @@ async fn kinds_of_the_future_are_accepted_and_do_nothing() {
     ] {
         assert_eq!(world.deliver(&bot, &update).await.status, 200, "{update}");
     }
-    world.deliver(&bot, &world.update(4, 5, "hi")).await;
+    world.deliver(&bot, &text_update(4, 5, "hi")).await;
     eventually("the message is answered", async || {
         world.texts(&bot, 5) == ["1 hi"]
     })
@@ -163,7 +163,7 @@ async fn kinds_of_the_future_are_accepted_and_do_nothing() {
 async fn the_same_update_takes_effect_once() {
     let world = World::new().await;
     let bot = world.bot("exact", ECHO).await;
-    let update = world.update(77, 5, "once");
+    let update = text_update(77, 5, "once");
     let deliveries = (0..10).map(|_| world.deliver(&bot, &update));
     let answers = futures_util::future::join_all(deliveries).await;
     assert!(answers.iter().all(|answer| answer.status == 200));
@@ -183,7 +183,7 @@ async fn a_command_for_another_bot_is_not_for_us() {
         (1, "/go@Somebody_Else_Bot now".to_owned()),
         (2, format!("/go@{} now", name.to_uppercase())),
     ] {
-        assert_eq!(world.deliver(&bot, &world.update(id, 5, &text)).await.status, 200);
+        assert_eq!(world.deliver(&bot, &text_update(id, 5, &text)).await.status, 200);
     }
     world.settled().await;
     assert_eq!(world.state(&bot.id, 5).await, Some(json!({"seen": [2]})));
@@ -202,7 +202,7 @@ async fn a_full_lane_spills_into_dead_letters_and_delays_nobody() {
     world.connect(&bot, IngressMode::Webhook).await;
     for id in 0..8 {
         assert_eq!(
-            world.deliver(&bot, &world.update(id, 5, "x")).await.status,
+            world.deliver(&bot, &text_update(id, 5, "x")).await.status,
             200,
             "{id}"
         );
@@ -213,7 +213,7 @@ async fn a_full_lane_spills_into_dead_letters_and_delays_nobody() {
     let oldest: Value = serde_json::from_str(&body(&letters[2])).unwrap();
     assert_eq!(oldest["update_id"], 5);
     assert_eq!(
-        world.deliver(&bot, &world.update(100, 6, "x")).await.status,
+        world.deliver(&bot, &text_update(100, 6, "x")).await.status,
         200,
         "another chat has room"
     );
@@ -234,16 +234,16 @@ async fn a_bot_far_behind_is_left_to_telegram() {
     let other = world.bot("fine", ECHO).await;
     world.connect(&bot, IngressMode::Webhook).await;
     for id in 0..4 {
-        assert_eq!(world.deliver(&bot, &world.update(id, id, "x")).await.status, 200);
+        assert_eq!(world.deliver(&bot, &text_update(id, id, "x")).await.status, 200);
     }
     let mut id = 10;
     eventually("the backlog is noticed", async || {
         id += 1;
-        let answer = world.deliver(&bot, &world.update(id, id, "x")).await;
+        let answer = world.deliver(&bot, &text_update(id, id, "x")).await;
         answer.status == 429 && answer.retry_after.as_deref() == Some("5")
     })
     .await;
-    assert_eq!(world.deliver(&other, &world.update(1, 5, "x")).await.status, 200);
+    assert_eq!(world.deliver(&other, &text_update(1, 5, "x")).await.status, 200);
 }
 
 #[tokio::test]
@@ -253,17 +253,17 @@ async fn a_store_that_hangs_is_not_waited_for() {
     let world = World::with(setup).await;
     let bot = world.bot("patient", ECHO).await;
     eventually("the first one is in", async || {
-        world.deliver(&bot, &world.update(1, 5, "before")).await.status == 200
+        world.deliver(&bot, &text_update(1, 5, "before")).await.status == 200
     })
     .await;
     eventually("the node is warm", async || world.texts(&bot, 5).len() == 1).await;
     world.lanes.stall(true);
-    let answer = world.deliver(&bot, &world.update(2, 5, "during")).await;
+    let answer = world.deliver(&bot, &text_update(2, 5, "during")).await;
     assert_eq!((answer.status, answer.retry_after.as_deref()), (503, Some("1")));
     world.lanes.stall(false);
     // Telegram brings it again; that it was stored after all shows nowhere.
     eventually("Telegram gets rid of it", async || {
-        world.deliver(&bot, &world.update(2, 5, "during")).await.status == 200
+        world.deliver(&bot, &text_update(2, 5, "during")).await.status == 200
     })
     .await;
     world.settled().await;

@@ -6,7 +6,7 @@ use botloom_core::ports::Direction;
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 
-use crate::support::{ECHO, World, eventually};
+use crate::support::{ECHO, World, eventually, text_update};
 
 /// Chats and updates of each.
 const CHATS: i64 = 25;
@@ -26,7 +26,7 @@ async fn many_chats_at_once_with_repetitions() {
                 repeated.shuffle(&mut rand::rng());
                 repeated.truncate(2);
                 for id in repeated.into_iter().chain([id]) {
-                    let update = world.update(id, chat, &format!("m{id}"));
+                    let update = text_update(id, chat, &format!("m{id}"));
                     assert_eq!(world.deliver(bot, &update).await.status, 200);
                 }
             }
@@ -68,7 +68,7 @@ async fn everything_of_a_chat_is_in_one_line() {
     };
     let mut ids = Vec::new();
     for id in (0..20).step_by(2) {
-        let deliveries = [world.update(id, 5, "m"), press(id + 1)];
+        let deliveries = [text_update(id, 5, "m"), press(id + 1)];
         for update in &deliveries {
             assert_eq!(world.deliver(&bot, update).await.status, 200);
         }
@@ -89,7 +89,7 @@ async fn nothing_is_lost_before_the_first_deployment() {
     for id in 0..20 {
         assert_eq!(
             world
-                .deliver(&bot, &world.update(id, id % 4 + 1, "x"))
+                .deliver(&bot, &text_update(id, id % 4 + 1, "x"))
                 .await
                 .status,
             200

@@ -1,5 +1,10 @@
 //! `apiCall`s over real sockets.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, also in its helpers, a panic is the report"
+)]
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use botloom_runtime::{DevHosts, Resolve};
 
-use crate::support::{Bot, Canary, Setup, World, eventually};
+use crate::support::{Bot, Canary, Setup, World, eventually, text_update};
 
 /// Does what the message says and answers with how it went.
 const CALLER: &str = "export function handle({ event, resume }) {
@@ -75,7 +80,7 @@ impl Calls {
     async fn call(&self, call: &str) -> String {
         let chat = i64::try_from(self.next.fetch_add(1, Ordering::SeqCst)).unwrap();
         self.world
-            .deliver(&self.bot, &self.world.update(chat, chat, call))
+            .deliver(&self.bot, &text_update(chat, chat, call))
             .await;
         eventually(call, async || !self.world.texts(&self.bot, chat).is_empty()).await;
         self.world.texts(&self.bot, chat).remove(0)

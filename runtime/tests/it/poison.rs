@@ -3,7 +3,7 @@
 use botloom_core::ports::Direction;
 use serde_json::json;
 
-use crate::support::{World, eventually};
+use crate::support::{World, eventually, text_update};
 
 const FRAGILE: &str = "export function handle({ event, state, resume }) {
   const seen = [...(state === null ? [] : state.seen), event.text];
@@ -34,9 +34,9 @@ async fn three_tries_and_the_next_one_goes_on() {
         "three",
     ];
     for (id, text) in (1..).zip(texts) {
-        assert_eq!(world.deliver(&bot, &world.update(id, 5, text)).await.status, 200);
+        assert_eq!(world.deliver(&bot, &text_update(id, 5, text)).await.status, 200);
     }
-    let other = world.update(100, 6, "elsewhere");
+    let other = text_update(100, 6, "elsewhere");
     world.deliver(&bot, &other).await;
     eventually("the end is reached", async || {
         world.texts(&bot, 5).last().is_some_and(|text| text == "three")
@@ -85,7 +85,7 @@ async fn three_tries_and_the_next_one_goes_on() {
 async fn a_dead_letter_can_come_back() {
     let world = World::new().await;
     let bot = world.bot("repaired", FRAGILE).await;
-    world.deliver(&bot, &world.update(1, 5, "throw")).await;
+    world.deliver(&bot, &text_update(1, 5, "throw")).await;
     eventually("it is set aside", async || {
         world.dead_letters(&bot.id, Direction::In).await.len() == 1
     })

@@ -9,7 +9,7 @@ use botloom_telegram::Token;
 use botloom_telegram::simulator::{Action, Event, Fault, Filter};
 use serde_json::json;
 
-use crate::support::{Bot, ECHO, Setup, World, eventually};
+use crate::support::{Bot, ECHO, Setup, World, eventually, text_update};
 
 fn fault(chat: Option<i64>, count: u32, action: Action) -> Fault {
     Fault {
@@ -40,7 +40,7 @@ async fn say(world: &World, bot: &Bot, chat: i64, ids: std::ops::Range<i64>) {
     for id in ids {
         assert_eq!(
             world
-                .deliver(bot, &world.update(chat * 1_000 + id, chat, "x"))
+                .deliver(bot, &text_update(chat * 1_000 + id, chat, "x"))
                 .await
                 .status,
             200
@@ -282,7 +282,7 @@ async fn what_is_no_longer_worth_sending_is_dropped() {
             chat: 5.into(),
         },
         dedup: botloom_core::ports::DedupKey::Update(1),
-        envelope: world.update(1, 5, "late").to_string().into(),
+        envelope: text_update(1, 5, "late").to_string().into(),
         accepted_at: world.ports.clock.now().plus(-60_000),
         want_turn: false,
     };
@@ -300,7 +300,7 @@ async fn what_is_queued_for_a_moved_chat_reaches_the_new_one() {
         code: 400,
         description: None,
         retry_after: None,
-        migrate_to_chat_id: Some(-100_77),
+        migrate_to_chat_id: Some(-10_077),
     };
     world.simulator.add_fault(Fault {
         count: None,
@@ -313,9 +313,9 @@ async fn what_is_queued_for_a_moved_chat_reaches_the_new_one() {
         }})
     };
     world.deliver(&bot, &said(1)).await;
-    eventually("it arrives", async || world.texts(&bot, -100_77) == ["1 x"]).await;
+    eventually("it arrives", async || world.texts(&bot, -10_077) == ["1 x"]).await;
     eventually("the document follows", async || {
-        world.state(&bot.id, -100_77).await == Some(json!({"seen": [1]}))
+        world.state(&bot.id, -10_077).await == Some(json!({"seen": [1]}))
     })
     .await;
     assert_eq!(world.state(&bot.id, -77).await, None);

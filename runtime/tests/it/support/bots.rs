@@ -83,6 +83,15 @@ pub(crate) fn passport(bot: &BotId, bot_js: &str) -> RevJson {
     }
 }
 
+/// What Telegram posts when somebody writes in their private chat.
+pub(crate) fn text_update(id: i64, chat: i64, text: &str) -> Value {
+    json!({"update_id": id, "message": {
+        "message_id": id, "date": 1_700_000_000, "text": text,
+        "from": {"id": chat, "is_bot": false, "first_name": "Ada"},
+        "chat": {"id": chat, "type": "private", "first_name": "Ada"},
+    }})
+}
+
 impl World {
     /// A bot with a token, not connected, without a revision.
     pub(crate) async fn bare_bot(&self, name: &str) -> Bot {
@@ -239,15 +248,6 @@ impl World {
             .barrier(bot, revision, std::time::Duration::from_millis(300))
             .await;
         revision
-    }
-
-    /// What Telegram would post; with a message of `chat`.
-    pub(crate) fn update(&self, id: i64, chat: i64, text: &str) -> Value {
-        json!({"update_id": id, "message": {
-            "message_id": id, "date": 1_700_000_000, "text": text,
-            "from": {"id": chat, "is_bot": false, "first_name": "Ada"},
-            "chat": {"id": chat, "type": "private", "first_name": "Ada"},
-        }})
     }
 
     /// Posts a body to a path with a secret.

@@ -1,5 +1,10 @@
 //! A whole node: real storage in a temporary folder, real workers, a Bot API over a real socket.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, also in its helpers, a panic is the report"
+)]
+
 mod bots;
 mod canary;
 mod stall;
@@ -22,7 +27,7 @@ use botloom_telegram::{Client, Options as ClientOptions};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub(crate) use bots::{Answer, Bot, ECHO, passport};
+pub(crate) use bots::{Answer, Bot, ECHO, passport, text_update};
 pub(crate) use canary::Canary;
 pub(crate) use stall::Stalling;
 
@@ -182,9 +187,9 @@ impl World {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
-                    folders.push(path)
+                    folders.push(path);
                 } else {
-                    found.push(path)
+                    found.push(path);
                 }
             }
         }
@@ -207,7 +212,7 @@ impl World {
 
 /// Asks until the answer is yes.
 pub(crate) async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
-    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    let end = tokio::time::Instant::now() + Duration::from_mins(1);
     while !ask().await {
         assert!(tokio::time::Instant::now() < end, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(15)).await;
