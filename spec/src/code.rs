@@ -1,5 +1,5 @@
-//! Every finding code, in one table. A code is stable and has a page `docs/errors/<code>.md` and a failing example
-//! `spec/tests/invalid/<code>.json`.
+//! Every finding code, in one table. A code is stable and has a page `docs/errors/<code>.md` and a failing example:
+//! `spec/tests/invalid/<code>.json`, or, where that would be large, a document that the test makes.
 
 use serde::{Deserialize, Serialize};
 

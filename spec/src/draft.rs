@@ -298,3 +298,25 @@ fn strings(texts: &Value) -> BTreeMap<&str, &str> {
 fn owned((name, value): (&String, &Value)) -> (String, Value) {
     (name.clone(), value.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Should the schema ever admit what the types do not, the document is refused all the same.
+    #[test]
+    fn what_the_types_refuse_is_reported_without_the_schema() {
+        let mut findings = Findings::default();
+        let document = json!({"telemetry": 5, "commands": [{"command": "/start"}]});
+        let draft = Draft::read(&document, &mut findings);
+        assert!(draft.telemetry.is_none());
+        let found: Vec<_> = findings
+            .finish()
+            .into_iter()
+            .map(|found| (found.code, found.pointer))
+            .collect();
+        let at = |pointer: &str| (Code::InvalidValue, pointer.to_owned());
+        assert_eq!(found, [at("/commands/0"), at("/telemetry")]);
+    }
+}

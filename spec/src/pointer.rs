@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use serde_json::Value;
-
 /// Appends a member name or an index to a pointer, escaped.
 pub fn push(pointer: &mut String, name: &str) {
     pointer.push('/');
@@ -47,11 +45,6 @@ pub fn names(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
             Cow::Borrowed(name)
         }
     })
-}
-
-/// What a pointer finds in a document.
-pub fn find<'v>(document: &'v Value, pointer: &str) -> Option<&'v Value> {
-    document.pointer(pointer)
 }
 
 /// Document order as far as pointers tell: indexes by number, names by text, the outer before the inner.

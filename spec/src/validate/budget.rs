@@ -34,7 +34,7 @@ impl Budget {
         // One that is dear by itself is refused by its compiled size, at a bounded price.
         self.0 = self
             .0
-            .checked_sub(cost.min(PATTERN_BUDGET / 20))
+            .checked_sub(cost.min(PATTERN_BUDGET / 2))
             .ok_or(Refusal::Budget)?;
         match RegexBuilder::new(pattern)
             .size_limit(REGEX_COMPILED_BYTES)

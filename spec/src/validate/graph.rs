@@ -92,6 +92,17 @@ fn step_ids<'d>(flow: &'d FlowDraft<'_>) -> HashMap<&'d str, usize> {
     ids
 }
 
+/// A target that does not exist ends the update as far as the graph is concerned.
+fn jump(to: Option<usize>, field: &'static str, node: &mut Node<'_>) {
+    match to {
+        Some(to) => node.edges.push(Edge {
+            to,
+            field: Some(field),
+        }),
+        None => node.leaves = true,
+    }
+}
+
 struct Place<'g, 'd> {
     graph: &'g Graph<'d>,
     steps: &'g [HashMap<&'d str, usize>],
@@ -124,7 +135,7 @@ impl<'d> Place<'_, 'd> {
                 self.next(&mut node);
                 node.leaves = true;
                 if let Some(id) = &validate.on_fail.goto {
-                    self.jump(self.step(self.flow, id), "/onFail/goto", &mut node);
+                    jump(self.step(self.flow, id), "/onFail/goto", &mut node);
                 }
             }
             Some(Step::Save(_)) => self.next(&mut node),
@@ -132,7 +143,7 @@ impl<'d> Place<'_, 'd> {
                 node.calls = true;
                 self.next(&mut node);
                 match &call.on_error.goto {
-                    Some(id) => self.jump(self.step(self.flow, id), "/onError/goto", &mut node),
+                    Some(id) => jump(self.step(self.flow, id), "/onError/goto", &mut node),
                     None => node.leaves = true,
                 }
             }
@@ -140,7 +151,7 @@ impl<'d> Place<'_, 'd> {
                 self.target(goto.flow.as_deref(), goto.step.as_deref(), &mut node);
                 match (&goto.when, &goto.else_next) {
                     (None, _) => {}
-                    (Some(_), Some(id)) => self.jump(self.step(self.flow, id), "/elseNext", &mut node),
+                    (Some(_), Some(id)) => jump(self.step(self.flow, id), "/elseNext", &mut node),
                     (Some(_), None) => self.next(&mut node),
                 }
             }
@@ -164,18 +175,6 @@ impl<'d> Place<'_, 'd> {
         Some(self.graph.starts[flow] + self.steps[flow].get(id)?)
     }
 
-    /// A target that does not exist ends the update as far as the graph is concerned.
-    fn jump(&self, to: Option<usize>, field: &'static str, node: &mut Node<'_>) {
-        let _ = self;
-        match to {
-            Some(to) => node.edges.push(Edge {
-                to,
-                field: Some(field),
-            }),
-            None => node.leaves = true,
-        }
-    }
-
     fn target(&self, flow: Option<&str>, step: Option<&str>, node: &mut Node<'_>) {
         let owner = match flow {
             None => Some(self.flow),
@@ -188,7 +187,7 @@ impl<'d> Place<'_, 'd> {
             Some(id) => self.step(owner, id),
             None => self.graph.first(owner),
         });
-        self.jump(to, if step.is_some() { "/step" } else { "/flow" }, node);
+        jump(to, if step.is_some() { "/step" } else { "/flow" }, node);
     }
 
     fn buttons(&self, buttons: &[QuickReply], node: &mut Node<'_>) {

@@ -184,7 +184,7 @@ impl Walk<'_> {
             return Err((Code::RemoteReference, at.to_owned(), message));
         };
         let root = self.root;
-        match pointer::find(root, below) {
+        match root.pointer(below) {
             Some(found) => self.size(below, found),
             None => Err((
                 Code::InvalidSchema,
