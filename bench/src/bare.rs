@@ -23,18 +23,35 @@ struct Bare {
 
 /// Serves until it is killed.
 pub(crate) async fn serve(listen: SocketAddr, api_root: Url, token: &str) -> Result<(), String> {
-    let client = Client::new(Options { api_root, ..Options::default() }).map_err(|error| error.to_string())?;
+    let client = Client::new(Options {
+        api_root,
+        ..Options::default()
+    })
+    .map_err(|error| error.to_string())?;
     let token = Token::new(token).map_err(|error| error.to_string())?;
-    let bare = Arc::new(Bare { client, token, last: Mutex::default() });
+    let bare = Arc::new(Bare {
+        client,
+        token,
+        last: Mutex::default(),
+    });
     let router = Router::new().route("/wh/{bot}", post(answer)).with_state(bare);
-    let listener = tokio::net::TcpListener::bind(listen).await.map_err(|error| error.to_string())?;
-    axum::serve(listener, router).await.map_err(|error| error.to_string())
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .map_err(|error| error.to_string())?;
+    axum::serve(listener, router)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 async fn answer(State(bare): State<Arc<Bare>>, body: Bytes) -> StatusCode {
-    let Some((chat, text)) = message(&body) else { return StatusCode::OK };
+    let Some((chat, text)) = message(&body) else {
+        return StatusCode::OK;
+    };
     let reply = {
-        let mut last = bare.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = bare
+            .last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = last.insert(chat, text.clone()).unwrap_or_default();
         format!("{before}->{text}")
     };

@@ -28,7 +28,11 @@ fn stat(pid: u32) -> Option<Stat> {
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
     // Fields 14 to 17 of proc(5): utime, stime, cutime, cstime; 24: rss. `fields[0]` is field 3.
     let ticks = number(11)? + number(12)? + number(13)? + number(14)?;
-    Some(Stat { parent: u32::try_from(number(1)?).ok()?, ticks, pages: number(21)? })
+    Some(Stat {
+        parent: u32::try_from(number(1)?).ok()?,
+        ticks,
+        pages: number(21)?,
+    })
 }
 
 /// Usage of `root` and all its descendants that are alive.
@@ -44,11 +48,18 @@ pub(crate) fn usage(root: u32) -> Usage {
     let mut tree = vec![root];
     let mut at = 0;
     while let Some(parent) = tree.get(at).copied() {
-        tree.extend(stats.iter().filter(|(_, stat)| stat.parent == parent).map(|(pid, _)| *pid));
+        tree.extend(
+            stats
+                .iter()
+                .filter(|(_, stat)| stat.parent == parent)
+                .map(|(pid, _)| *pid),
+        );
         at += 1;
     }
-    tree.iter().filter_map(|pid| stats.get(pid)).fold(Usage::default(), |sum, stat| Usage {
-        cpu: sum.cpu + Duration::from_millis(stat.ticks * 1_000 / TICKS),
-        rss: sum.rss + stat.pages * 4_096,
-    })
+    tree.iter()
+        .filter_map(|pid| stats.get(pid))
+        .fold(Usage::default(), |sum, stat| Usage {
+            cpu: sum.cpu + Duration::from_millis(stat.ticks * 1_000 / TICKS),
+            rss: sum.rss + stat.pages * 4_096,
+        })
 }

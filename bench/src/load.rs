@@ -36,7 +36,12 @@ pub(crate) struct Seen {
 impl Seen {
     /// The time within which this share of the updates was acknowledged.
     pub(crate) fn percentile(&self, share: f64) -> Duration {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index into a list")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an index into a list"
+        )]
         let index = ((self.acks.len() as f64 * share) as usize).min(self.acks.len().saturating_sub(1));
         self.acks.get(index).copied().unwrap_or_default()
     }
@@ -95,5 +100,9 @@ pub(crate) async fn run(target: &Target, run: u64, updates: u64, per_second: Opt
         }
     }
     acks.sort_unstable();
-    Seen { wall: started.elapsed(), acks, refused }
+    Seen {
+        wall: started.elapsed(),
+        acks,
+        refused,
+    }
 }

@@ -56,8 +56,16 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::SandboxWorker => return botloom_runtime::sandbox::worker::main(),
-        Command::Bare { listen, api_root, token } => block_on(bare::serve(listen, api_root, &token)),
-        Command::Run { botloom, updates, rounds } => block_on(report::run(&botloom, updates, rounds)),
+        Command::Bare {
+            listen,
+            api_root,
+            token,
+        } => block_on(bare::serve(listen, api_root, &token)),
+        Command::Run {
+            botloom,
+            updates,
+            rounds,
+        } => block_on(report::run(&botloom, updates, rounds)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -46,7 +46,10 @@ impl Drop for Peer {
 
 fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
+    listener
+        .local_addr()
+        .map(|address| address.port())
+        .map_err(|error| error.to_string())
 }
 
 /// The bare handler.
@@ -59,8 +62,17 @@ pub(crate) async fn bare(telegram: &Handle, token: &str) -> Result<Peer, String>
         .spawn()
         .map_err(|error| error.to_string())?;
     let bot = telegram.bot(&Token::new(token).map_err(|error| error.to_string())?);
-    let target = Target { url: format!("http://127.0.0.1:{port}/wh/{BOT}"), secret: "none".to_owned() };
-    let peer = Peer { name: "bare", bot, target, child, _data: None };
+    let target = Target {
+        url: format!("http://127.0.0.1:{port}/wh/{BOT}"),
+        secret: "none".to_owned(),
+    };
+    let peer = Peer {
+        name: "bare",
+        bot,
+        target,
+        child,
+        _data: None,
+    };
     let deadline = Instant::now() + Duration::from_secs(10);
     while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         if Instant::now() > deadline {
@@ -86,31 +98,75 @@ pub(crate) async fn botloom(binary: &Path, telegram: &Handle, token: &str) -> Re
         .env("BOTLOOM_OWNER_EMAIL", EMAIL)
         .env("BOTLOOM_OWNER_PASSWORD", PASSWORD)
         .env("BOTLOOM_LOG", "warn")
-        .envs(["BOT_PER_S", "BULK_PER_S", "CHAT_PER_S", "GROUP_PER_MIN"].map(|name| (format!("BOTLOOM_SEND_{name}"), "0")))
+        .envs(
+            ["BOT_PER_S", "BULK_PER_S", "CHAT_PER_S", "GROUP_PER_MIN"]
+                .map(|name| (format!("BOTLOOM_SEND_{name}"), "0")),
+        )
         .stdout(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: {error}", binary.display()))?;
     let bot = telegram.bot(&Token::new(token).map_err(|error| error.to_string())?);
-    let target = Target { url: format!("{url}/wh/{BOT}"), secret: String::new() };
-    let mut peer = Peer { name: "botloom", bot, target, child, _data: Some(data) };
+    let target = Target {
+        url: format!("{url}/wh/{BOT}"),
+        secret: String::new(),
+    };
+    let mut peer = Peer {
+        name: "botloom",
+        bot,
+        target,
+        child,
+        _data: Some(data),
+    };
 
-    let mut api = Api { http: Client::builder(TokioExecutor::new()).build_http(), url, cookie: String::new(), csrf: String::new() };
+    let mut api = Api {
+        http: Client::builder(TokioExecutor::new()).build_http(),
+        url,
+        cookie: String::new(),
+        csrf: String::new(),
+    };
     api.until("/readyz", |answer| answer.0 == 200).await?;
     api.log_in().await?;
-    api.send("POST", "/bots", json!({ "botId": BOT, "name": "Bench" })).await?;
+    api.send("POST", "/bots", json!({ "botId": BOT, "name": "Bench" }))
+        .await?;
     let version = api.send("POST", "/spec", spec()).await?;
-    let task = api.send("POST", "/generate", json!({ "botId": BOT, "specVersion": version["version"] })).await?;
+    let task = api
+        .send(
+            "POST",
+            "/generate",
+            json!({ "botId": BOT, "specVersion": version["version"] }),
+        )
+        .await?;
     let built = api.ended(&format!("/tasks/{}", text(&task, "taskId"))).await?;
-    let task = api.send("POST", "/deploy", json!({ "botId": BOT, "revHash": built["revHash"], "strategy": "flip" })).await?;
-    api.ended(&format!("/deployments/{}", text(&task, "taskId"))).await?;
-    api.send("PUT", &format!("/bots/{BOT}/token"), json!({ "token": token })).await?;
-    api.send("POST", &format!("/bots/{BOT}/connect"), json!({ "ingress": "webhook" })).await?;
-    let filter = Filter { bot: Some(bot), method: Some("setWebhook".to_owned()), ..Filter::default() };
+    let task = api
+        .send(
+            "POST",
+            "/deploy",
+            json!({ "botId": BOT, "revHash": built["revHash"], "strategy": "flip" }),
+        )
+        .await?;
+    api.ended(&format!("/deployments/{}", text(&task, "taskId")))
+        .await?;
+    api.send("PUT", &format!("/bots/{BOT}/token"), json!({ "token": token }))
+        .await?;
+    api.send(
+        "POST",
+        &format!("/bots/{BOT}/connect"),
+        json!({ "ingress": "webhook" }),
+    )
+    .await?;
+    let filter = Filter {
+        bot: Some(bot),
+        method: Some("setWebhook".to_owned()),
+        ..Filter::default()
+    };
     let set = telegram.journal(&filter);
     let Some(Event::Call { params, .. }) = set.last().map(|entry| &entry.event) else {
         return Err("the webhook was not set".to_owned());
     };
-    params["secret_token"].as_str().unwrap_or_default().clone_into(&mut peer.target.secret);
+    params["secret_token"]
+        .as_str()
+        .unwrap_or_default()
+        .clone_into(&mut peer.target.secret);
     Ok(peer)
 }
 
@@ -152,19 +208,46 @@ impl Api {
             .header("content-type", "application/json")
             .header("cookie", &self.cookie)
             .header("x-csrf-token", &self.csrf)
-            .body(Full::new(if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) }))
+            .body(Full::new(if body.is_null() {
+                Bytes::new()
+            } else {
+                Bytes::from(body.to_string())
+            }))
             .map_err(|error| error.to_string())?;
-        let answer = self.http.request(request).await.map_err(|error| error.to_string())?;
+        let answer = self
+            .http
+            .request(request)
+            .await
+            .map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
-        let cookie = answer.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
-        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).unwrap_or_default().to_owned();
-        let bytes = answer.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
-        Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null), cookie))
+        let cookie = answer
+            .headers()
+            .get("set-cookie")
+            .and_then(|cookie| cookie.to_str().ok());
+        let cookie = cookie
+            .and_then(|cookie| cookie.split(';').next())
+            .unwrap_or_default()
+            .to_owned();
+        let bytes = answer
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?
+            .to_bytes();
+        Ok((
+            status,
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            cookie,
+        ))
     }
 
     async fn send(&self, method: &str, path: &str, body: Value) -> Result<Value, String> {
         let (status, answer, _) = self.request(method, path, &body).await?;
-        if (200..300).contains(&status) { Ok(answer) } else { Err(format!("{method} {path}: {status} {answer}")) }
+        if (200..300).contains(&status) {
+            Ok(answer)
+        } else {
+            Err(format!("{method} {path}: {status} {answer}"))
+        }
     }
 
     async fn log_in(&mut self) -> Result<(), String> {
@@ -190,8 +273,14 @@ impl Api {
     }
 
     async fn ended(&self, path: &str) -> Result<Value, String> {
-        let end = |answer: &(u16, Value, String)| matches!(answer.1["status"].as_str(), Some("succeeded" | "failed"));
+        let end = |answer: &(u16, Value, String)| {
+            matches!(answer.1["status"].as_str(), Some("succeeded" | "failed"))
+        };
         let ended = self.until(path, end).await?;
-        if ended["status"] == "succeeded" { Ok(ended) } else { Err(format!("{path}: {ended}")) }
+        if ended["status"] == "succeeded" {
+            Ok(ended)
+        } else {
+            Err(format!("{path}: {ended}"))
+        }
     }
 }

@@ -28,13 +28,27 @@ struct Figures {
 
 /// Measures everything and prints it.
 pub(crate) async fn run(botloom: &Path, updates: u64, rounds: usize) -> Result<(), String> {
-    line(format!("{updates} updates, {} chats, {} connections, {rounds} rounds, medians", load::CHATS, load::CONNECTIONS));
+    line(format!(
+        "{updates} updates, {} chats, {} connections, {rounds} rounds, medians",
+        load::CHATS,
+        load::CONNECTIONS
+    ));
     let flood = FloodModel::off();
     // History off: what the simulated Telegram keeps must not grow with the rounds.
-    let options = Options { flood, accept_unknown: true, history: 1, journal_limit: 1_000, ..Options::default() };
-    let telegram = Simulator::start(options).await.map_err(|error| error.to_string())?;
-    let peers =
-        [peer::bare(&telegram, "7100000901:AA-bench-token").await?, peer::botloom(botloom, &telegram, "7100000902:AA-bench-token").await?];
+    let options = Options {
+        flood,
+        accept_unknown: true,
+        history: 1,
+        journal_limit: 1_000,
+        ..Options::default()
+    };
+    let telegram = Simulator::start(options)
+        .await
+        .map_err(|error| error.to_string())?;
+    let peers = [
+        peer::bare(&telegram, "7100000901:AA-bench-token").await?,
+        peer::botloom(botloom, &telegram, "7100000902:AA-bench-token").await?,
+    ];
 
     let mut full: [Vec<Figures>; 2] = [Vec::new(), Vec::new()];
     for round in 0..=rounds {
@@ -60,11 +74,18 @@ pub(crate) async fn run(botloom: &Path, updates: u64, rounds: usize) -> Result<(
     line("\nas fast as it is acknowledged      updates/s   per CPU-s   ack p50    ack p99    resident");
     row("bare handler", bare);
     row("botloom", ours);
-    line(format!("\nbotloom ÷ bare: {:.2} updates/s, {:.2} updates per CPU second", ours.per_second / bare.per_second, ours.per_cpu_second / bare.per_cpu_second));
+    line(format!(
+        "\nbotloom ÷ bare: {:.2} updates/s, {:.2} updates per CPU second",
+        ours.per_second / bare.per_second,
+        ours.per_cpu_second / bare.per_cpu_second
+    ));
     line(format!("\nat {rate:.0} updates/s"));
     row("bare handler", bare_half);
     row("botloom", ours_half);
-    line(format!("\nbotloom ÷ bare: {:.2} × p99 of the acknowledgement\n", ours_half.ack_p99.as_secs_f64() / bare_half.ack_p99.as_secs_f64()));
+    line(format!(
+        "\nbotloom ÷ bare: {:.2} × p99 of the acknowledgement\n",
+        ours_half.ack_p99.as_secs_f64() / bare_half.ack_p99.as_secs_f64()
+    ));
     drop(peers);
     sandbox::run(botloom).await
 }
@@ -80,7 +101,13 @@ fn row(name: &str, figures: Figures) {
     ));
 }
 
-async fn measure(telegram: &Handle, peer: &Peer, run: u64, updates: u64, rate: Option<f64>) -> Result<Figures, String> {
+async fn measure(
+    telegram: &Handle,
+    peer: &Peer,
+    run: u64,
+    updates: u64,
+    rate: Option<f64>,
+) -> Result<Figures, String> {
     let sent_before = sent(telegram);
     let before = cpu::usage(peer.pid());
     let started = Instant::now();
@@ -93,7 +120,11 @@ async fn measure(telegram: &Handle, peer: &Peer, run: u64, updates: u64, rate: O
     while sent(telegram) < sent_before + updates {
         if Instant::now() > deadline {
             let missing = sent_before + updates - sent(telegram);
-            return Err(format!("{} did not answer {missing} of {updates} updates; {}", peer.name, last_call(telegram, peer)));
+            return Err(format!(
+                "{} did not answer {missing} of {updates} updates; {}",
+                peer.name,
+                last_call(telegram, peer)
+            ));
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -112,13 +143,26 @@ async fn measure(telegram: &Handle, peer: &Peer, run: u64, updates: u64, rate: O
 
 /// Messages that Telegram took so far.
 fn sent(telegram: &Handle) -> u64 {
-    telegram.counters().calls.get("sendMessage").copied().unwrap_or_default()
+    telegram
+        .counters()
+        .calls
+        .get("sendMessage")
+        .copied()
+        .unwrap_or_default()
 }
 
 fn last_call(telegram: &Handle, peer: &Peer) -> String {
-    let calls = telegram.journal(&Filter { bot: Some(peer.bot), ..Filter::default() });
+    let calls = telegram.journal(&Filter {
+        bot: Some(peer.bot),
+        ..Filter::default()
+    });
     match calls.last().map(|entry| &entry.event) {
-        Some(Event::Call { method, status, description, .. }) => format!("its last call: {method} {status} {description:?}"),
+        Some(Event::Call {
+            method,
+            status,
+            description,
+            ..
+        }) => format!("its last call: {method} {status} {description:?}"),
         _ => "it made no call".to_owned(),
     }
 }

@@ -16,13 +16,24 @@ const LOADS: usize = 200;
 const INPUT: &str = r#"{"event":{"updateId":1,"type":"message","text":"/start","command":"start","args":""},"context":{"user":{"id":1,"firstName":"Ada","lastName":null,"username":null,"languageCode":"en"},"chat":{"id":1,"type":"private","title":null},"message":{"id":1,"date":1795200000},"now":"2026-11-20T18:40:00.000Z","bot":{"username":null}}}"#;
 
 fn call() -> CallOptions {
-    CallOptions { budget: Some(Duration::from_millis(200)), seed: 1, now: botloom_core::TimestampMs(0), fresh: false }
+    CallOptions {
+        budget: Some(Duration::from_millis(200)),
+        seed: 1,
+        now: botloom_core::TimestampMs(0),
+        fresh: false,
+    }
 }
 
 /// The example bot, compiled by the server under test.
 fn program(botloom: &Path) -> Result<String, String> {
-    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/../spec/examples/pizza-demo/spec.json");
-    let output = Command::new(botloom).args(["compile", spec]).output().map_err(|error| error.to_string())?;
+    let spec = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../spec/examples/pizza-demo/spec.json"
+    );
+    let output = Command::new(botloom)
+        .args(["compile", spec])
+        .output()
+        .map_err(|error| error.to_string())?;
     if output.status.success() {
         String::from_utf8(output.stdout).map_err(|error| error.to_string())
     } else {
@@ -34,10 +45,21 @@ fn program(botloom: &Path) -> Result<String, String> {
 pub(crate) async fn run(botloom: &Path) -> Result<(), String> {
     let program = program(botloom)?;
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
-    let command = WorkerCommand { program: this, args: vec!["sandbox-worker".into()] };
-    let options = PoolOptions { workers: 1, spares: 0, loaded: LOADS * 2, command, ..PoolOptions::default() };
+    let command = WorkerCommand {
+        program: this,
+        args: vec!["sandbox-worker".into()],
+    };
+    let options = PoolOptions {
+        workers: 1,
+        spares: 0,
+        loaded: LOADS * 2,
+        command,
+        ..PoolOptions::default()
+    };
     let stop = CancellationToken::new();
-    let pool = Pool::start(options, stop.clone()).await.map_err(|error| error.to_string())?;
+    let pool = Pool::start(options, stop.clone())
+        .await
+        .map_err(|error| error.to_string())?;
     let me = std::process::id();
 
     let warm = Source::text(program.as_str());
@@ -62,20 +84,43 @@ pub(crate) async fn run(botloom: &Path) -> Result<(), String> {
     stop.cancel();
 
     line(format!("sandbox, {} bytes of bot.js", program.len()));
-    line(format!("  warm call through the worker   p50 {:>6.1} µs   p99 {:>7.1} µs", micros(&mut calls, 0.5), micros(&mut calls, 0.99)));
-    line(format!("  first call with cold load      p50 {:>6.0} µs   p99 {:>7.0} µs", micros(&mut loads, 0.5), micros(&mut loads, 0.99)));
-    line(format!("  resident memory per loaded bot {:>6} KiB", grown / 1024 / LOADS as u64));
+    line(format!(
+        "  warm call through the worker   p50 {:>6.1} µs   p99 {:>7.1} µs",
+        micros(&mut calls, 0.5),
+        micros(&mut calls, 0.99)
+    ));
+    line(format!(
+        "  first call with cold load      p50 {:>6.0} µs   p99 {:>7.0} µs",
+        micros(&mut loads, 0.5),
+        micros(&mut loads, 0.99)
+    ));
+    line(format!(
+        "  resident memory per loaded bot {:>6} KiB",
+        grown / 1024 / LOADS as u64
+    ));
     Ok(())
 }
 
 async fn one(pool: &Pool, source: &Source) -> Result<(), String> {
-    let finished = pool.call(source, INPUT.to_owned(), call()).await.map_err(|error| error.to_string())?;
-    if finished.outcome.name() == "ok" { Ok(()) } else { Err(finished.outcome.message()) }
+    let finished = pool
+        .call(source, INPUT.to_owned(), call())
+        .await
+        .map_err(|error| error.to_string())?;
+    if finished.outcome.name() == "ok" {
+        Ok(())
+    } else {
+        Err(finished.outcome.message())
+    }
 }
 
 fn micros(times: &mut [Duration], share: f64) -> f64 {
     times.sort_unstable();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index into a list")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index into a list"
+    )]
     let index = (times.len() as f64 * share) as usize;
     times[index.min(times.len() - 1)].as_secs_f64() * 1e6
 }

@@ -1,10 +1,10 @@
 //! Moves one deployment from where it stands to its end.
 
+use botloom_core::TaskId;
 use botloom_core::event::BotEvent;
 use botloom_core::fault;
 use botloom_core::model::{BotRow, DeployError, Deployment, Stage, TaskStatus};
 use botloom_core::ports::{StoreError, StoreResult};
-use botloom_core::TaskId;
 use tokio_util::sync::CancellationToken;
 
 use crate::machine::{self, Action, Event};
@@ -29,10 +29,17 @@ pub(crate) async fn drive(
     task: &TaskId,
     shutdown: &CancellationToken,
 ) -> StoreResult<Driven> {
-    let Some(mut row) = deps.ports.catalog.deployment(task).await? else { return Ok(Driven::Missing) };
-    let Some(bot) = deps.ports.catalog.bot(&row.bot).await? else { return Err(StoreError::Missing("bot")) };
+    let Some(mut row) = deps.ports.catalog.deployment(task).await? else {
+        return Ok(Driven::Missing);
+    };
+    let Some(bot) = deps.ports.catalog.bot(&row.bot).await? else {
+        return Err(StoreError::Missing("bot"));
+    };
     if row.status == TaskStatus::Queued {
-        let started = BotEvent::DeployStarted { task_id: row.task, rev_hash: row.to_rev };
+        let started = BotEvent::DeployStarted {
+            task_id: row.task,
+            rev_hash: row.to_rev,
+        };
         events::tell(&deps.ports, &bot, started).await;
     }
     let mut event = Event::Begin;
@@ -45,9 +52,14 @@ pub(crate) async fn drive(
             }
             fault::point(&format!("deploy-saved-{}", moved.stage));
             announce(deps, &bot, &row, &moved).await;
-            row = Deployment { version: moved.version + 1, ..moved };
+            row = Deployment {
+                version: moved.version + 1,
+                ..moved
+            };
         }
-        let Action::Run(stage) = action else { return Ok(Driven::Ended(Box::new(row))) };
+        let Action::Run(stage) = action else {
+            return Ok(Driven::Ended(Box::new(row)));
+        };
         if shutdown.is_cancelled() {
             return Ok(Driven::Paused);
         }
@@ -63,11 +75,7 @@ pub(crate) async fn drive(
 }
 
 /// One step with its deadline and its tries.
-async fn step(
-    deps: &Deps,
-    options: Options,
-    row: &Deployment,
-) -> StoreResult<Result<StepDone, StepFailed>> {
+async fn step(deps: &Deps, options: Options, row: &Deployment) -> StoreResult<Result<StepDone, StepFailed>> {
     let mut tried = 0;
     loop {
         tried += 1;
@@ -79,10 +87,18 @@ async fn step(
             return Ok(Err(StepFailed::final_("bot-deleted", "The bot was deleted.")));
         }
         let run = steps::run(deps, options.barrier, row, &bot);
-        let result = tokio::time::timeout(options.step_timeout, run).await.unwrap_or_else(|_| {
-            let detail = format!("The {} step took longer than {:?}.", row.stage, options.step_timeout);
-            Err(StepFailed::Away(DeployError { code: "runtime-timeout".to_owned(), detail }))
-        });
+        let result = tokio::time::timeout(options.step_timeout, run)
+            .await
+            .unwrap_or_else(|_| {
+                let detail = format!(
+                    "The {} step took longer than {:?}.",
+                    row.stage, options.step_timeout
+                );
+                Err(StepFailed::Away(DeployError {
+                    code: "runtime-timeout".to_owned(),
+                    detail,
+                }))
+            });
         match result {
             Err(StepFailed::Away(error)) if tried < options.step_tries => {
                 tracing::warn!(bot = %row.bot, deploy = %row.task, stage = %row.stage, code = error.code, "step will be tried again");
@@ -97,7 +113,11 @@ async fn step(
 async fn announce(deps: &Deps, bot: &BotRow, before: &Deployment, after: &Deployment) {
     let (ports, task_id) = (&deps.ports, after.task);
     if let Some(epoch) = after.epoch.filter(|_| before.epoch.is_none()) {
-        let flipped = BotEvent::DeployFlipped { task_id, rev_hash: after.to_rev, epoch };
+        let flipped = BotEvent::DeployFlipped {
+            task_id,
+            rev_hash: after.to_rev,
+            epoch,
+        };
         events::tell(ports, bot, flipped).await;
     }
     match after.status {
@@ -111,7 +131,10 @@ async fn announce(deps: &Deps, bot: &BotRow, before: &Deployment, after: &Deploy
         }
         TaskStatus::Queued | TaskStatus::Running => {
             tracing::info!(bot = %bot.id, deploy = %task_id, stage = %after.stage, "deployment entered a stage");
-            let progress = BotEvent::DeployProgress { task_id, stage: after.stage.to_string() };
+            let progress = BotEvent::DeployProgress {
+                task_id,
+                stage: after.stage.to_string(),
+            };
             events::tell(ports, bot, progress).await;
         }
     }

@@ -14,6 +14,13 @@ pub(crate) async fn tell(ports: &Ports, bot: &BotRow, event: BotEvent) {
 
 /// The event that ends a failed deployment.
 pub(crate) fn failed(row: &Deployment) -> BotEvent {
-    let reason = row.error.as_ref().map_or_else(String::new, |error| error.detail.clone());
-    BotEvent::DeployFailed { task_id: row.task, stage: row.stage.to_string(), reason }
+    let reason = row
+        .error
+        .as_ref()
+        .map_or_else(String::new, |error| error.detail.clone());
+    BotEvent::DeployFailed {
+        task_id: row.task,
+        stage: row.stage.to_string(),
+        reason,
+    }
 }

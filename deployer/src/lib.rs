@@ -60,7 +60,7 @@ impl Default for Options {
             retry_pause: Duration::from_millis(500),
             barrier: Duration::from_millis(400),
             sweep_every: Duration::from_secs(5),
-            reconcile_every: Duration::from_secs(60),
+            reconcile_every: Duration::from_mins(1),
         }
     }
 }

@@ -86,7 +86,12 @@ fn with_action(row: Deployment) -> (Deployment, Action) {
 
 fn enter(row: &mut Deployment, stage: Stage, now: TimestampMs) {
     row.stage = stage;
-    row.stages.push(StageRecord { name: stage, started_at: now, finished_at: None, detail: None });
+    row.stages.push(StageRecord {
+        name: stage,
+        started_at: now,
+        finished_at: None,
+        detail: None,
+    });
 }
 
 fn leave(row: &mut Deployment, detail: Option<String>, now: TimestampMs) {

@@ -24,14 +24,23 @@ pub async fn reconcile(deps: &Deps) -> StoreResult<usize> {
     let mut behind = 0;
     for bot in deps.ports.catalog.live_bots().await? {
         let Some(rev) = bot.active_rev else { continue };
-        let revision = ActiveRevision { epoch: bot.epoch, rev };
+        let revision = ActiveRevision {
+            epoch: bot.epoch,
+            rev,
+        };
         let active = deps.ports.lanes.revision(&bot.id).await?;
         if active.is_some_and(|active| active.epoch >= revision.epoch) {
             continue;
         }
         if deps.ports.lanes.set_revision(&bot.id, revision).await? == SetRevision::Set {
             tracing::warn!(bot = %bot.id, epoch = %revision.epoch, "lanes were behind the catalog");
-            deps.ports.bus.publish(Notice::RevisionSet { bot: bot.id, revision }).await;
+            deps.ports
+                .bus
+                .publish(Notice::RevisionSet {
+                    bot: bot.id,
+                    revision,
+                })
+                .await;
             behind += 1;
         }
     }

@@ -22,7 +22,11 @@ pub async fn run(deps: &Deps, options: Options, shutdown: &CancellationToken) {
 
 /// One look.
 pub async fn sweep(deps: &Deps, options: Options, shutdown: &CancellationToken) -> StoreResult<()> {
-    let stale_before = deps.ports.clock.now().plus(-i64::try_from(options.sweep_every.as_millis()).unwrap_or(0));
+    let stale_before = deps
+        .ports
+        .clock
+        .now()
+        .plus(-i64::try_from(options.sweep_every.as_millis()).unwrap_or(0));
     for row in deps.ports.catalog.unfinished_deployments().await? {
         if row.updated_at <= stale_before {
             nudge(deps, options, &row, shutdown).await?;
@@ -37,7 +41,9 @@ async fn nudge(
     row: &Deployment,
     shutdown: &CancellationToken,
 ) -> StoreResult<()> {
-    let Some(bot) = deps.ports.catalog.bot(&row.bot).await? else { return Ok(()) };
+    let Some(bot) = deps.ports.catalog.bot(&row.bot).await? else {
+        return Ok(());
+    };
     let task = NewTask {
         id: row.task,
         project: bot.project,
@@ -53,7 +59,12 @@ async fn nudge(
     };
     let outcome = deps.ports.tasks.enqueue(&task).await?;
     if outcome == EnqueueOutcome::Existing {
-        let ended = deps.ports.tasks.task(&row.task).await?.is_some_and(|task| task.status.is_final());
+        let ended = deps
+            .ports
+            .tasks
+            .task(&row.task)
+            .await?
+            .is_some_and(|task| task.status.is_final());
         if ended {
             // The task ended (poisoned, or its result was written and the row's was not): nobody else will go on.
             drive(deps, options, &row.task, shutdown).await?;

@@ -22,9 +22,16 @@ pub async fn run(deps: &Deps, options: Options, shutdown: &CancellationToken) {
     let slots = Arc::new(Semaphore::new(options.concurrency));
     let mut running = JoinSet::new();
     while !shutdown.is_cancelled() {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            break;
+        };
         let now = deps.ports.clock.now();
-        match deps.ports.tasks.lease(TaskKind::Deploy, now, options.lease, MAX_ATTEMPTS).await {
+        match deps
+            .ports
+            .tasks
+            .lease(TaskKind::Deploy, now, options.lease, MAX_ATTEMPTS)
+            .await
+        {
             Ok(Some(lease)) => {
                 let (deps, shutdown) = (deps.clone(), shutdown.clone());
                 running.spawn(async move {
@@ -70,7 +77,11 @@ async fn work(
                 () = lost.cancelled() => return,
             }
             let progress = lease.task.progress;
-            if !tasks.heartbeat(id, lease.fence, progress, clock.now(), options.lease).await.unwrap_or(true) {
+            if !tasks
+                .heartbeat(id, lease.fence, progress, clock.now(), options.lease)
+                .await
+                .unwrap_or(true)
+            {
                 stop.cancel();
                 return;
             }
@@ -112,9 +123,10 @@ async fn work(
 
 fn outcome(row: &Deployment) -> Result<Option<botloom_core::RevHash>, TaskError> {
     match (&row.error, row.status) {
-        (Some(error), TaskStatus::Failed) => {
-            Err(TaskError { code: error.code.clone(), detail: error.detail.clone() })
-        }
+        (Some(error), TaskStatus::Failed) => Err(TaskError {
+            code: error.code.clone(),
+            detail: error.detail.clone(),
+        }),
         _ => Ok(Some(row.to_rev)),
     }
 }

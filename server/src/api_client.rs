@@ -1,5 +1,7 @@
 //! The client commands' side of the API: cookie, CSRF token, problems as words.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -26,7 +28,11 @@ pub(crate) struct Answer {
 impl Answer {
     /// The answer, if its status is a success; else the problem in words.
     pub(crate) fn ok(self) -> Result<Value, CommandError> {
-        if self.status.is_success() { Ok(self.body) } else { Err(CommandError::Api(problem(self.status, &self.body))) }
+        if self.status.is_success() {
+            Ok(self.body)
+        } else {
+            Err(CommandError::Api(problem(self.status, &self.body)))
+        }
     }
 }
 
@@ -47,7 +53,11 @@ impl Api {
             .enable_http1()
             .build();
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { client, server: server.clone(), headers: HeaderMap::new() }
+        Self {
+            client,
+            server: server.clone(),
+            headers: HeaderMap::new(),
+        }
     }
 
     /// Logs in.
@@ -57,12 +67,17 @@ impl Api {
         let body = json!({ "email": email, "password": password });
         let (answer, headers) = api.send(Method::POST, "/auth/login", Some(body)).await?;
         let body = answer.ok()?;
-        let cookie = headers.get(header::SET_COOKIE).and_then(|cookie| cookie.to_str().ok());
-        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).unwrap_or_default();
+        let cookie = headers
+            .get(header::SET_COOKIE)
+            .and_then(|cookie| cookie.to_str().ok());
+        let cookie = cookie
+            .and_then(|cookie| cookie.split(';').next())
+            .unwrap_or_default();
         let csrf = body["csrfToken"].as_str().unwrap_or_default();
         for (name, text) in [("cookie", cookie), ("x-csrf-token", csrf)] {
-            let mut value = HeaderValue::from_str(text)
-                .map_err(|_| CommandError::Api("the server's answer to the login is not usable".to_owned()))?;
+            let mut value = HeaderValue::from_str(text).map_err(|_| {
+                CommandError::Api("the server's answer to the login is not usable".to_owned())
+            })?;
             value.set_sensitive(true);
             api.headers.insert(name, value);
         }
@@ -103,15 +118,22 @@ impl Api {
         body: Bytes,
     ) -> Result<(Answer, HeaderMap), CommandError> {
         let unreachable = |reason: String| {
-            CommandError::Api(format!("cannot reach {}: {reason}; is `botloom serve` running there?", self.server))
+            CommandError::Api(format!(
+                "cannot reach {}: {reason}; is `botloom serve` running there?",
+                self.server
+            ))
         };
         let url = format!("{}{path}", self.server.as_str().trim_end_matches('/'));
-        let mut request = Request::builder().method(method).uri(url).header(header::ACCEPT, "application/json");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header(header::ACCEPT, "application/json");
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        let mut request =
-            request.body(Full::new(body)).map_err(|error| CommandError::Api(error.to_string()))?;
+        let mut request = request
+            .body(Full::new(body))
+            .map_err(|error| CommandError::Api(error.to_string()))?;
         request.headers_mut().extend(self.headers.clone());
         let answer = self.client.request(request).await.map_err(|error| {
             let source = std::error::Error::source(&error);
@@ -126,7 +148,13 @@ impl Api {
             serde_json::from_slice(&bytes)
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
         };
-        Ok((Answer { status: parts.status, body }, parts.headers))
+        Ok((
+            Answer {
+                status: parts.status,
+                body,
+            },
+            parts.headers,
+        ))
     }
 }
 
@@ -146,21 +174,28 @@ fn ask(given: Option<&str>, question: &str, otherwise: &str) -> Result<String, C
     }
     terminal::prompt(question);
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map_err(|error| CommandError::Other(error.to_string()))?;
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(|error| CommandError::Other(error.to_string()))?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// A problem document in words: title, detail, and each finding on a line of its own.
 fn problem(status: StatusCode, body: &Value) -> String {
-    let title = body["title"].as_str().unwrap_or_else(|| status.canonical_reason().unwrap_or("error"));
+    let title = body["title"]
+        .as_str()
+        .unwrap_or_else(|| status.canonical_reason().unwrap_or("error"));
     let mut text = format!("{title} ({})", status.as_u16());
     if let Some(detail) = body["detail"].as_str() {
-        text.push_str(&format!(": {detail}"));
+        let _ = write!(text, ": {detail}");
     }
     for error in body["errors"].as_array().into_iter().flatten() {
         let pointer = error["pointer"].as_str().unwrap_or_default();
-        let message = error["message"].as_str().or_else(|| error["detail"].as_str()).unwrap_or_default();
-        text.push_str(&format!("\n  {pointer}: {message}"));
+        let message = error["message"]
+            .as_str()
+            .or_else(|| error["detail"].as_str())
+            .unwrap_or_default();
+        let _ = write!(text, "\n  {pointer}: {message}");
     }
     text
 }

@@ -17,7 +17,13 @@ use clap_complete::Shell;
 )]
 pub(crate) struct Cli {
     /// Settings file; without it botloom.toml in the working folder, if there is one.
-    #[arg(long, global = true, value_name = "FILE", env = "BOTLOOM_CONFIG", hide_env = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "BOTLOOM_CONFIG",
+        hide_env = true
+    )]
     pub config: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
@@ -127,7 +133,12 @@ pub(crate) struct SimulateArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Login {
     /// The server.
-    #[arg(long, value_name = "URL", env = "BOTLOOM_SERVER", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BOTLOOM_SERVER",
+        default_value = "http://127.0.0.1:8080"
+    )]
     pub server: url::Url,
     /// E-mail of the account.
     #[arg(long, env = "BOTLOOM_EMAIL")]

@@ -38,7 +38,13 @@ pub(crate) fn read(path: &std::path::Path) -> Result<Vec<u8>, CommandError> {
     if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
         let read = std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes);
-        return read.map(|_| bytes).map_err(|source| CommandError::File { path: path.to_owned(), source });
+        return read.map(|_| bytes).map_err(|source| CommandError::File {
+            path: path.to_owned(),
+            source,
+        });
     }
-    std::fs::read(path).map_err(|source| CommandError::File { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|source| CommandError::File {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -43,12 +43,17 @@ fn run(cli: Cli) -> CommandResult {
         Command::Simulate(args) => block_on(commands::simulate::simulate(config, &args)),
         Command::Setup { login } => block_on(commands::apply::setup(&login)),
         Command::Apply(args) => block_on(commands::apply::apply(&args)),
-        Command::Connect { bot, connection, login } => {
-            block_on(commands::apply::connect(&bot, &connection, &login))
-        }
-        Command::SandboxRun { file, body, input } => {
-            block_on(commands::sandbox_run::sandbox_run(config, &file, body, input.as_deref()))
-        }
+        Command::Connect {
+            bot,
+            connection,
+            login,
+        } => block_on(commands::apply::connect(&bot, &connection, &login)),
+        Command::SandboxRun { file, body, input } => block_on(commands::sandbox_run::sandbox_run(
+            config,
+            &file,
+            body,
+            input.as_deref(),
+        )),
         Command::Simulator(args) => block_on(commands::simulator::simulator(&args)),
         Command::Config { reference: true } => {
             terminal::say(config::reference().trim_end());
@@ -72,7 +77,10 @@ fn run(cli: Cli) -> CommandResult {
 }
 
 fn block_on(command: impl Future<Output = CommandResult>) -> CommandResult {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|error| error::CommandError::Start(error.to_string()))?;
     runtime.block_on(command)
 }

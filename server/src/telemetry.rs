@@ -11,7 +11,9 @@ use crate::error::CommandError;
 /// Starts logging for this process.
 pub(crate) fn start(config: &Config) -> Result<(), CommandError> {
     let bad = |error: &dyn std::fmt::Display| CommandError::Start(format!("BOTLOOM_LOG: {error}"));
-    let filter = EnvFilter::builder().parse(&config.log).map_err(|error| bad(&error))?;
+    let filter = EnvFilter::builder()
+        .parse(&config.log)
+        .map_err(|error| bad(&error))?;
     let json = match config.log_format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -22,7 +24,12 @@ pub(crate) fn start(config: &Config) -> Result<(), CommandError> {
         .with_writer(std::io::stderr)
         .with_span_events(FmtSpan::NONE);
     let started = if json {
-        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init()
     } else {
         builder.with_ansi(std::io::stderr().is_terminal()).try_init()
     };

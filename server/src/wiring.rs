@@ -26,7 +26,9 @@ use crate::error::{CommandError, CommandResult};
 /// How long a store may take to answer `/readyz`.
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
 /// Upper bounds of the buckets of histograms, seconds: from a warm call of bot code to a hanging request.
-const BUCKETS: [f64; 12] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0];
+const BUCKETS: [f64; 12] = [
+    0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0,
+];
 
 /// Everything that runs.
 #[derive(Debug)]
@@ -74,12 +76,17 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
     let (data_dir, storage) = storage(config).await?;
     let ports = storage.ports.clone();
     let vault = vault(config, data_dir.path())?;
-    let telegram = botloom_telegram::Options { api_root: config.telegram_api_root.clone(), ..Default::default() };
+    let telegram = botloom_telegram::Options {
+        api_root: config.telegram_api_root.clone(),
+        ..Default::default()
+    };
     let telegram = botloom_telegram::Client::new(telegram).map_err(broken)?;
 
     // Bot code runs until the node has drained, which is after everything else was told to stop.
     let sandboxes = CancellationToken::new();
-    let pool = Pool::start(pool_options(config), sandboxes.clone()).await.map_err(|error| refused(&error))?;
+    let pool = Pool::start(pool_options(config), sandboxes.clone())
+        .await
+        .map_err(|error| refused(&error))?;
     let runtime = botloom_runtime::start(
         botloom_runtime::Deps {
             ports: ports.clone(),
@@ -97,7 +104,10 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
             sandboxes: runtime.sandboxes(),
             telegram,
             vault,
-            readiness: Arc::new(NodeReadiness { health: storage.health.clone(), runtime: runtime.clone() }),
+            readiness: Arc::new(NodeReadiness {
+                health: storage.health.clone(),
+                runtime: runtime.clone(),
+            }),
             metrics_render: Arc::new({
                 let metrics = metrics.clone();
                 move || metrics.render()
@@ -113,7 +123,10 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
     )
     .map_err(broken)?;
     if let Some((email, password)) = &config.owner {
-        let made = api.ensure_owner(email, password.expose()).await.map_err(|error| refused(&error))?;
+        let made = api
+            .ensure_owner(email, password.expose())
+            .await
+            .map_err(|error| refused(&error))?;
         if made {
             tracing::info!("the owner of the settings was created");
         }
@@ -121,9 +134,20 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
     let has_owner = ports.catalog.has_users().await.map_err(|error| refused(&error))?;
 
     let roles = TaskTracker::new();
-    roles.spawn(botloom_generator::worker::run((&ports).into(), Default::default(), stop.clone()));
-    let deployer = botloom_deployer::Deps { ports, sandboxes: runtime.sandboxes() };
-    roles.spawn(botloom_deployer::run(deployer, Default::default(), stop.clone()));
+    roles.spawn(botloom_generator::worker::run(
+        (&ports).into(),
+        botloom_generator::worker::Options::default(),
+        stop.clone(),
+    ));
+    let deployer = botloom_deployer::Deps {
+        ports,
+        sandboxes: runtime.sandboxes(),
+    };
+    roles.spawn(botloom_deployer::run(
+        deployer,
+        botloom_deployer::Options::default(),
+        stop.clone(),
+    ));
     roles.spawn({
         let (api, stop) = (api.clone(), stop.clone());
         async move { api.run(stop).await }
@@ -132,7 +156,14 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
     roles.close();
     // Webhooks have limits of their own: the API's layers must not see them.
     let router = api.router().merge(runtime.router());
-    Ok(Node { has_owner, router, runtime, roles, sandboxes, storage })
+    Ok(Node {
+        has_owner,
+        router,
+        runtime,
+        roles,
+        sandboxes,
+        storage,
+    })
 }
 
 impl Node {
@@ -149,7 +180,7 @@ impl Node {
         self.storage.close().await;
         match ended {
             Ok(Ok(Err(error))) => Err(broken(error)),
-            Ok(Ok(Ok(()))) | Ok(Err(_)) | Err(_) => Ok(()),
+            Ok(Ok(Ok(())) | Err(_)) | Err(_) => Ok(()),
         }
     }
 }
@@ -157,10 +188,14 @@ impl Node {
 /// The master key of the settings, or the one in the data folder, made at the first start.
 fn vault(config: &Config, data_dir: &Path) -> Result<Vault, CommandError> {
     if let Some(key) = &config.master_key {
-        return Vault::from_base64(key.expose()).map_err(|error| broken(format!("BOTLOOM_MASTER_KEY: {error}")));
+        return Vault::from_base64(key.expose())
+            .map_err(|error| broken(format!("BOTLOOM_MASTER_KEY: {error}")));
     }
     let path = data_dir.join("master.key");
-    let file = |source| CommandError::File { path: path.clone(), source };
+    let file = |source| CommandError::File {
+        path: path.clone(),
+        source,
+    };
     let key = match std::fs::read_to_string(&path) {
         Ok(text) => Secret::new(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -179,7 +214,12 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let part = path.with_extension("part");
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&part)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(part, path)
@@ -197,7 +237,14 @@ fn pool_options(config: &Config) -> PoolOptions {
 }
 
 fn runtime_options(config: &Config) -> botloom_runtime::Options {
-    let SendLimits { bot_per_s, bulk_per_s, chat_per_s, chat_burst, group_per_min, group_burst } = config.send;
+    let SendLimits {
+        bot_per_s,
+        bulk_per_s,
+        chat_per_s,
+        chat_burst,
+        group_per_min,
+        group_burst,
+    } = config.send;
     botloom_runtime::Options {
         dev_hosts: config.dev_hosts.clone(),
         drain_within: config.drain,
@@ -223,7 +270,10 @@ fn recorder() -> Result<PrometheusHandle, CommandError> {
 
 /// Keeps the recorder's memory bounded between scrapes.
 async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
-    while tokio::time::timeout(Duration::from_secs(5), stop.cancelled()).await.is_err() {
+    while tokio::time::timeout(Duration::from_secs(5), stop.cancelled())
+        .await
+        .is_err()
+    {
         metrics.run_upkeep();
     }
 }
@@ -239,12 +289,21 @@ impl Readiness for NodeReadiness {
     async fn dependencies(&self) -> Vec<Dependency> {
         let status = self.runtime.status();
         let stores = self.health.check(HEALTH_LIMIT).await;
-        let stores = stores.into_iter().map(|(name, state)| (name, state.err().map(|error| error.outside())));
-        let sandbox = status.sandbox.workers.is_empty().then(|| "No sandbox worker is running.".to_owned());
+        let stores = stores
+            .into_iter()
+            .map(|(name, state)| (name, state.err().map(|error| error.outside())));
+        let sandbox = status
+            .sandbox
+            .workers
+            .is_empty()
+            .then(|| "No sandbox worker is running.".to_owned());
         let node = status.draining.then(|| "The node is shutting down.".to_owned());
         stores
             .chain([("sandbox", sandbox), ("node", node)])
-            .map(|(name, failure)| Dependency { name: name.to_owned(), failure })
+            .map(|(name, failure)| Dependency {
+                name: name.to_owned(),
+                failure,
+            })
             .collect()
     }
 

@@ -17,22 +17,37 @@ pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<S
         wanted
     } else {
         fault::point("deploy-before-activate");
-        let won = ports.catalog.activate(&row.bot, row.seen_epoch, row.to_rev).await?;
+        let won = ports
+            .catalog
+            .activate(&row.bot, row.seen_epoch, row.to_rev)
+            .await?;
         won.ok_or_else(|| StepFailed::final_("superseded", "Another activation of the bot came first."))?
     };
     fault::point("deploy-after-activate");
 
-    let revision = ActiveRevision { epoch, rev: row.to_rev };
+    let revision = ActiveRevision {
+        epoch,
+        rev: row.to_rev,
+    };
     match ports.lanes.set_revision(&row.bot, revision).await? {
         SetRevision::Set => {}
         SetRevision::Superseded(active) if active == revision => {}
         SetRevision::Superseded(active) => {
             tracing::error!(bot = %row.bot, ?active, ?revision, "lanes are ahead of the catalog");
-            return Err(StepFailed::final_("superseded", "Another activation of the bot came first."));
+            return Err(StepFailed::final_(
+                "superseded",
+                "Another activation of the bot came first.",
+            ));
         }
     }
     fault::point("deploy-after-set-revision");
-    ports.bus.publish(Notice::RevisionSet { bot: row.bot.clone(), revision }).await;
+    ports
+        .bus
+        .publish(Notice::RevisionSet {
+            bot: row.bot.clone(),
+            revision,
+        })
+        .await;
     metrics::counter!("botloom_flips_total").increment(1);
     Ok(StepDone::Flipped(epoch))
 }

@@ -10,7 +10,10 @@ use crate::Deps;
 
 pub(super) async fn run(deps: &Deps, barrier: Duration, row: &Deployment) -> Result<StepDone, StepFailed> {
     let epoch = row.epoch.unwrap_or_else(|| row.seen_epoch.next());
-    let revision = ActiveRevision { epoch, rev: row.to_rev };
+    let revision = ActiveRevision {
+        epoch,
+        rev: row.to_rev,
+    };
     deps.sandboxes.barrier(&row.bot, revision, barrier).await;
     Ok(StepDone::Plain(None))
 }

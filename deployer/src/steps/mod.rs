@@ -41,13 +41,23 @@ impl StepFailed {
     }
 
     pub(crate) fn final_(code: &str, detail: impl Into<String>) -> Self {
-        Self::Final(DeployError { code: code.to_owned(), detail: detail.into() })
+        Self::Final(DeployError {
+            code: code.to_owned(),
+            detail: detail.into(),
+        })
     }
 
     /// From an error that can be shown.
     pub(crate) fn of(error: &dyn Coded) -> Self {
-        let shown = DeployError { code: error.code().to_owned(), detail: error.outside() };
-        if error.kind().is_retryable() { Self::Away(shown) } else { Self::Final(shown) }
+        let shown = DeployError {
+            code: error.code().to_owned(),
+            detail: error.outside(),
+        };
+        if error.kind().is_retryable() {
+            Self::Away(shown)
+        } else {
+            Self::Final(shown)
+        }
     }
 }
 

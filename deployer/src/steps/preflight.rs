@@ -23,15 +23,25 @@ pub(super) async fn run(deps: &Deps, row: &Deployment) -> Result<StepDone, StepF
     let passport: RevJson = serde_json::from_slice(&passport)
         .map_err(|_| StepFailed::final_("artifact-corrupt", "rev.json is not the passport of a revision."))?;
     if passport.rev_hash != row.to_rev || passport.bot_id != row.bot {
-        return Err(StepFailed::final_("artifact-corrupt", "rev.json belongs to another revision."));
+        return Err(StepFailed::final_(
+            "artifact-corrupt",
+            "rev.json belongs to another revision.",
+        ));
     }
     let source = std::str::from_utf8(&source)
         .map_err(|_| StepFailed::final_("artifact-corrupt", "bot.js is not UTF-8 text."))?;
     if let Err(violations) = botloom_generator::filter(source, &passport.security.allow_domains) {
         let first = violations.first().map_or_else(String::new, ToString::to_string);
-        return Err(StepFailed::final_("unsafe-code", format!("bot.js is refused: {first}")));
+        return Err(StepFailed::final_(
+            "unsafe-code",
+            format!("bot.js is refused: {first}"),
+        ));
     }
-    Ok(StepDone::Plain(Some(format!("version {}, {} bytes", revision.spec_version, source.len()))))
+    Ok(StepDone::Plain(Some(format!(
+        "version {}, {} bytes",
+        revision.spec_version,
+        source.len()
+    ))))
 }
 
 async fn read(
@@ -40,7 +50,11 @@ async fn read(
     name: ArtifactName,
     expected: &Sha256Hash,
 ) -> Result<bytes::Bytes, StepFailed> {
-    let read = deps.ports.artifacts.get(&row.bot, &row.to_rev, name, expected).await;
+    let read = deps
+        .ports
+        .artifacts
+        .get(&row.bot, &row.to_rev, name, expected)
+        .await;
     read.map_err(|error| {
         tracing::warn!(bot = %row.bot, rev = %row.to_rev, %name, ?error, "an artifact cannot be used");
         StepFailed::of(&error)

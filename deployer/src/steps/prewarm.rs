@@ -7,7 +7,15 @@ use super::{StepDone, StepFailed};
 use crate::Deps;
 
 pub(super) async fn run(deps: &Deps, row: &Deployment) -> Result<StepDone, StepFailed> {
-    deps.ports.bus.publish(Notice::RevisionPrepare { bot: row.bot.clone(), rev: row.to_rev }).await;
-    deps.sandboxes.prewarm(&row.bot, &row.to_rev, row.min_sandboxes).await?;
+    deps.ports
+        .bus
+        .publish(Notice::RevisionPrepare {
+            bot: row.bot.clone(),
+            rev: row.to_rev,
+        })
+        .await;
+    deps.sandboxes
+        .prewarm(&row.bot, &row.to_rev, row.min_sandboxes)
+        .await?;
     Ok(StepDone::Plain(Some(format!("{} sandboxes", row.min_sandboxes))))
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 fn queued() -> Deployment {
     Deployment {
         task: TaskId::generate(),
-        bot: BotId::new("pizza-demo").unwrap(),
+        bot: BotId::new("pizza-demo").expect("a slug"),
         status: TaskStatus::Queued,
         stage: Stage::Preflight,
         stages: Vec::new(),
@@ -32,16 +32,27 @@ fn done() -> Event {
 }
 
 fn failed() -> Event {
-    Event::Failed(DeployError { code: "artifact-corrupt".to_owned(), detail: "changed".to_owned() })
+    Event::Failed(DeployError {
+        code: "artifact-corrupt".to_owned(),
+        detail: "changed".to_owned(),
+    })
 }
 
 /// The row in every state it can be in, by the shortest road.
 fn every_state() -> Vec<Deployment> {
     let mut states = vec![queued()];
     let mut row = queued();
-    let road = [Event::Begin, done(), done(), done(), done(), Event::Flipped { epoch: Epoch(5) }, done()];
-    for (at, event) in road.into_iter().enumerate() {
-        (row, _) = next(row, event, TimestampMs(at as i64));
+    let road = [
+        Event::Begin,
+        done(),
+        done(),
+        done(),
+        done(),
+        Event::Flipped { epoch: Epoch(5) },
+        done(),
+    ];
+    for (at, event) in (1..).zip(road) {
+        (row, _) = next(row, event, TimestampMs(at));
         states.push(row.clone());
         let (ended, _) = next(row.clone(), failed(), TimestampMs(99));
         if ended.status == TaskStatus::Failed {
@@ -55,9 +66,17 @@ fn every_state() -> Vec<Deployment> {
 fn the_road_from_queued_to_succeeded() {
     let mut row = queued();
     let mut actions = Vec::new();
-    let road = [Event::Begin, done(), done(), done(), done(), Event::Flipped { epoch: Epoch(5) }, done()];
-    for (at, event) in road.into_iter().enumerate() {
-        let (moved, action) = next(row, event, TimestampMs(at as i64 + 1));
+    let road = [
+        Event::Begin,
+        done(),
+        done(),
+        done(),
+        done(),
+        Event::Flipped { epoch: Epoch(5) },
+        done(),
+    ];
+    for (at, event) in (1..).zip(road) {
+        let (moved, action) = next(row, event, TimestampMs(at));
         row = moved;
         actions.push(action);
     }
@@ -65,7 +84,10 @@ fn the_road_from_queued_to_succeeded() {
     expected.push(Action::End);
     assert_eq!(actions, expected);
     assert_eq!((row.status, row.epoch), (TaskStatus::Succeeded, Some(Epoch(5))));
-    assert_eq!(row.stages.iter().map(|record| record.name).collect::<Vec<_>>(), Stage::ALL);
+    assert_eq!(
+        row.stages.iter().map(|record| record.name).collect::<Vec<_>>(),
+        Stage::ALL
+    );
     assert!(row.stages.iter().all(|record| record.finished_at.is_some()));
 }
 
@@ -85,7 +107,10 @@ fn up_to_the_flip_a_failure_ends_it_where_it_happened() {
 
 #[test]
 fn a_worker_that_takes_over_repeats_the_stage_and_changes_nothing() {
-    for row in every_state().into_iter().filter(|row| row.status == TaskStatus::Running) {
+    for row in every_state()
+        .into_iter()
+        .filter(|row| row.status == TaskStatus::Running)
+    {
         let (same, action) = next(row.clone(), Event::Begin, TimestampMs(50));
         assert_eq!((same, action), (row.clone(), Action::Run(row.stage)));
     }
@@ -95,7 +120,10 @@ fn a_worker_that_takes_over_repeats_the_stage_and_changes_nothing() {
 fn an_end_is_an_end() {
     for row in every_state().into_iter().filter(|row| row.status.is_final()) {
         for event in [Event::Begin, done(), failed(), Event::Flipped { epoch: Epoch(9) }] {
-            assert_eq!(next(row.clone(), event, TimestampMs(50)), (row.clone(), Action::End));
+            assert_eq!(
+                next(row.clone(), event, TimestampMs(50)),
+                (row.clone(), Action::End)
+            );
         }
     }
 }
@@ -104,7 +132,9 @@ fn an_end_is_an_end() {
 fn every_state_that_is_no_end_has_an_exit() {
     for row in every_state().into_iter().filter(|row| !row.status.is_final()) {
         let events = [Event::Begin, done(), failed(), Event::Flipped { epoch: Epoch(5) }];
-        let exits = events.into_iter().filter(|event| next(row.clone(), event.clone(), TimestampMs(50)).0 != row);
+        let exits = events
+            .into_iter()
+            .filter(|event| next(row.clone(), event.clone(), TimestampMs(50)).0 != row);
         assert!(exits.count() > 0, "{:?} {:?} has no exit", row.status, row.stage);
     }
 }

@@ -17,7 +17,9 @@ const POLL: Duration = Duration::from_millis(150);
 pub(crate) async fn setup(login: &Login) -> CommandResult {
     let (email, password) = credentials(login)?;
     let api = Api::new(&login.server);
-    api.post("/auth/setup", json!({ "email": email, "password": password })).await?.ok()?;
+    api.post("/auth/setup", json!({ "email": email, "password": password }))
+        .await?
+        .ok()?;
     say(format!("{email} owns {}", login.server));
     Ok(())
 }
@@ -37,7 +39,9 @@ pub(crate) async fn apply(args: &ApplyArgs) -> CommandResult {
 
     let found = api.get(&format!("/bots/{bot}")).await?;
     if found.status == StatusCode::NOT_FOUND {
-        api.post("/bots", json!({ "botId": bot, "name": name })).await?.ok()?;
+        api.post("/bots", json!({ "botId": bot, "name": name }))
+            .await?
+            .ok()?;
         say(format!("bot {bot} created"));
     } else {
         found.ok()?;
@@ -48,9 +52,15 @@ pub(crate) async fn apply(args: &ApplyArgs) -> CommandResult {
     let stored = stored.ok()?;
     let version = stored["version"].as_u64().unwrap_or_default();
     let unchanged = if created { "" } else { " (unchanged)" };
-    say(format!("version {version}{unchanged}  {}", stored["specHash"].as_str().unwrap_or_default()));
+    say(format!(
+        "version {version}{unchanged}  {}",
+        stored["specHash"].as_str().unwrap_or_default()
+    ));
 
-    let task = api.post("/generate", json!({ "botId": bot, "specVersion": version })).await?.ok()?;
+    let task = api
+        .post("/generate", json!({ "botId": bot, "specVersion": version }))
+        .await?
+        .ok()?;
     if !args.wait && !args.deploy {
         say(format!("generating: task {}", task_id(&task)));
         return attach(&api, &bot, &args.connection).await;
@@ -59,16 +69,28 @@ pub(crate) async fn apply(args: &ApplyArgs) -> CommandResult {
     say(format!("revision {revision}"));
 
     if args.deploy {
-        let task = api.post("/deploy", json!({ "botId": bot, "revHash": revision, "strategy": "flip" })).await?.ok()?;
+        let task = api
+            .post(
+                "/deploy",
+                json!({ "botId": bot, "revHash": revision, "strategy": "flip" }),
+            )
+            .await?
+            .ok()?;
         let task = task_id(&task);
-        if args.wait { deployed(&api, &task).await? } else { say(format!("deploying: task {task}")) }
+        if args.wait {
+            deployed(&api, &task).await?;
+        } else {
+            say(format!("deploying: task {task}"));
+        }
     }
     attach(&api, &bot, &args.connection).await
 }
 
 async fn attach(api: &Api, bot: &str, connection: &Connection) -> CommandResult {
     if let Some(token) = &connection.bot_token {
-        api.put(&format!("/bots/{bot}/token"), json!({ "token": token })).await?.ok()?;
+        api.put(&format!("/bots/{bot}/token"), json!({ "token": token }))
+            .await?
+            .ok()?;
         say("token stored");
     }
     if let Some(ingress) = connection.ingress {
@@ -76,7 +98,10 @@ async fn attach(api: &Api, bot: &str, connection: &Connection) -> CommandResult 
             IngressArg::Webhook => "webhook",
             IngressArg::Polling => "polling",
         };
-        let answer = api.post(&format!("/bots/{bot}/connect"), json!({ "ingress": ingress })).await?.ok()?;
+        let answer = api
+            .post(&format!("/bots/{bot}/connect"), json!({ "ingress": ingress }))
+            .await?
+            .ok()?;
         let username = answer["telegram"]["username"].as_str();
         let link = username.map_or_else(String::new, |username| format!(": https://t.me/{username}"));
         say(format!("connected by {ingress}{link}"));
@@ -94,7 +119,12 @@ async fn generated(api: &Api, task: &str) -> Result<String, CommandError> {
         let state = api.get(&format!("/tasks/{task}")).await?.ok()?;
         match state["status"].as_str() {
             Some("succeeded") => return Ok(state["revHash"].as_str().unwrap_or_default().to_owned()),
-            Some("failed") => return Err(CommandError::Api(format!("generation failed: {}", failure(&state)))),
+            Some("failed") => {
+                return Err(CommandError::Api(format!(
+                    "generation failed: {}",
+                    failure(&state)
+                )));
+            }
             _ => tokio::time::sleep(POLL).await,
         }
     }
@@ -106,7 +136,11 @@ async fn deployed(api: &Api, task: &str) -> CommandResult {
     loop {
         let state = api.get(&format!("/deployments/{task}")).await?.ok()?;
         let stages = state["stages"].as_array().map_or(&[][..], Vec::as_slice);
-        for stage in stages.iter().filter(|stage| !stage["finishedAt"].is_null()).skip(shown) {
+        for stage in stages
+            .iter()
+            .filter(|stage| !stage["finishedAt"].is_null())
+            .skip(shown)
+        {
             shown += 1;
             let detail = stage["detail"].as_str().unwrap_or_default();
             say(format!("  {:<11} {detail}", stage["name"].as_str().unwrap_or_default()).trim_end());
@@ -118,7 +152,10 @@ async fn deployed(api: &Api, task: &str) -> CommandResult {
             }
             Some("failed") => {
                 note("nothing changed for users: the revision that was live still is");
-                return Err(CommandError::Api(format!("deployment failed: {}", failure(&state))));
+                return Err(CommandError::Api(format!(
+                    "deployment failed: {}",
+                    failure(&state)
+                )));
             }
             _ => tokio::time::sleep(POLL).await,
         }
@@ -127,6 +164,9 @@ async fn deployed(api: &Api, task: &str) -> CommandResult {
 
 fn failure(state: &Value) -> String {
     let error = &state["error"];
-    let (code, detail) = (error["code"].as_str().unwrap_or("unknown"), error["detail"].as_str().unwrap_or_default());
+    let (code, detail) = (
+        error["code"].as_str().unwrap_or("unknown"),
+        error["detail"].as_str().unwrap_or_default(),
+    );
     format!("{code}: {detail}")
 }

@@ -12,8 +12,10 @@ pub(crate) fn compile(file: &Path, out: Option<&Path>) -> CommandResult {
     match out {
         None => say(source.trim_end()),
         Some(path) => {
-            std::fs::write(path, &source)
-                .map_err(|source| CommandError::File { path: path.to_owned(), source })?;
+            std::fs::write(path, &source).map_err(|source| CommandError::File {
+                path: path.to_owned(),
+                source,
+            })?;
             note(format!("{} bytes written to {}", source.len(), path.display()));
         }
     }

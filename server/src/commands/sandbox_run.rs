@@ -22,7 +22,12 @@ const START: &str = r#"{
 }"#;
 
 /// Runs a module, or the body of a handler, and prints `{outcome, wallMs, result}`.
-pub(crate) async fn sandbox_run(config: Option<&Path>, file: &Path, body: bool, input: Option<&str>) -> CommandResult {
+pub(crate) async fn sandbox_run(
+    config: Option<&Path>,
+    file: &Path,
+    body: bool,
+    input: Option<&str>,
+) -> CommandResult {
     let config = Config::load(config)?;
     let text = String::from_utf8(error::read(file)?)
         .map_err(|_| CommandError::Other(format!("{} is not UTF-8 text", file.display())))?;
@@ -33,8 +38,16 @@ pub(crate) async fn sandbox_run(config: Option<&Path>, file: &Path, body: bool, 
         return Err(CommandError::Other("--input: must be a JSON object".to_owned()));
     }
     let source = Source::text(if body { sandbox::wrap_body(&text) } else { text });
-    let options = PoolOptions { budget: config.sandbox.budget, ..PoolOptions::default() };
-    let call = CallOptions { budget: None, seed: 0, now: SystemClock.now(), fresh: true };
+    let options = PoolOptions {
+        budget: config.sandbox.budget,
+        ..PoolOptions::default()
+    };
+    let call = CallOptions {
+        budget: None,
+        seed: 0,
+        now: SystemClock.now(),
+        fresh: true,
+    };
     let ran = sandbox::one_shot(options, &source, input.to_owned(), call).await;
     let ran = ran.map_err(|error| CommandError::Other(error.to_string()))?;
     say(serde_json::to_string(&ran).unwrap_or_default());

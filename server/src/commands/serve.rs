@@ -16,7 +16,10 @@ use crate::{telemetry, wiring};
 /// Runs the server.
 pub(crate) fn serve(file: Option<&Path>, args: ServeArgs) -> CommandResult {
     let mut layers = Layers::read(file, std::env::vars())?;
-    for (key, flag) in [("BOTLOOM_LISTEN", args.listen), ("BOTLOOM_DATA_DIR", args.data_dir)] {
+    for (key, flag) in [
+        ("BOTLOOM_LISTEN", args.listen),
+        ("BOTLOOM_DATA_DIR", args.data_dir),
+    ] {
         if let Some(text) = flag {
             layers.set_flag(key, text);
         }
@@ -72,7 +75,11 @@ fn greet(config: &Config, has_owner: bool) {
     if has_owner {
         return;
     }
-    let server = if address == "http://127.0.0.1:8080" { String::new() } else { format!(" --server {address}") };
+    let server = if address == "http://127.0.0.1:8080" {
+        String::new()
+    } else {
+        format!(" --server {address}")
+    };
     say(format!(
         "\nNobody owns this server yet. Three commands to the first reply:\n\n  \
          export BOTLOOM_EMAIL=you@example.com BOTLOOM_PASSWORD='a long password'\n  \
@@ -90,7 +97,10 @@ struct Signals {
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) -> &'static str {

@@ -21,7 +21,9 @@ pub(crate) async fn simulator(args: &SimulatorArgs) -> CommandResult {
         },
         ..Options::default()
     };
-    let handle = Simulator::start(options).await.map_err(|error| CommandError::Start(error.to_string()))?;
+    let handle = Simulator::start(options)
+        .await
+        .map_err(|error| CommandError::Start(error.to_string()))?;
     let root = handle.url();
     say(format!("Bot API simulator on {root}"));
     say(format!(
@@ -33,7 +35,10 @@ pub(crate) async fn simulator(args: &SimulatorArgs) -> CommandResult {
          The rest of the control API is in telegram/README.md."
     ));
     let stopped = |kind| signal(kind).map_err(|error| CommandError::Start(error.to_string()));
-    let (mut terminate, mut interrupt) = (stopped(SignalKind::terminate())?, stopped(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        stopped(SignalKind::terminate())?,
+        stopped(SignalKind::interrupt())?,
+    );
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

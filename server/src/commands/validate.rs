@@ -34,8 +34,14 @@ pub(crate) fn accept(file: &Path, text: &[u8]) -> Result<Accepted, CommandError>
 }
 
 fn refused(file: &Path, findings: &[Finding]) -> CommandError {
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    CommandError::InvalidSpec { file: file.display().to_string(), errors }
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .count();
+    CommandError::InvalidSpec {
+        file: file.display().to_string(),
+        errors,
+    }
 }
 
 /// `error   unknown-flow  /commands/0/flow  There is no flow "x".  (hint)`
@@ -44,7 +50,17 @@ fn line(finding: &Finding) -> String {
         Severity::Error => "error  ",
         Severity::Warning => "warning",
     };
-    let place = if finding.pointer.is_empty() { "(document)" } else { &finding.pointer };
-    let hint = finding.hint.as_ref().map_or_else(String::new, |hint| format!("  ({hint})"));
-    format!("{severity} {} at {place}: {}{hint}", finding.code, finding.message)
+    let place = if finding.pointer.is_empty() {
+        "(document)"
+    } else {
+        &finding.pointer
+    };
+    let hint = finding
+        .hint
+        .as_ref()
+        .map_or_else(String::new, |hint| format!("  ({hint})"));
+    format!(
+        "{severity} {} at {place}: {}{hint}",
+        finding.code, finding.message
+    )
 }

@@ -18,7 +18,12 @@ pub(crate) struct Value {
 pub(crate) struct Layers(BTreeMap<&'static str, Value>);
 
 /// Variables that start with our prefix but are no settings: a fault point for tests.
-const NOT_SETTINGS: &[&str] = &["BOTLOOM_FAULT", "BOTLOOM_REGEN", "BOTLOOM_GIT_SHA", "BOTLOOM_CONFIG"];
+const NOT_SETTINGS: &[&str] = &[
+    "BOTLOOM_FAULT",
+    "BOTLOOM_REGEN",
+    "BOTLOOM_GIT_SHA",
+    "BOTLOOM_CONFIG",
+];
 
 impl Layers {
     /// Reads `botloom.toml` (the named one must exist, the default one may) and the environment.
@@ -44,11 +49,17 @@ impl Layers {
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let fail = |reason: String| ConfigError::File { path: path.to_owned(), reason };
+        let fail = |reason: String| ConfigError::File {
+            path: path.to_owned(),
+            reason,
+        };
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-        let parsed: toml::Table = text.parse().map_err(|error: toml::de::Error| fail(error.message().to_owned()))?;
+        let parsed: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| fail(error.message().to_owned()))?;
         for (key, value) in parsed {
-            let text = as_text(&value).ok_or_else(|| fail(format!("{key} must be a text, a number or a list of texts")))?;
+            let text = as_text(&value)
+                .ok_or_else(|| fail(format!("{key} must be a text, a number or a list of texts")))?;
             self.set(&key, text, "file")?;
         }
         Ok(())
@@ -56,7 +67,13 @@ impl Layers {
 
     /// Sets a value from the command line.
     pub(crate) fn set_flag(&mut self, key: &'static str, text: String) {
-        self.0.insert(key, Value { text, source: "command line" });
+        self.0.insert(
+            key,
+            Value {
+                text,
+                source: "command line",
+            },
+        );
     }
 
     fn set(&mut self, key: &str, text: String, source: &'static str) -> Result<(), ConfigError> {
@@ -79,7 +96,10 @@ impl Layers {
 
     /// The value in force; the default's layer is `default`.
     pub(crate) fn get(&self, setting: &'static Setting) -> Value {
-        let unset = || Value { text: setting.default.to_owned(), source: "default" };
+        let unset = || Value {
+            text: setting.default.to_owned(),
+            source: "default",
+        };
         self.0.get(setting.key).cloned().unwrap_or_else(unset)
     }
 }
@@ -101,7 +121,11 @@ fn as_text(value: &toml::Value) -> Option<String> {
 /// The known key that differs least, if it differs little.
 fn nearest(key: &str) -> Option<&'static str> {
     let distance = |setting: &&Setting| levenshtein(key, setting.key);
-    SETTINGS.iter().filter(|setting| distance(setting) <= 4).min_by_key(distance).map(|setting| setting.key)
+    SETTINGS
+        .iter()
+        .filter(|setting| distance(setting) <= 4)
+        .min_by_key(distance)
+        .map(|setting| setting.key)
 }
 
 fn levenshtein(left: &str, right: &str) -> usize {
@@ -123,7 +147,11 @@ mod tests {
     use super::*;
 
     fn env(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
-        pairs.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect::<Vec<_>>().into_iter()
+        pairs
+            .iter()
+            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     fn written(text: &str) -> tempfile::NamedTempFile {
@@ -135,17 +163,38 @@ mod tests {
     #[test]
     fn the_environment_wins_over_the_file() {
         let file = written("BOTLOOM_LISTEN = \"127.0.0.1:1\"\nBOTLOOM_SEND_BOT_PER_S = 7\n");
-        let layers = Layers::read(Some(file.path()), env(&[("BOTLOOM_LISTEN", "127.0.0.1:2"), ("HOME", "/")])).unwrap();
+        let layers = Layers::read(
+            Some(file.path()),
+            env(&[("BOTLOOM_LISTEN", "127.0.0.1:2"), ("HOME", "/")]),
+        )
+        .unwrap();
         let get = |key| layers.get(table::find(key).unwrap());
-        assert_eq!(get("BOTLOOM_LISTEN"), Value { text: "127.0.0.1:2".into(), source: "environment" });
-        assert_eq!(get("BOTLOOM_SEND_BOT_PER_S"), Value { text: "7".into(), source: "file" });
+        assert_eq!(
+            get("BOTLOOM_LISTEN"),
+            Value {
+                text: "127.0.0.1:2".into(),
+                source: "environment"
+            }
+        );
+        assert_eq!(
+            get("BOTLOOM_SEND_BOT_PER_S"),
+            Value {
+                text: "7".into(),
+                source: "file"
+            }
+        );
         assert_eq!(get("BOTLOOM_DATA_DIR").source, "default");
     }
 
     #[test]
     fn unknown_keys_are_errors_with_a_suggestion() {
-        let error = Layers::read(None, env(&[("BOTLOOM_LISTN", "x")])).unwrap_err().to_string();
-        assert_eq!(error, "unknown setting BOTLOOM_LISTN in the environment; did you mean BOTLOOM_LISTEN?");
+        let error = Layers::read(None, env(&[("BOTLOOM_LISTN", "x")]))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "unknown setting BOTLOOM_LISTN in the environment; did you mean BOTLOOM_LISTEN?"
+        );
         let file = written("listen = \"x\"\n");
         let error = Layers::read(Some(file.path()), env(&[])).unwrap_err().to_string();
         assert_eq!(error, "unknown setting listen in the file");
@@ -153,7 +202,9 @@ mod tests {
 
     #[test]
     fn storage_of_many_nodes_is_refused_by_name() {
-        let error = Layers::read(None, env(&[("REDIS_URL", "redis://x")])).unwrap_err().to_string();
+        let error = Layers::read(None, env(&[("REDIS_URL", "redis://x")]))
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("REDIS_URL is set"), "{error}");
         assert!(Layers::read(None, env(&[("DATABASE_URL", "sqlite:control.db")])).is_ok());
     }
@@ -162,6 +213,9 @@ mod tests {
     fn a_named_file_must_exist_and_parse() {
         assert!(Layers::read(Some(Path::new("does-not-exist.toml")), env(&[])).is_err());
         let file = written("BOTLOOM_LISTEN = [");
-        assert!(matches!(Layers::read(Some(file.path()), env(&[])), Err(ConfigError::File { .. })));
+        assert!(matches!(
+            Layers::read(Some(file.path()), env(&[])),
+            Err(ConfigError::File { .. })
+        ));
     }
 }

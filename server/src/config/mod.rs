@@ -76,15 +76,28 @@ impl Config {
         let public_url = read.url("BOTLOOM_PUBLIC_URL")?;
         let dev_hosts = dev_hosts(&read.text("BOTLOOM_DEV_HOSTS"))?;
         if !dev_hosts.is_empty() && public_url.as_ref().is_some_and(|url| url.scheme() == "https") {
-            return Err(invalid("BOTLOOM_DEV_HOSTS", "is for development and refused when BOTLOOM_PUBLIC_URL is https"));
+            return Err(invalid(
+                "BOTLOOM_DEV_HOSTS",
+                "is for development and refused when BOTLOOM_PUBLIC_URL is https",
+            ));
         }
         let roles = read.text("BOTLOOM_ROLES");
         check_roles(&roles)?;
-        let owner = match (read.text("BOTLOOM_OWNER_EMAIL"), read.text("BOTLOOM_OWNER_PASSWORD")) {
+        let owner = match (
+            read.text("BOTLOOM_OWNER_EMAIL"),
+            read.text("BOTLOOM_OWNER_PASSWORD"),
+        ) {
             (email, password) if email.is_empty() && password.is_empty() => None,
             (email, password) if email.is_empty() || password.is_empty() => {
-                let key = if email.is_empty() { "BOTLOOM_OWNER_EMAIL" } else { "BOTLOOM_OWNER_PASSWORD" };
-                return Err(invalid(key, "is missing: e-mail and password of the owner go together"));
+                let key = if email.is_empty() {
+                    "BOTLOOM_OWNER_EMAIL"
+                } else {
+                    "BOTLOOM_OWNER_PASSWORD"
+                };
+                return Err(invalid(
+                    key,
+                    "is missing: e-mail and password of the owner go together",
+                ));
             }
             (email, password) => Some((email, Secret::new(password))),
         };
@@ -127,19 +140,32 @@ impl Config {
 
     /// Where people reach this server, for printing.
     pub(crate) fn address(&self) -> String {
-        self.public_url.as_ref().map_or_else(|| format!("http://{}", self.listen), |url| url.as_str().trim_end_matches('/').to_owned())
+        self.public_url.as_ref().map_or_else(
+            || format!("http://{}", self.listen),
+            |url| url.as_str().trim_end_matches('/').to_owned(),
+        )
     }
 }
 
 fn invalid(key: &'static str, reason: impl Into<String>) -> ConfigError {
-    ConfigError::Invalid { key, reason: reason.into() }
+    ConfigError::Invalid {
+        key,
+        reason: reason.into(),
+    }
 }
 
 fn check_roles(roles: &str) -> Result<(), ConfigError> {
     const ALL: [&str; 4] = ["control-plane", "generator", "deployer", "runtime"];
-    let named: Vec<&str> = roles.split(',').map(str::trim).filter(|role| !role.is_empty()).collect();
+    let named: Vec<&str> = roles
+        .split(',')
+        .map(str::trim)
+        .filter(|role| !role.is_empty())
+        .collect();
     if let Some(unknown) = named.iter().find(|role| !ALL.contains(role)) {
-        return Err(invalid("BOTLOOM_ROLES", format!("there is no role {unknown}; roles are {}", ALL.join(", "))));
+        return Err(invalid(
+            "BOTLOOM_ROLES",
+            format!("there is no role {unknown}; roles are {}", ALL.join(", ")),
+        ));
     }
     if ALL.iter().any(|role| !named.contains(role)) {
         return Err(ConfigError::EmbeddedRoles);
@@ -149,9 +175,14 @@ fn check_roles(roles: &str) -> Result<(), ConfigError> {
 
 fn origin(read: &Reader<'_>) -> Result<Option<Url>, ConfigError> {
     let key = "BOTLOOM_CONSOLE_ORIGIN";
-    let Some(url) = read.url(key)? else { return Ok(None) };
+    let Some(url) = read.url(key)? else {
+        return Ok(None);
+    };
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid(key, "must be an origin, like https://console.example.com"));
+        return Err(invalid(
+            key,
+            "must be an origin, like https://console.example.com",
+        ));
     }
     Ok(Some(url))
 }
@@ -175,19 +206,36 @@ impl Reader<'_> {
     }
 
     fn parse<T: FromStr>(&self, key: &'static str, form: &str) -> Result<T, ConfigError> {
-        self.text(key).trim().parse().map_err(|_| invalid(key, format!("must be {form}")))
+        self.text(key)
+            .trim()
+            .parse()
+            .map_err(|_| invalid(key, format!("must be {form}")))
     }
 
-    fn number<T: FromStr + PartialOrd + std::fmt::Display>(&self, key: &'static str, min: T, max: T) -> Result<T, ConfigError> {
+    fn number<T: FromStr + PartialOrd + std::fmt::Display + Copy>(
+        &self,
+        key: &'static str,
+        min: T,
+        max: T,
+    ) -> Result<T, ConfigError> {
         let form = format!("a number from {min} to {max}");
         let number: T = self.parse(key, &form)?;
-        if number < min || number > max { Err(invalid(key, format!("must be {form}"))) } else { Ok(number) }
+        if number < min || number > max {
+            Err(invalid(key, format!("must be {form}")))
+        } else {
+            Ok(number)
+        }
     }
 
     fn url(&self, key: &'static str) -> Result<Option<Url>, ConfigError> {
-        let Some(text) = self.optional(key) else { return Ok(None) };
-        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        url.map(Some).ok_or_else(|| invalid(key, "must be an http or https URL"))
+        let Some(text) = self.optional(key) else {
+            return Ok(None);
+        };
+        let url = Url::parse(&text)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        url.map(Some)
+            .ok_or_else(|| invalid(key, "must be an http or https URL"))
     }
 }
 
@@ -196,7 +244,10 @@ mod tests {
     use super::*;
 
     fn config(pairs: &[(&str, &str)]) -> Result<Config, String> {
-        let env = pairs.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect::<Vec<_>>();
+        let env = pairs
+            .iter()
+            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
+            .collect::<Vec<_>>();
         let layers = Layers::read(None, env.into_iter()).map_err(|error| error.to_string())?;
         Config::from_layers(&layers).map_err(|error| error.to_string())
     }
@@ -224,14 +275,21 @@ mod tests {
             ("BOTLOOM_LOG_FORMAT", "xml"),
         ] {
             let error = config(&[(key, text)]).unwrap_err();
-            let named = if key == "BOTLOOM_OWNER_EMAIL" { "BOTLOOM_OWNER_PASSWORD" } else { key };
+            let named = if key == "BOTLOOM_OWNER_EMAIL" {
+                "BOTLOOM_OWNER_PASSWORD"
+            } else {
+                key
+            };
             assert!(error.starts_with(named), "{key}={text}: {error}");
         }
     }
 
     #[test]
     fn development_hosts_are_refused_in_production() {
-        let hosts = ("BOTLOOM_DEV_HOSTS", "api.pizza.example=http://127.0.0.1:9000, b.example=http://127.0.0.1:1");
+        let hosts = (
+            "BOTLOOM_DEV_HOSTS",
+            "api.pizza.example=http://127.0.0.1:9000, b.example=http://127.0.0.1:1",
+        );
         assert_eq!(config(&[hosts]).unwrap().dev_hosts.names().count(), 2);
         let error = config(&[hosts, ("BOTLOOM_PUBLIC_URL", "https://bots.example.com")]).unwrap_err();
         assert!(error.contains("development"), "{error}");
@@ -239,7 +297,11 @@ mod tests {
 
     #[test]
     fn secrets_are_not_printed() {
-        let config = config(&[("BOTLOOM_OWNER_EMAIL", "a@b.c"), ("BOTLOOM_OWNER_PASSWORD", "canary-password")]).unwrap();
+        let config = config(&[
+            ("BOTLOOM_OWNER_EMAIL", "a@b.c"),
+            ("BOTLOOM_OWNER_PASSWORD", "canary-password"),
+        ])
+        .unwrap();
         assert!(!format!("{config:?}").contains("canary"));
     }
 
@@ -249,6 +311,10 @@ mod tests {
         if std::env::var_os("BOTLOOM_REGEN").is_some() {
             std::fs::write(path, reference()).unwrap();
         }
-        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), reference(), "run `make regen`");
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap_or_default(),
+            reference(),
+            "run `make regen`"
+        );
     }
 }

@@ -14,23 +14,45 @@ pub(crate) struct Setting {
 }
 
 const fn setting(key: &'static str, default: &'static str, doc: &'static str) -> Setting {
-    Setting { key, default, secret: false, doc }
+    Setting {
+        key,
+        default,
+        secret: false,
+        doc,
+    }
 }
 
 const fn secret(key: &'static str, doc: &'static str) -> Setting {
-    Setting { key, default: "", secret: true, doc }
+    Setting {
+        key,
+        default: "",
+        secret: true,
+        doc,
+    }
 }
 
 /// All settings, in the order in which they are shown.
 pub(crate) const SETTINGS: &[Setting] = &[
-    setting("BOTLOOM_LISTEN", "127.0.0.1:8080", "Address and port of the HTTP server."),
-    setting("BOTLOOM_DATA_DIR", "./data", "Folder of the embedded storage. One process at a time."),
+    setting(
+        "BOTLOOM_LISTEN",
+        "127.0.0.1:8080",
+        "Address and port of the HTTP server.",
+    ),
+    setting(
+        "BOTLOOM_DATA_DIR",
+        "./data",
+        "Folder of the embedded storage. One process at a time.",
+    ),
     setting(
         "BOTLOOM_PUBLIC_URL",
         "",
         "Where Telegram and browsers reach this server, e.g. `https://bots.example.com`. Needed for webhooks; without it bots can poll.",
     ),
-    setting("BOTLOOM_CONSOLE_ORIGIN", "", "Origin of a console that is served from elsewhere."),
+    setting(
+        "BOTLOOM_CONSOLE_ORIGIN",
+        "",
+        "Origin of a console that is served from elsewhere.",
+    ),
     setting(
         "BOTLOOM_ROLES",
         "control-plane,generator,deployer,runtime",
@@ -45,27 +67,90 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "https://api.telegram.org",
         "Bot API server: Telegram's, your own, or the simulator.",
     ),
-    setting("BOTLOOM_OWNER_EMAIL", "", "With `BOTLOOM_OWNER_PASSWORD`: creates the first owner at start. Ignored once an owner exists."),
-    secret("BOTLOOM_OWNER_PASSWORD", "Password of the first owner, at least 10 characters."),
+    setting(
+        "BOTLOOM_OWNER_EMAIL",
+        "",
+        "With `BOTLOOM_OWNER_PASSWORD`: creates the first owner at start. Ignored once an owner exists.",
+    ),
+    secret(
+        "BOTLOOM_OWNER_PASSWORD",
+        "Password of the first owner, at least 10 characters.",
+    ),
     setting(
         "BOTLOOM_DEV_HOSTS",
         "",
         "Development only: `host=http://127.0.0.1:9000,…`. Calls of bots to `https://host/…` go to that base instead. Refused when the public URL is https.",
     ),
-    setting("BOTLOOM_SEND_BOT_PER_S", "30", "Messages per second and bot; a starting point for replies. 0: no limit."),
-    setting("BOTLOOM_SEND_BULK_PER_S", "25", "Bulk messages per second and bot. 0: no limit."),
-    setting("BOTLOOM_SEND_CHAT_PER_S", "1", "Messages per second and private chat. 0: no limit."),
-    setting("BOTLOOM_SEND_CHAT_BURST", "3", "Messages a private chat may get at once."),
-    setting("BOTLOOM_SEND_GROUP_PER_MIN", "20", "Messages per minute and group. 0: no limit."),
-    setting("BOTLOOM_SEND_GROUP_BURST", "5", "Messages a group may get at once."),
-    setting("BOTLOOM_SANDBOX_WORKERS", "0", "Sandbox processes. 0: one per core."),
-    setting("BOTLOOM_SANDBOX_BUDGET_MS", "50", "Wall time of one call of bot code, 10 to 1000 ms."),
-    setting("BOTLOOM_SANDBOX_CACHE", "256", "Revisions kept loaded on this node, 1 to 10000."),
-    setting("BOTLOOM_SANDBOX_IDLE_MIN", "15", "Minutes after which a revision that nobody used is unloaded."),
-    setting("BOTLOOM_DRAIN_S", "10", "Seconds that work under way gets to end after SIGTERM."),
-    setting("BOTLOOM_LOG", "info", "Log filter, e.g. `info,botloom_runtime=debug`."),
-    setting("BOTLOOM_LOG_FORMAT", "auto", "`json`, `text`, or `auto`: text on a terminal, JSON elsewhere."),
-    setting("BOTLOOM_SERVER", "http://127.0.0.1:8080", "Server that the client commands (`setup`, `apply`, `connect`) talk to."),
+    setting(
+        "BOTLOOM_SEND_BOT_PER_S",
+        "30",
+        "Messages per second and bot; a starting point for replies. 0: no limit.",
+    ),
+    setting(
+        "BOTLOOM_SEND_BULK_PER_S",
+        "25",
+        "Bulk messages per second and bot. 0: no limit.",
+    ),
+    setting(
+        "BOTLOOM_SEND_CHAT_PER_S",
+        "1",
+        "Messages per second and private chat. 0: no limit.",
+    ),
+    setting(
+        "BOTLOOM_SEND_CHAT_BURST",
+        "3",
+        "Messages a private chat may get at once.",
+    ),
+    setting(
+        "BOTLOOM_SEND_GROUP_PER_MIN",
+        "20",
+        "Messages per minute and group. 0: no limit.",
+    ),
+    setting(
+        "BOTLOOM_SEND_GROUP_BURST",
+        "5",
+        "Messages a group may get at once.",
+    ),
+    setting(
+        "BOTLOOM_SANDBOX_WORKERS",
+        "0",
+        "Sandbox processes. 0: one per core.",
+    ),
+    setting(
+        "BOTLOOM_SANDBOX_BUDGET_MS",
+        "50",
+        "Wall time of one call of bot code, 10 to 1000 ms.",
+    ),
+    setting(
+        "BOTLOOM_SANDBOX_CACHE",
+        "256",
+        "Revisions kept loaded on this node, 1 to 10000.",
+    ),
+    setting(
+        "BOTLOOM_SANDBOX_IDLE_MIN",
+        "15",
+        "Minutes after which a revision that nobody used is unloaded.",
+    ),
+    setting(
+        "BOTLOOM_DRAIN_S",
+        "10",
+        "Seconds that work under way gets to end after SIGTERM.",
+    ),
+    setting(
+        "BOTLOOM_LOG",
+        "info",
+        "Log filter, e.g. `info,botloom_runtime=debug`.",
+    ),
+    setting(
+        "BOTLOOM_LOG_FORMAT",
+        "auto",
+        "`json`, `text`, or `auto`: text on a terminal, JSON elsewhere.",
+    ),
+    setting(
+        "BOTLOOM_SERVER",
+        "http://127.0.0.1:8080",
+        "Server that the client commands (`setup`, `apply`, `connect`) talk to.",
+    ),
     setting("BOTLOOM_EMAIL", "", "Login of the client commands."),
     secret("BOTLOOM_PASSWORD", "Password of the client commands."),
 ];
@@ -84,8 +169,13 @@ pub(crate) fn reference() -> String {
         "# Settings\n\nEnvironment variables, or the same keys in `botloom.toml` (in the working folder, or named by `--config`);\nthe environment wins. `botloom config` prints what is in force. An unknown key is an error. This page is generated.\n\n| setting | default | meaning |\n| --- | --- | --- |\n",
     );
     for setting in SETTINGS {
-        let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
-        page.push_str(&format!("| `{}` | {default} | {} |\n", setting.key, setting.doc.replace('|', "\\|")));
+        let default = if setting.default.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", setting.default)
+        };
+        let doc = setting.doc.replace('|', "\\|");
+        page.extend(["| `", setting.key, "` | ", &default, " | ", &doc, " |\n"]);
     }
     page.push_str("\n`DATABASE_URL`, `REDIS_URL`, `S3_BUCKET` and `CLICKHOUSE_URL` name storage for many nodes. This version contains the\nembedded storage only and refuses to start when one of them is set (`DATABASE_URL=sqlite:` is allowed and means the embedded storage).\n");
     page

@@ -16,9 +16,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backends", &["core"]),
     (
         "server",
-        &["backends", "control-plane", "core", "deployer", "generator", "runtime", "spec", "telegram"],
+        &[
+            "backends",
+            "control-plane",
+            "core",
+            "deployer",
+            "generator",
+            "runtime",
+            "spec",
+            "telegram",
+        ],
     ),
-    ("bench", &["backends", "core", "generator", "runtime", "spec", "telegram"]),
+    (
+        "bench",
+        &["backends", "core", "generator", "runtime", "spec", "telegram"],
+    ),
 ];
 
 /// Outside packages that only these crates may use, outside of tests.
@@ -39,37 +51,60 @@ const OWNED: &[(&str, &[&str])] = &[
     ("utoipa", &["control-plane"]),
     ("argon2", &["control-plane"]),
     ("chacha20poly1305", &["core"]),
-    ("axum", &["bench", "control-plane", "runtime", "server", "telegram"]),
+    (
+        "axum",
+        &["bench", "control-plane", "runtime", "server", "telegram"],
+    ),
 ];
 
 fn metadata() -> Metadata {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    MetadataCommand::new().manifest_path(manifest).no_deps().other_options(vec!["--offline".into()]).exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(manifest)
+        .no_deps()
+        .other_options(vec!["--offline".into()])
+        .exec()
+        .unwrap()
 }
 
 /// Direct dependencies by crate, without those of tests and build scripts.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = metadata();
     let normal = |package: &cargo_metadata::Package| {
-        let kept = package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
+        let kept = package
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.kind == DependencyKind::Normal);
         kept.map(|dependency| dependency.name.clone()).collect()
     };
     metadata
         .workspace_packages()
         .into_iter()
-        .map(|package| (package.name.trim_start_matches("botloom-").to_owned(), normal(package)))
+        .map(|package| {
+            (
+                package.name.trim_start_matches("botloom-").to_owned(),
+                normal(package),
+            )
+        })
         .collect()
 }
 
 #[test]
 fn crates_use_only_what_the_design_lets_them() {
-    let allowed: BTreeMap<&str, BTreeSet<&str>> =
-        ARROWS.iter().map(|(name, uses)| (*name, uses.iter().copied().collect())).collect();
+    let allowed: BTreeMap<&str, BTreeSet<&str>> = ARROWS
+        .iter()
+        .map(|(name, uses)| (*name, uses.iter().copied().collect()))
+        .collect();
     let found = dependencies();
-    assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), allowed.keys().copied().collect::<Vec<_>>());
+    assert_eq!(
+        found.keys().map(String::as_str).collect::<Vec<_>>(),
+        allowed.keys().copied().collect::<Vec<_>>()
+    );
     for (name, uses) in &found {
         let inside = uses.iter().filter_map(|used| used.strip_prefix("botloom-"));
-        let wrong: Vec<&str> = inside.filter(|used| !allowed[name.as_str()].contains(used)).collect();
+        let wrong: Vec<&str> = inside
+            .filter(|used| !allowed[name.as_str()].contains(used))
+            .collect();
         assert!(wrong.is_empty(), "{name} must not use {wrong:?}");
     }
 }
@@ -79,7 +114,10 @@ fn outside_packages_stay_with_their_owners() {
     for (name, uses) in dependencies() {
         for (package, owners) in OWNED {
             let used = uses.contains(*package);
-            assert!(!used || owners.contains(&name.as_str()), "{package} belongs to {owners:?}, not to {name}");
+            assert!(
+                !used || owners.contains(&name.as_str()),
+                "{package} belongs to {owners:?}, not to {name}"
+            );
         }
     }
 }
@@ -94,7 +132,10 @@ fn one_file_names_backends() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 stack.push(path);
-            } else if std::fs::read_to_string(&path).unwrap().contains("botloom_backends") {
+            } else if std::fs::read_to_string(&path)
+                .unwrap()
+                .contains("botloom_backends")
+            {
                 naming.push(path.strip_prefix(&src).unwrap().display().to_string());
             }
         }

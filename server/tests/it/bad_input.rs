@@ -15,11 +15,18 @@ const TOKEN: &str = "7100000060:AA-canary-token";
 async fn post(world: &World, secret: Option<&str>, body: impl Into<bytes::Bytes>) -> Answer {
     let mut headers = vec![("content-type", "application/json")];
     headers.extend(secret.map(|secret| ("x-telegram-bot-api-secret-token", secret)));
-    Http::new().send("POST", &world.server.url("/wh/careful-bot"), &headers, body).await.unwrap()
+    Http::new()
+        .send("POST", &world.server.url("/wh/careful-bot"), &headers, body)
+        .await
+        .unwrap()
 }
 
 async fn letters(world: &World) -> Vec<Value> {
-    let answer = world.api.get("/bots/careful-bot/dead-letters?direction=in").await.json();
+    let answer = world
+        .api
+        .get("/bots/careful-bot/dead-letters?direction=in")
+        .await
+        .json();
     answer["items"].as_array().unwrap().clone()
 }
 
@@ -40,15 +47,31 @@ async fn the_door_tells_strangers_nothing_and_loses_nothing_of_telegram() {
         let answer = post(&world, wrong, good.to_string()).await;
         assert_eq!((answer.status.as_u16(), answer.body.len()), (401, 0), "{wrong:?}");
     }
-    let unknown = Http::new().send("POST", &world.server.url("/wh/no-such-bot"), &[], "{}").await.unwrap();
+    let unknown = Http::new()
+        .send("POST", &world.server.url("/wh/no-such-bot"), &[], "{}")
+        .await
+        .unwrap();
     assert_eq!(unknown.status, 404);
     assert_eq!(letters(&world).await, Vec::<Value>::new());
 
     // Telegram, with what nobody can read: acknowledged and set aside, or it would come again for a day.
-    let large = format!(r#"{{"update_id":2,"message":{{"text":"{}"}}}}"#, "x".repeat(2 * 1024 * 1024));
-    for body in ["{\"update_id\":", "[]", "{}", "{\"update_id\":\"7\"}", large.as_str()] {
+    let large = format!(
+        r#"{{"update_id":2,"message":{{"text":"{}"}}}}"#,
+        "x".repeat(2 * 1024 * 1024)
+    );
+    for body in [
+        "{\"update_id\":",
+        "[]",
+        "{}",
+        "{\"update_id\":\"7\"}",
+        large.as_str(),
+    ] {
         let answer = post(&world, Some(&secret), body.to_owned()).await;
-        assert_eq!((answer.status.as_u16(), answer.body.len()), (200, 0), "{:.40}", body);
+        assert_eq!(
+            (answer.status.as_u16(), answer.body.len()),
+            (200, 0),
+            "{body:.40}"
+        );
     }
     let set_aside = letters(&world).await;
     assert_eq!(set_aside.len(), 5);
@@ -61,7 +84,11 @@ async fn the_door_tells_strangers_nothing_and_loses_nothing_of_telegram() {
     let unknown_kind = json!({"update_id": 3, "hologram": {"chat": {"id": 5}}}).to_string();
     assert_eq!(post(&world, Some(&secret), unknown_kind).await.status, 200);
     assert_eq!(post(&world, Some(&secret), good.to_string()).await.status, 200);
-    let seen = world.telegram.wait_messages(bot, 5, 0, 1, Duration::from_secs(10)).await.unwrap();
+    let seen = world
+        .telegram
+        .wait_messages(bot, 5, 0, 1, Duration::from_secs(10))
+        .await
+        .unwrap();
     assert_eq!(crate::support::world::text_of(&seen[0]), "->1");
     assert_eq!(letters(&world).await.len(), 5);
 
@@ -97,12 +124,23 @@ async fn a_spec_with_forty_mistakes_is_told_all_of_them() {
     assert_eq!(answer.header("content-type"), "application/problem+json");
     let problem = answer.json();
     assert_eq!(problem["type"], "/problems/invalid-spec");
-    let errors: Vec<&Value> = problem["errors"].as_array().unwrap().iter().filter(|e| e["severity"] == "error").collect();
+    let errors: Vec<&Value> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["severity"] == "error")
+        .collect();
     assert_eq!(errors.len(), 40, "{problem}");
     for (at, error) in errors.iter().enumerate() {
         assert_eq!(error["code"], "unknown-flow");
-        assert!(error["pointer"].as_str().unwrap().starts_with("/flows/0/steps/"), "{error}");
-        assert!(error["message"].as_str().unwrap().contains("nowhere-"), "{at}: {error}");
+        assert!(
+            error["pointer"].as_str().unwrap().starts_with("/flows/0/steps/"),
+            "{error}"
+        );
+        assert!(
+            error["message"].as_str().unwrap().contains("nowhere-"),
+            "{at}: {error}"
+        );
     }
     assert_eq!(world.api.get("/spec/latest?botId=careful-bot").await.status, 404);
 }
@@ -118,7 +156,10 @@ async fn a_lost_update_of_a_spec_is_refused() {
     assert_eq!(post("1", &[]).await.status, 201);
     assert_eq!(post("2", &[("if-match", "\"specVersion-1\"")]).await.status, 201);
     let late = post("3", &[("if-match", "\"specVersion-1\"")]).await;
-    assert_eq!((late.status.as_u16(), late.json()["type"].clone()), (412, json!("/problems/precondition-failed")));
+    assert_eq!(
+        (late.status.as_u16(), late.json()["type"].clone()),
+        (412, json!("/problems/precondition-failed"))
+    );
     assert_eq!(late.header("etag"), "\"specVersion-2\"");
     let latest = world.api.get("/spec/latest?botId=careful-bot").await;
     assert_eq!(latest.header("etag"), "\"specVersion-2\"");
@@ -129,11 +170,22 @@ async fn a_second_server_on_the_same_data_folder_refuses_to_start() {
     let server = Server::start(&[]).await;
     let listen = format!("127.0.0.1:{}", free_port());
     let data = server.data().display().to_string();
-    let ran = run(&["serve", "--listen", &listen, "--data-dir", &data], &[], &std::env::temp_dir(), "");
+    let ran = run(
+        &["serve", "--listen", &listen, "--data-dir", &data],
+        &[],
+        &std::env::temp_dir(),
+        "",
+    );
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.err.contains("another process"), "{}", ran.err);
     let http = Http::new();
-    assert_eq!(http.send("GET", &server.url("/healthz"), &[], "").await.unwrap().status, 200);
+    assert_eq!(
+        http.send("GET", &server.url("/healthz"), &[], "")
+            .await
+            .unwrap()
+            .status,
+        200
+    );
 }
 
 #[test]
@@ -141,7 +193,11 @@ fn an_unknown_setting_stops_the_start_and_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let ran = run(&["serve"], &[("BOTLOOM_LISTN", "127.0.0.1:1")], dir.path(), "");
     assert_eq!(ran.code, Some(1));
-    assert!(ran.err.contains("BOTLOOM_LISTN") && ran.err.contains("BOTLOOM_LISTEN"), "{}", ran.err);
+    assert!(
+        ran.err.contains("BOTLOOM_LISTN") && ran.err.contains("BOTLOOM_LISTEN"),
+        "{}",
+        ran.err
+    );
     let ran = run(&["serve"], &[("REDIS_URL", "redis://127.0.0.1")], dir.path(), "");
     assert!(ran.err.contains("REDIS_URL"), "{}", ran.err);
     assert!(!dir.path().join("data").exists(), "nothing was made");

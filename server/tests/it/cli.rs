@@ -24,7 +24,14 @@ fn example(bot: &str, file: &str) -> String {
 #[test]
 fn help_is_what_it_was() {
     insta::assert_snapshot!("help", botloom(&["--help"]).out);
-    for command in ["serve", "simulate", "apply", "connect", "sandbox-run", "simulator"] {
+    for command in [
+        "serve",
+        "simulate",
+        "apply",
+        "connect",
+        "sandbox-run",
+        "simulator",
+    ] {
         insta::assert_snapshot!(format!("help-{command}"), botloom(&[command, "--help"]).out);
     }
 }
@@ -41,7 +48,11 @@ fn every_example_is_valid_and_talks_as_its_script_says() {
         let bot = path.file_name().unwrap().to_string_lossy().into_owned();
         let valid = botloom(&["validate", &example(&bot, "spec.json")]);
         assert_eq!(valid.code, Some(0), "{valid:?}");
-        let told = botloom(&["simulate", &example(&bot, "spec.json"), &example(&bot, "chat.json")]);
+        let told = botloom(&[
+            "simulate",
+            &example(&bot, "spec.json"),
+            &example(&bot, "chat.json"),
+        ]);
         assert_eq!(told.code, Some(0), "{bot}: {}{}", told.out, told.err);
     }
     assert!(bots >= 5, "{bots} examples");
@@ -51,11 +62,22 @@ fn every_example_is_valid_and_talks_as_its_script_says() {
 fn a_script_that_the_bot_does_not_keep_to_fails_at_its_place() {
     let dir = tempfile::tempdir().unwrap();
     let script = dir.path().join("chat.json");
-    std::fs::write(&script, r#"{"bot": "pizza-demo", "script": [{"send": "/start"}, {"expect": [{"text": "Good evening"}]}]}"#).unwrap();
-    let told = botloom(&["simulate", &example("pizza-demo", "spec.json"), &script.display().to_string()]);
+    std::fs::write(
+        &script,
+        r#"{"bot": "pizza-demo", "script": [{"send": "/start"}, {"expect": [{"text": "Good evening"}]}]}"#,
+    )
+    .unwrap();
+    let told = botloom(&[
+        "simulate",
+        &example("pizza-demo", "spec.json"),
+        &script.display().to_string(),
+    ]);
     assert_eq!(told.code, Some(1));
     let all = format!("{}{}", told.out, told.err);
-    assert!(all.contains("Good evening") && all.contains("Hello, Ada!"), "{all}");
+    assert!(
+        all.contains("Good evening") && all.contains("Hello, Ada!"),
+        "{all}"
+    );
 }
 
 #[test]
@@ -73,18 +95,27 @@ fn a_typed_conversation_needs_no_telegram() {
 fn findings_come_with_their_places() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("bot.json");
-    let mut spec: Value = serde_json::from_str(&std::fs::read_to_string(example("pizza-demo", "spec.json")).unwrap()).unwrap();
+    let mut spec: Value =
+        serde_json::from_str(&std::fs::read_to_string(example("pizza-demo", "spec.json")).unwrap()).unwrap();
     spec["commands"][0]["flow"] = json!("nowhere");
     spec["meta"]["defaultLocale"] = json!("de");
     std::fs::write(&file, spec.to_string()).unwrap();
     let file = file.display().to_string();
     let ran = botloom(&["validate", &file]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.out.contains("/commands/0/flow") && ran.out.contains("/meta/defaultLocale"), "{}", ran.out);
+    assert!(
+        ran.out.contains("/commands/0/flow") && ran.out.contains("/meta/defaultLocale"),
+        "{}",
+        ran.out
+    );
     let ran = botloom(&["validate", "--json", &file]);
     let findings: Value = serde_json::from_str(&ran.out).unwrap();
     assert!(findings.as_array().unwrap().len() >= 2);
-    assert_eq!(botloom(&["compile", &file]).code, Some(1), "a spec with errors is not compiled");
+    assert_eq!(
+        botloom(&["compile", &file]).code,
+        Some(1),
+        "a spec with errors is not compiled"
+    );
 }
 
 #[test]
@@ -95,16 +126,28 @@ fn why_was_a_bot_stopped() {
         serde_json::from_str::<Value>(&ran.out).unwrap()
     };
     let fine = sandbox("return {state: {n: 1}, actions: [], telemetry: []};");
-    assert_eq!((&fine["outcome"], &fine["result"]["state"]["n"]), (&json!("ok"), &json!(1)), "{fine}");
+    assert_eq!(
+        (&fine["outcome"], &fine["result"]["state"]["n"]),
+        (&json!("ok"), &json!(1)),
+        "{fine}"
+    );
     assert!(fine["wallMs"].is_number());
     assert_eq!(sandbox("for (;;) {}")["outcome"], "cpu_limit");
-    assert_eq!(sandbox("Array.prototype.reverse.call({length: 2 ** 53 - 1})")["outcome"], "cpu_limit");
+    assert_eq!(
+        sandbox("Array.prototype.reverse.call({length: 2 ** 53 - 1})")["outcome"],
+        "cpu_limit"
+    );
     assert_eq!(sandbox("throw new Error('no pizza')")["outcome"], "script_error");
     assert_eq!(sandbox("return 7")["outcome"], "bad_result");
 
     let dir = tempfile::tempdir().unwrap();
     let module = dir.path().join("bot.js");
-    let compiled = botloom(&["compile", &example("pizza-demo", "spec.json"), "--out", &module.display().to_string()]);
+    let compiled = botloom(&[
+        "compile",
+        &example("pizza-demo", "spec.json"),
+        "--out",
+        &module.display().to_string(),
+    ]);
     assert_eq!(compiled.code, Some(0), "{compiled:?}");
     let ran = botloom(&["sandbox-run", &module.display().to_string()]);
     let result: Value = serde_json::from_str(&ran.out).unwrap();
@@ -120,45 +163,101 @@ fn documents_for_other_tools() {
     assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
     assert!(botloom(&["completions", "bash"]).out.contains("botloom"));
     let secret = ("BOTLOOM_OWNER_PASSWORD", "canary-password");
-    let ran = run(&["config"], &[("BOTLOOM_OWNER_EMAIL", "a@b.example"), secret], &std::env::temp_dir(), "");
-    assert!(ran.out.contains("BOTLOOM_LISTEN = \"127.0.0.1:8080\"  # default"), "{}", ran.out);
-    assert!(ran.out.contains("***") && !ran.out.contains("canary"), "{}", ran.out);
+    let ran = run(
+        &["config"],
+        &[("BOTLOOM_OWNER_EMAIL", "a@b.example"), secret],
+        &std::env::temp_dir(),
+        "",
+    );
+    assert!(
+        ran.out.contains("BOTLOOM_LISTEN = \"127.0.0.1:8080\"  # default"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains("***") && !ran.out.contains("canary"),
+        "{}",
+        ran.out
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_commands_to_the_first_reply() {
-    let telegram = Simulator::start(Options { accept_unknown: true, ..Options::default() }).await.unwrap();
+    let telegram = Simulator::start(Options {
+        accept_unknown: true,
+        ..Options::default()
+    })
+    .await
+    .unwrap();
     let root = telegram.url().to_string();
     let mut settings = vec![("BOTLOOM_TELEGRAM_API_ROOT", root.as_str())];
     settings.extend_from_slice(FAST);
     let server = Server::start(&settings).await;
     let url = server.url("");
-    let env = [("BOTLOOM_SERVER", url.as_str()), ("BOTLOOM_EMAIL", EMAIL), ("BOTLOOM_PASSWORD", PASSWORD)];
+    let env = [
+        ("BOTLOOM_SERVER", url.as_str()),
+        ("BOTLOOM_EMAIL", EMAIL),
+        ("BOTLOOM_PASSWORD", PASSWORD),
+    ];
     let dir = std::env::temp_dir();
-    assert!(server.log_text().contains("botloom setup"), "the way is shown:\n{}", server.log_text());
+    assert!(
+        server.log_text().contains("botloom setup"),
+        "the way is shown:\n{}",
+        server.log_text()
+    );
 
     let set_up = run(&["setup"], &env, &dir, "");
     assert_eq!(set_up.code, Some(0), "{set_up:?}");
     let spec = example("pizza-demo", "spec.json");
     let token = "7100000070:AA-story-token";
-    let apply = ["apply", &spec, "--deploy", "--wait", "--bot-token", token, "--connect", "polling"];
+    let apply = [
+        "apply",
+        &spec,
+        "--deploy",
+        "--wait",
+        "--bot-token",
+        token,
+        "--connect",
+        "polling",
+    ];
     let applied = run(&apply, &env, &dir, "");
     assert_eq!(applied.code, Some(0), "{applied:?}");
-    for stage in ["preflight", "health", "flip", "live, epoch 1", "connected by polling"] {
-        assert!(applied.out.contains(stage), "{stage} is missing in:\n{}", applied.out);
+    for stage in [
+        "preflight",
+        "health",
+        "flip",
+        "live, epoch 1",
+        "connected by polling",
+    ] {
+        assert!(
+            applied.out.contains(stage),
+            "{stage} is missing in:\n{}",
+            applied.out
+        );
     }
     let bot = telegram.bot(&botloom_telegram::Token::new(token).unwrap());
     let ada = telegram.person("Ada").id;
     let after = telegram.position();
     telegram.say(bot, ada, "/start").unwrap();
-    let seen = telegram.wait_messages(bot, ada, after, 1, crate::support::world::PATIENCE).await.unwrap();
-    assert_eq!(crate::support::world::text_of(&seen[0]), "Hello, Ada! What would you like?");
+    let seen = telegram
+        .wait_messages(bot, ada, after, 1, crate::support::world::PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(
+        crate::support::world::text_of(&seen[0]),
+        "Hello, Ada! What would you like?"
+    );
 
     // The same again changes nothing and says so.
     let again = run(&["apply", &spec, "--deploy", "--wait"], &env, &dir, "");
     assert_eq!(again.code, Some(0), "{again:?}");
     assert!(again.out.contains("version 1 (unchanged)"), "{}", again.out);
-    let wrong = run(&["apply", &spec], &[env[0], env[1], ("BOTLOOM_PASSWORD", "wrong password")], &dir, "");
+    let wrong = run(
+        &["apply", &spec],
+        &[env[0], env[1], ("BOTLOOM_PASSWORD", "wrong password")],
+        &dir,
+        "",
+    );
     assert_eq!(wrong.code, Some(1));
     assert!(wrong.err.contains("401"), "{}", wrong.err);
 }

@@ -27,9 +27,13 @@ const POINTS: &[&str] = &[
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deployment_survives_a_kill_at_every_point() {
     let mut world = World::start(&[]).await;
-    let bot = world.bot(&specs::chain("fault-bot", "A "), 7_100_000_050, "webhook").await;
-    let revisions =
-        [world.api.build(&specs::chain("fault-bot", "B ")).await, world.api.build(&specs::chain("fault-bot", "A ")).await];
+    let bot = world
+        .bot(&specs::chain("fault-bot", "A "), 7_100_000_050, "webhook")
+        .await;
+    let revisions = [
+        world.api.build(&specs::chain("fault-bot", "B ")).await,
+        world.api.build(&specs::chain("fault-bot", "A ")).await,
+    ];
     for (at, point) in POINTS.iter().enumerate() {
         world.server.kill();
         world.server.spawn(&[("BOTLOOM_FAULT", point)]);
@@ -44,7 +48,11 @@ async fn a_deployment_survives_a_kill_at_every_point() {
         assert_eq!(done["epoch"], json!(at + 2), "{point}");
         let person = world.person("Ada", "en");
         let mark = if at % 2 == 0 { "B" } else { "A" };
-        assert_eq!(world.ask(bot, person, "/start", 1).await, [format!("{mark} hello")], "{point}");
+        assert_eq!(
+            world.ask(bot, person, "/start", 1).await,
+            [format!("{mark} hello")],
+            "{point}"
+        );
         let row = world.api.get("/bots/fault-bot").await.json();
         assert_eq!(row["activeRevHash"], json!(revisions[at % 2]), "{point}");
     }

@@ -8,7 +8,9 @@ use crate::support::world::{PATIENCE, World, text_of};
 #[tokio::test]
 async fn a_drained_server_loses_nothing_and_leaves_by_itself() {
     let mut world = World::start(&[]).await;
-    let bot = world.bot(&specs::chain("drain-bot", ""), 7_100_000_040, "webhook").await;
+    let bot = world
+        .bot(&specs::chain("drain-bot", ""), 7_100_000_040, "webhook")
+        .await;
     let people: Vec<i64> = (0..20).map(|_| world.person("Ada", "en")).collect();
     let after = world.telegram.position();
     for round in 1..=5 {
@@ -24,7 +26,11 @@ async fn a_drained_server_loses_nothing_and_leaves_by_itself() {
     world.server.spawn(&[]);
     world.server.ready().await;
     for person in people {
-        let seen = world.telegram.wait_messages(bot, person, after, 5, PATIENCE).await.unwrap();
+        let seen = world
+            .telegram
+            .wait_messages(bot, person, after, 5, PATIENCE)
+            .await
+            .unwrap();
         let texts: Vec<String> = seen.iter().map(text_of).collect();
         assert_eq!(texts, ["->1", "1->2", "2->3", "3->4", "4->5"]);
     }
@@ -38,7 +44,8 @@ async fn an_open_event_stream_does_not_hold_the_end_up() {
     let api = world.api.clone();
     let watching = tokio::spawn(async move {
         // Ends with the server; nothing is ever said in it.
-        api.stream("/events?botId=stream-bot", "never", Duration::from_secs(60)).await
+        api.stream("/events?botId=stream-bot", "never", Duration::from_mins(1))
+            .await
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     world.server.signal("TERM");

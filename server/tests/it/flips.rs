@@ -25,7 +25,10 @@ fn marked(mark: &str) -> serde_json::Value {
 async fn two_hundred_flips_under_load() {
     let world = Arc::new(World::start(&[]).await);
     let bot = world.bot(&marked("A"), 7_100_000_020, "webhook").await;
-    let revisions = [world.api.build(&marked("B")).await, world.api.build(&marked("A")).await];
+    let revisions = [
+        world.api.build(&marked("B")).await,
+        world.api.build(&marked("A")).await,
+    ];
 
     let stop = Arc::new(AtomicBool::new(false));
     let people: Vec<_> = (0..PEOPLE)
@@ -37,7 +40,10 @@ async fn two_hundred_flips_under_load() {
                 while !stop.load(Ordering::Relaxed) {
                     let answers = world.ask(bot, person, &format!("/n {answered}"), 2).await;
                     let mark = &answers[0][..1];
-                    let whole = [format!("{mark} first {answered}"), format!("{mark} second {answered}")];
+                    let whole = [
+                        format!("{mark} first {answered}"),
+                        format!("{mark} second {answered}"),
+                    ];
                     assert_eq!(answers, whole, "an update ran half on each revision");
                     answered += 1;
                 }
@@ -56,7 +62,10 @@ async fn two_hundred_flips_under_load() {
             // After a flip is reported no update starts on the old revision.
             let person = world.person("Eve", "en");
             let mark = if flip % 2 == 0 { "B" } else { "A" };
-            assert_eq!(world.ask(bot, person, "/n x", 2).await[0], format!("{mark} first x"));
+            assert_eq!(
+                world.ask(bot, person, "/n x", 2).await[0],
+                format!("{mark} first x")
+            );
         }
     }
     stop.store(true, Ordering::Relaxed);
@@ -66,5 +75,9 @@ async fn two_hundred_flips_under_load() {
     }
     assert!(answered > FLIPS, "only {answered} updates met {FLIPS} flips");
     let deliveries = world.telegram.counters().deliveries;
-    assert_eq!(deliveries.keys().copied().collect::<Vec<_>>(), [200], "an update was refused: {deliveries:?}");
+    assert_eq!(
+        deliveries.keys().copied().collect::<Vec<_>>(),
+        [200],
+        "an update was refused: {deliveries:?}"
+    );
 }

@@ -1,5 +1,7 @@
 //! The product as its users meet it: the real binary, real sockets, real files, a simulated Telegram.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod support;
 
 mod architecture;

@@ -8,7 +8,9 @@ use crate::support::world::{PATIENCE, World, text_of};
 #[tokio::test]
 async fn a_bot_without_a_public_address_answers_by_polling() {
     let mut world = World::start(&[]).await;
-    let bot = world.bot(&specs::chain("polling-bot", ""), 7_100_000_030, "polling").await;
+    let bot = world
+        .bot(&specs::chain("polling-bot", ""), 7_100_000_030, "polling")
+        .await;
     let ada = world.person("Ada", "en");
     assert_eq!(world.ask(bot, ada, "/n 1", 1).await, ["->1"]);
     assert!(world.telegram.bot_state(bot).unwrap().webhook.is_none());
@@ -20,9 +22,21 @@ async fn a_bot_without_a_public_address_answers_by_polling() {
     let after = world.telegram.position();
     world.server.spawn(&[]);
     world.server.ready().await;
-    let first = world.telegram.wait_messages(bot, ada, after, 1, PATIENCE).await.unwrap();
-    let expected = if text_of(&first[0]) == "->1" { vec!["->1", "1->2"] } else { vec!["1->2"] };
-    let seen = world.telegram.wait_messages(bot, ada, after, expected.len(), PATIENCE).await.unwrap();
+    let first = world
+        .telegram
+        .wait_messages(bot, ada, after, 1, PATIENCE)
+        .await
+        .unwrap();
+    let expected = if text_of(&first[0]) == "->1" {
+        vec!["->1", "1->2"]
+    } else {
+        vec!["1->2"]
+    };
+    let seen = world
+        .telegram
+        .wait_messages(bot, ada, after, expected.len(), PATIENCE)
+        .await
+        .unwrap();
     assert_eq!(seen.iter().map(text_of).collect::<Vec<_>>(), expected);
 
     // Disconnected, it takes nothing more.

@@ -32,24 +32,31 @@ pub(crate) async fn simulate(file: Option<&Path>, args: &SimulateArgs) -> Comman
     let accepted = super::validate::accept(&args.file, &error::read(&args.file)?)?;
     let stop = CancellationToken::new();
     let _ends = stop.clone().drop_guard();
-    let options = PoolOptions { workers: 1, budget: config.sandbox.budget, ..PoolOptions::default() };
-    let pool = Pool::start(options, stop).await.map_err(|error| CommandError::Start(error.to_string()))?;
-    match &args.chat {
-        Some(chat) => {
-            let script: Script = serde_json::from_slice(&error::read(chat)?)
-                .map_err(|error| CommandError::Script(format!("{}: {error}", chat.display())))?;
-            let conversation = conversation(&accepted, pool, Api::Scripted, script::START)?;
-            script::run(conversation, &accepted.spec, &script, args.verbose).await
-        }
-        None => {
-            let guard = Guard::new(Arc::new(SystemResolver), config.dev_hosts, API_CALL_LONGEST);
-            let conversation = conversation(&accepted, pool, Api::Real(Box::new(guard)), SystemClock.now())?;
-            typed::run(conversation, &accepted.spec, args.verbose).await
-        }
-    }
+    let options = PoolOptions {
+        workers: 1,
+        budget: config.sandbox.budget,
+        ..PoolOptions::default()
+    };
+    let pool = Pool::start(options, stop)
+        .await
+        .map_err(|error| CommandError::Start(error.to_string()))?;
+    let Some(chat) = &args.chat else {
+        let guard = Guard::new(Arc::new(SystemResolver), config.dev_hosts, API_CALL_LONGEST);
+        let conversation = conversation(&accepted, pool, Api::Real(Box::new(guard)), SystemClock.now())?;
+        return typed::run(conversation, &accepted.spec, args.verbose).await;
+    };
+    let script: Script = serde_json::from_slice(&error::read(chat)?)
+        .map_err(|error| CommandError::Script(format!("{}: {error}", chat.display())))?;
+    let conversation = conversation(&accepted, pool, Api::Scripted, script::START)?;
+    script::run(conversation, &accepted.spec, &script, args.verbose).await
 }
 
-fn conversation(accepted: &Accepted, pool: Pool, api: Api, now: TimestampMs) -> Result<Conversation, CommandError> {
+fn conversation(
+    accepted: &Accepted,
+    pool: Pool,
+    api: Api,
+    now: TimestampMs,
+) -> Result<Conversation, CommandError> {
     let failed = |error: &dyn std::fmt::Display| CommandError::Other(error.to_string());
     let inputs = BuildInputs {
         model: botloom_generator::COMPILER.to_owned(),

@@ -29,9 +29,17 @@ struct Run<'a> {
 }
 
 /// Runs a script to its end.
-pub(super) async fn run(conversation: Conversation, spec: &BotSpec, script: &Script, verbose: bool) -> CommandResult {
+pub(super) async fn run(
+    conversation: Conversation,
+    spec: &BotSpec,
+    script: &Script,
+    verbose: bool,
+) -> CommandResult {
     if script.bot != spec.meta.bot_id {
-        let reason = format!("the script belongs to {}, the spec to {}", script.bot, spec.meta.bot_id);
+        let reason = format!(
+            "the script belongs to {}, the spec to {}",
+            script.bot, spec.meta.bot_id
+        );
         return Err(CommandError::Script(reason));
     }
     let mut run = Run {
@@ -45,9 +53,12 @@ pub(super) async fn run(conversation: Conversation, spec: &BotSpec, script: &Scr
         verbose,
     };
     for (at, entry) in script.script.iter().enumerate() {
-        run.entry(entry).await.map_err(|reason| CommandError::Script(format!("entry {at}: {reason}")))?;
+        run.entry(entry)
+            .await
+            .map_err(|reason| CommandError::Script(format!("entry {at}: {reason}")))?;
     }
-    run.end().map_err(|reason| CommandError::Script(format!("at the end: {reason}")))?;
+    run.end()
+        .map_err(|reason| CommandError::Script(format!("at the end: {reason}")))?;
     say(format!("{} entries, all as the script says", script.script.len()));
     Ok(())
 }
@@ -63,7 +74,8 @@ impl Run<'_> {
                 self.answers.push(answer.clone());
             }
             Entry::Wait(seconds) => {
-                let ms = i64::try_from(seconds.saturating_mul(1_000)).map_err(|_| "the wait is too long".to_owned())?;
+                let ms = i64::try_from(seconds.saturating_mul(1_000))
+                    .map_err(|_| "the wait is too long".to_owned())?;
                 self.conversation.advance(ms);
                 self.now = self.now.plus(ms);
             }
@@ -76,7 +88,10 @@ impl Run<'_> {
         let user = user.unwrap_or(&self.user).clone();
         say(format!("{}> {text}", user.first_name));
         let transcript = self.conversation.send(&person(&user), user.id, text).await;
-        transcript.messages.iter().for_each(|sent| say(format!("bot> {}", shown::lines(sent))));
+        transcript
+            .messages
+            .iter()
+            .for_each(|sent| say(format!("bot> {}", shown::lines(sent))));
         if self.verbose {
             shown::details(&transcript, self.conversation.state(user.id));
         }
@@ -88,7 +103,11 @@ impl Run<'_> {
 
     fn expect(&mut self, expected: &[Message]) -> Result<(), String> {
         let sent: Vec<Message> = self.unseen.drain(..).map(|sent| shown::message(&sent)).collect();
-        if sent == expected { Ok(()) } else { Err(differs("messages", &expected, &sent)) }
+        if sent == expected {
+            Ok(())
+        } else {
+            Err(differs("messages", &expected, &sent))
+        }
     }
 
     fn state(&self, expected: &BTreeMap<String, Value>) -> Result<(), String> {
@@ -109,8 +128,16 @@ impl Run<'_> {
     /// What a placeholder would read: the stored value while it lives, else the default.
     fn value(&self, document: &Value, key: &str) -> Value {
         let expiry = document["x"][key].as_i64();
-        let stored = document["v"].get(key).filter(|_| expiry.is_none_or(|expiry| self.now.0 < expiry));
-        let declared = || self.spec.state.keys.get(key).and_then(|declared| declared.default.clone());
+        let stored = document["v"]
+            .get(key)
+            .filter(|_| expiry.is_none_or(|expiry| self.now.0 < expiry));
+        let declared = || {
+            self.spec
+                .state
+                .keys
+                .get(key)
+                .and_then(|declared| declared.default.clone())
+        };
         stored.cloned().or_else(declared).unwrap_or(Value::Null)
     }
 
@@ -120,11 +147,17 @@ impl Run<'_> {
             return Err(differs("messages", &Vec::<Message>::new(), &sent));
         }
         if self.conversation.unused_answers() > 0 {
-            return Err(format!("{} prepared answers were not asked for", self.conversation.unused_answers()));
+            return Err(format!(
+                "{} prepared answers were not asked for",
+                self.conversation.unused_answers()
+            ));
         }
         for (at, call) in self.calls.iter().enumerate() {
             let Some(answer) = self.answers.get(at).filter(|_| call.answered) else {
-                return Err(format!("call {at} ({} {}) has no prepared answer", call.method, call.url));
+                return Err(format!(
+                    "call {at} ({} {}) has no prepared answer",
+                    call.method, call.url
+                ));
             };
             fits(call, answer).map_err(|reason| format!("call {at}: {reason}"))?;
         }
@@ -139,17 +172,31 @@ fn fits(call: &MadeCall, answer: &ApiAnswer) -> Result<(), String> {
         return Err(format!("expected {expected}, got {made}"));
     }
     let body = call.body.clone().unwrap_or(Value::Null);
-    if let Some(expected) = answer.expect_body.as_ref().filter(|expected| !same(expected, &body)) {
+    if let Some(expected) = answer
+        .expect_body
+        .as_ref()
+        .filter(|expected| !same(expected, &body))
+    {
         return Err(differs("body", expected, &body));
     }
     for (name, value) in &answer.expect_query {
         if !call.query.iter().any(|pair| pair.0 == *name && pair.1 == *value) {
-            return Err(format!("expected the parameter {name}={value}, got {:?}", call.query));
+            return Err(format!(
+                "expected the parameter {name}={value}, got {:?}",
+                call.query
+            ));
         }
     }
     for (name, value) in &answer.expect_headers {
-        if !call.headers.iter().any(|pair| pair.0.eq_ignore_ascii_case(name) && pair.1 == *value) {
-            return Err(format!("expected the header {name}: {value}, got {:?}", call.headers));
+        if !call
+            .headers
+            .iter()
+            .any(|pair| pair.0.eq_ignore_ascii_case(name) && pair.1 == *value)
+        {
+            return Err(format!(
+                "expected the header {name}: {value}, got {:?}",
+                call.headers
+            ));
         }
     }
     Ok(())
@@ -164,7 +211,10 @@ fn scripted(answer: &ApiAnswer) -> ScriptedAnswer {
             ApiError::NotJson => ApiCallError::NotJson,
             ApiError::Denied => ApiCallError::Denied,
         }),
-        None => ScriptedAnswer::Answer { status: answer.status, body: Some(answer.body.clone()) },
+        None => ScriptedAnswer::Answer {
+            status: answer.status,
+            body: Some(answer.body.clone()),
+        },
     }
 }
 
@@ -177,14 +227,20 @@ fn same(left: &Value, right: &Value) -> bool {
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
+                && left
+                    .iter()
+                    .all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
         }
         _ => left == right,
     }
 }
 
 fn differs(what: &str, expected: &impl Serialize, got: &impl Serialize) -> String {
-    format!("{what} differ\n  expected {}\n  got      {}", json(expected), json(got))
+    format!(
+        "{what} differ\n  expected {}\n  got      {}",
+        json(expected),
+        json(got)
+    )
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -45,16 +45,23 @@ fn read(line: &str) -> Line {
 /// The next line of standard input, `None` at its end.
 async fn next_line() -> std::io::Result<Option<String>> {
     let read = || std::io::stdin().lines().next().transpose();
-    tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(std::io::Error::other)?
 }
 
 /// Reads lines until the end of the input.
 pub(super) async fn run(mut conversation: Conversation, spec: &BotSpec, verbose: bool) -> CommandResult {
     let mut user = User::default();
-    note(format!("{} ({}): type as {} would; :user, :wait, /quit", spec.meta.name, spec.meta.bot_id, user.first_name));
+    note(format!(
+        "{} ({}): type as {} would; :user, :wait, /quit",
+        spec.meta.name, spec.meta.bot_id, user.first_name
+    ));
     loop {
         prompt(format!("{}> ", user.first_name));
-        let line = next_line().await.map_err(|error| CommandError::Other(error.to_string()))?;
+        let line = next_line()
+            .await
+            .map_err(|error| CommandError::Other(error.to_string()))?;
         match line.as_deref().map(read) {
             None | Some(Line::Quit) => return Ok(()),
             Some(Line::User(other)) => user = other,
@@ -85,7 +92,12 @@ mod tests {
     fn lines_with_a_colon_are_for_the_simulator() {
         assert_eq!(read("/quit"), Line::Quit);
         assert_eq!(read(":wait 5"), Line::Wait(5));
-        let ivan = User { id: 7, first_name: "Ivan".into(), language_code: Some("ru".into()), ..User::default() };
+        let ivan = User {
+            id: 7,
+            first_name: "Ivan".into(),
+            language_code: Some("ru".into()),
+            ..User::default()
+        };
         assert_eq!(read(":user 7 Ivan ru"), Line::User(ivan));
         assert!(matches!(read(":user x Ivan"), Line::Unknown(_)));
         assert!(matches!(read(":nonsense"), Line::Unknown(_)));

@@ -26,7 +26,10 @@ impl Api {
         let http = Http::new();
         let account = json!({ "email": EMAIL, "password": PASSWORD }).to_string();
         let json_type = [("content-type", "application/json")];
-        let made = http.send("POST", &server.url("/auth/setup"), &json_type, account).await.unwrap();
+        let made = http
+            .send("POST", &server.url("/auth/setup"), &json_type, account)
+            .await
+            .unwrap();
         assert!(made.status.is_success(), "{made:?}");
         Self::log_in(server).await
     }
@@ -36,11 +39,19 @@ impl Api {
         let http = Http::new();
         let account = json!({ "email": EMAIL, "password": PASSWORD }).to_string();
         let headers = [("content-type", "application/json")];
-        let answer = http.send("POST", &server.url("/auth/login"), &headers, account).await.unwrap();
+        let answer = http
+            .send("POST", &server.url("/auth/login"), &headers, account)
+            .await
+            .unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
         let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
         let csrf = answer.json()["csrfToken"].as_str().unwrap().to_owned();
-        Self { http, base: server.url(""), cookie, csrf }
+        Self {
+            http,
+            base: server.url(""),
+            cookie,
+            csrf,
+        }
     }
 
     /// Any request with more headers.
@@ -79,7 +90,9 @@ impl Api {
     /// Makes a bot with the spec's id.
     pub(crate) async fn create_bot(&self, spec: &Value) -> String {
         let bot = spec["meta"]["botId"].as_str().unwrap().to_owned();
-        let made = self.post("/bots", &json!({ "botId": bot, "name": spec["meta"]["name"] })).await;
+        let made = self
+            .post("/bots", &json!({ "botId": bot, "name": spec["meta"]["name"] }))
+            .await;
         assert_eq!(made.status, 201, "{made:?}");
         bot
     }
@@ -90,7 +103,9 @@ impl Api {
         let body = json!({ "token": token }).to_string();
         let stored = self.request("PUT", &path, &[], body).await.unwrap();
         assert!(stored.status.is_success(), "{stored:?}");
-        let connected = self.post(&format!("/bots/{bot}/connect"), &json!({ "ingress": ingress })).await;
+        let connected = self
+            .post(&format!("/bots/{bot}/connect"), &json!({ "ingress": ingress }))
+            .await;
         assert_eq!(connected.status, 200, "{connected:?}");
     }
 
@@ -125,14 +140,16 @@ impl Api {
     /// Spec to live bot.
     pub(crate) async fn go_live(&self, spec: &Value) -> String {
         let revision = self.build(spec).await;
-        let deployed = self.deploy(spec["meta"]["botId"].as_str().unwrap(), &revision).await;
+        let deployed = self
+            .deploy(spec["meta"]["botId"].as_str().unwrap(), &revision)
+            .await;
         assert_eq!(deployed["status"], "succeeded", "{deployed}");
         revision
     }
 
     /// Waits until a task or deployment has ended.
     pub(crate) async fn ended(&self, path: &str) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             // The server may be restarting.
             if let Ok(answer) = self.request("GET", path, &[], "").await {
@@ -153,6 +170,8 @@ impl Api {
         let (url, cookie) = (format!("{}{path}", self.base), self.cookie.clone());
         let headers = [("cookie", cookie.as_str())];
         let read = self.http.read_until(&url, &headers, until);
-        tokio::time::timeout(patience, read).await.expect("the stream says it in time")
+        tokio::time::timeout(patience, read)
+            .await
+            .expect("the stream says it in time")
     }
 }

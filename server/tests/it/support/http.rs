@@ -26,7 +26,10 @@ impl Answer {
 
     /// A header as text.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -36,7 +39,11 @@ pub(crate) struct Http(Client<HttpConnector, Full<Bytes>>);
 
 impl Http {
     pub(crate) fn new() -> Self {
-        Self(Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(5)).build_http())
+        Self(
+            Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(Duration::from_secs(5))
+                .build_http(),
+        )
     }
 
     /// Sends; `Err` when nobody answers.
@@ -51,14 +58,30 @@ impl Http {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body.into())).map_err(|error| error.to_string())?;
+        let request = request
+            .body(Full::new(body.into()))
+            .map_err(|error| error.to_string())?;
         let answer = async {
-            let answer = self.0.request(request).await.map_err(|error| format!("{error:?}"))?;
+            let answer = self
+                .0
+                .request(request)
+                .await
+                .map_err(|error| format!("{error:?}"))?;
             let (parts, body) = answer.into_parts();
-            let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
-            Ok(Answer { status: parts.status, headers: parts.headers, body })
+            let body = body
+                .collect()
+                .await
+                .map_err(|error| error.to_string())?
+                .to_bytes();
+            Ok(Answer {
+                status: parts.status,
+                headers: parts.headers,
+                body,
+            })
         };
-        tokio::time::timeout(Duration::from_secs(30), answer).await.map_err(|_| "timeout".to_owned())?
+        tokio::time::timeout(Duration::from_secs(30), answer)
+            .await
+            .map_err(|_| "timeout".to_owned())?
     }
 
     /// Reads an answer that does not end until a text was seen in it.

@@ -21,7 +21,11 @@ pub(crate) fn binary() -> Command {
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// A server that can be killed and started again on the same data and the same port.
@@ -36,8 +40,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a new data folder.
     pub(crate) async fn start(env: &[(&str, &str)]) -> Self {
-        let env = env.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
-        let mut server = Self { child: None, port: free_port(), dir: tempfile::tempdir().unwrap(), env };
+        let env = env
+            .iter()
+            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
+            .collect();
+        let mut server = Self {
+            child: None,
+            port: free_port(),
+            dir: tempfile::tempdir().unwrap(),
+            env,
+        };
         server.spawn(&[]);
         server.ready().await;
         server
@@ -46,7 +58,11 @@ impl Server {
     /// Starts the process again; `extra` settings hold for this life only.
     pub(crate) fn spawn(&mut self, extra: &[(&str, &str)]) {
         assert!(self.child.is_none(), "still running");
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .unwrap();
         let mut command = binary();
         command
             .arg("serve")
@@ -66,15 +82,26 @@ impl Server {
     /// Waits until the server answers that it is ready.
     pub(crate) async fn ready(&mut self) {
         let http = Http::new();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let answer = http.send("GET", &self.url("/readyz"), &[], "").await;
             if answer.is_ok_and(|answer| answer.status == 200) {
                 return;
             }
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-            assert!(ended.is_none(), "the server ended with {ended:?}:\n{}", self.log_text());
-            assert!(Instant::now() < deadline, "the server is not ready:\n{}", self.log_text());
+            let ended = self
+                .child
+                .as_mut()
+                .and_then(|child| child.try_wait().ok().flatten());
+            assert!(
+                ended.is_none(),
+                "the server ended with {ended:?}:\n{}",
+                self.log_text()
+            );
+            assert!(
+                Instant::now() < deadline,
+                "the server is not ready:\n{}",
+                self.log_text()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -88,13 +115,17 @@ impl Server {
 
     /// Waits for the process to end by itself; answers its exit code (`None`: a signal).
     pub(crate) async fn ended(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             if let Some(status) = self.child.as_mut().expect("running").try_wait().unwrap() {
                 self.child = None;
                 return status.code();
             }
-            assert!(Instant::now() < deadline, "the server does not end:\n{}", self.log_text());
+            assert!(
+                Instant::now() < deadline,
+                "the server does not end:\n{}",
+                self.log_text()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -102,17 +133,18 @@ impl Server {
     /// Sends a signal by name, as `kill -s` does.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("running").id()
-    }
-
-    /// Whether the process still runs.
-    pub(crate) fn is_running(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
     /// An address of the server.
@@ -172,5 +204,9 @@ pub(crate) fn run(args: &[&str], env: &[(&str, &str)], dir: &Path, input: &str) 
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ran { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    Ran {
+        code: output.status.code(),
+        out: text(&output.stdout),
+        err: text(&output.stderr),
+    }
 }

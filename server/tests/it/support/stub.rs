@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
 /// A request that came.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) method: String,
-    pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
@@ -34,8 +33,14 @@ pub(crate) struct Stub {
 impl Stub {
     /// Answers `answers` one after the other, the last one for ever.
     pub(crate) async fn start(answers: &[(u16, &str)]) -> Self {
-        let answers = answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
-        let shared = Arc::new(Mutex::new(Shared { asked: Vec::new(), answers }));
+        let answers = answers
+            .iter()
+            .map(|(status, body)| (*status, (*body).to_owned()))
+            .collect();
+        let shared = Arc::new(Mutex::new(Shared {
+            asked: Vec::new(),
+            answers,
+        }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
@@ -52,14 +57,24 @@ impl Stub {
 async fn answer(
     State(shared): State<Arc<Mutex<Shared>>>,
     method: Method,
-    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, [(&'static str, &'static str); 1], String) {
     let mut shared = shared.lock().unwrap();
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    shared.asked.push(Asked { method: method.to_string(), path: uri.to_string(), headers, body });
-    let (status, text) =
-        if shared.answers.len() > 1 { shared.answers.remove(0) } else { shared.answers[0].clone() };
-    (StatusCode::from_u16(status).unwrap(), [("content-type", "application/json")], text)
+    shared.asked.push(Asked {
+        method: method.to_string(),
+        headers,
+        body,
+    });
+    let (status, text) = if shared.answers.len() > 1 {
+        shared.answers.remove(0)
+    } else {
+        shared.answers[0].clone()
+    };
+    (
+        StatusCode::from_u16(status).unwrap(),
+        [("content-type", "application/json")],
+        text,
+    )
 }

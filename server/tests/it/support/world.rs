@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use botloom_telegram::simulator::{Event, Filter, FloodModel, Handle, NewBot, Options, Person, Seen, Simulator};
+use botloom_telegram::simulator::{
+    Event, Filter, FloodModel, Handle, NewBot, Options, Person, Seen, Simulator,
+};
 use serde_json::Value;
 
 use super::api::Api;
@@ -31,7 +33,12 @@ impl World {
     /// A fresh server whose owner is logged in, and a Telegram that refuses nothing.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let flood = FloodModel::off();
-        let options = Options { flood, accept_unknown: true, journal_limit: 1_000_000, ..Options::default() };
+        let options = Options {
+            flood,
+            accept_unknown: true,
+            journal_limit: 1_000_000,
+            ..Options::default()
+        };
         Self::with_telegram(options, settings).await
     }
 
@@ -44,7 +51,11 @@ impl World {
         env.extend_from_slice(settings);
         let server = Server::start(&env).await;
         let api = Api::set_up(&server).await;
-        Self { telegram, server, api }
+        Self {
+            telegram,
+            server,
+            api,
+        }
     }
 
     /// Brings a bot live and connects it; answers its number at Telegram.
@@ -53,14 +64,25 @@ impl World {
         self.api.go_live(spec).await;
         let token = format!("{number}:AA-story-token");
         let username = Some(format!("{}_bot", bot.replace('-', "_")));
-        let known = self.telegram.add_bot(&NewBot { token: token.clone(), username, name: None }).unwrap();
+        let known = self
+            .telegram
+            .add_bot(&NewBot {
+                token: token.clone(),
+                username,
+                name: None,
+            })
+            .unwrap();
         self.api.connect(&bot, &token, ingress).await;
         known
     }
 
     /// The secret that Telegram was given for a bot's webhook.
     pub(crate) fn secret(&self, bot: i64) -> String {
-        let filter = Filter { bot: Some(bot), method: Some("setWebhook".to_owned()), ..Filter::default() };
+        let filter = Filter {
+            bot: Some(bot),
+            method: Some("setWebhook".to_owned()),
+            ..Filter::default()
+        };
         let calls = self.telegram.journal(&filter);
         let Some(Event::Call { params, .. }) = calls.last().map(|entry| &entry.event) else {
             panic!("the webhook was never set")
@@ -71,14 +93,20 @@ impl World {
     /// A person with a language.
     pub(crate) fn person(&self, name: &str, language: &str) -> i64 {
         let person = self.telegram.person(name);
-        self.telegram.put_person(Person { language_code: Some(language.to_owned()), ..person })
+        self.telegram.put_person(Person {
+            language_code: Some(language.to_owned()),
+            ..person
+        })
     }
 
     /// Says something and waits for so many answers; answers their texts.
     pub(crate) async fn ask(&self, bot: i64, person: i64, text: &str, answers: usize) -> Vec<String> {
         let after = self.telegram.position();
         self.telegram.say(bot, person, text).unwrap();
-        let seen = self.telegram.wait_messages(bot, person, after, answers, PATIENCE).await;
+        let seen = self
+            .telegram
+            .wait_messages(bot, person, after, answers, PATIENCE)
+            .await;
         let seen = seen.unwrap_or_else(|error| panic!("{text:?}: {error:?}\n{}", self.server.log_text()));
         seen.iter().map(text_of).collect()
     }
@@ -86,5 +114,9 @@ impl World {
 
 /// Text of a message.
 pub(crate) fn text_of(seen: &Seen) -> String {
-    seen.message.get("text").and_then(Value::as_str).unwrap_or_default().to_owned()
+    seen.message
+        .get("text")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
