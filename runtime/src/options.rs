@@ -66,6 +66,18 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// So many fifths of the lease of a lane.
+    pub(crate) fn lease_part(&self, fifths: u32) -> Duration {
+        Duration::from_millis(self.lanes.lease_ms.unsigned_abs()) * fifths / 5
+    }
+
+    /// So many fifteenths of the lease of a sender.
+    pub(crate) fn out_lease_part(&self, fifteenths: u32) -> Duration {
+        Duration::from_millis(self.lanes.out_lease_ms.unsigned_abs()) * fifteenths / 15
+    }
+}
+
 /// Limits of sending. Telegram publishes none; the defaults are those of its FAQ. 0 switches a rate off.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SendLimits {

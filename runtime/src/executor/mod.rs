@@ -82,12 +82,13 @@ impl Held {
 impl Executor {
     pub(crate) fn new(node: Arc<Node>, sender: Arc<Sender>, load: Load) -> Self {
         let turns = node.options.turns;
+        let parking = Parking::new(node.options.lease_part(4));
         Self {
             node,
             sender,
             load,
             slots: Slots::new(turns, turns / SHARE),
-            parking: Parking::default(),
+            parking,
             floors: Floors::default(),
             backlogged: AtomicBool::new(false),
             delayed: Notify::new(),

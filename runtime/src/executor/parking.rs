@@ -15,8 +15,6 @@ use super::Held;
 pub(super) const CAPPED: Duration = Duration::from_millis(250);
 /// How long a turn waits when something it needs is away.
 pub(super) const TROUBLE: Duration = Duration::from_secs(1);
-/// Longest stay after the lease began: below its 5 s, so that it can be given back in time.
-const LONGEST: Duration = Duration::from_secs(4);
 /// Most turns that wait; the lanes of further ones go back at once.
 const MOST: usize = 10_000;
 
@@ -31,8 +29,13 @@ pub(super) enum Why {
     Trouble,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Parking(Mutex<Lot>);
+/// The parking lot.
+#[derive(Debug)]
+pub(super) struct Parking {
+    lot: Mutex<Lot>,
+    /// Longest stay after the lease began, so that the lane can be given back in time.
+    longest: Duration,
+}
 
 #[derive(Debug, Default)]
 struct Lot {
@@ -48,14 +51,21 @@ struct Parked {
 }
 
 impl Parking {
+    pub(super) fn new(longest: Duration) -> Self {
+        Self {
+            lot: Mutex::default(),
+            longest,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Lot> {
         // No change below can panic half-way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a turn for a while. Answers its lease if it must be given back at once.
     pub(super) fn park(&self, held: Held, time: Duration, why: Why) -> Option<LaneLease> {
-        let until = (Instant::now() + time).min(held.leased + LONGEST);
+        let until = (Instant::now() + time).min(held.leased + self.longest);
         let mut lot = self.lock();
         if lot.count >= MOST {
             return Some(held.lease);

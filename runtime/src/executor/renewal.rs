@@ -7,8 +7,6 @@ use tokio::time::Instant;
 
 use super::Executor;
 
-/// Age at which a lease of 5 s is renewed. Nearly every turn is over long before.
-const RENEWED_AFTER: Duration = Duration::from_secs(2);
 /// Pause after a renewal that the store did not answer.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
@@ -22,7 +20,9 @@ impl Executor {
         work: F,
     ) -> Option<F::Output> {
         tokio::pin!(work);
-        let mut renew_at = *leased + RENEWED_AFTER;
+        // Nearly every turn is over long before.
+        let renewed_after = self.node.options.lease_part(2);
+        let mut renew_at = *leased + renewed_after;
         loop {
             tokio::select! {
                 biased;
@@ -41,7 +41,7 @@ impl Executor {
                 Ok(Some(Some(token))) => {
                     lease.token = token;
                     *leased = asked;
-                    renew_at = asked + RENEWED_AFTER;
+                    renew_at = asked + renewed_after;
                 }
                 Ok(_) => {
                     self.node.meters.fenced.increment(1);

@@ -21,10 +21,11 @@ use crate::bots::Found;
 use crate::executor::moved;
 use crate::reports::{Run, plain};
 
-/// Age at which a lease of 15 s is renewed.
-const RENEWED_AFTER: Duration = Duration::from_secs(4);
-/// Oldest lease under which a send may begin: more than 9 s are then left for it to be renewed or end.
-const OLDEST_FOR_SEND: Duration = Duration::from_secs(6);
+/// Fifteenths of a lease after which it is renewed: 4 s of 15 s.
+const RENEWED_AFTER: u32 = 4;
+/// Fifteenths of a lease after which no send may begin under it: enough is then left for the send to end or be dropped
+/// before somebody else may begin.
+const OLDEST_FOR_SEND: u32 = 6;
 /// Waits up to this are waited out under the lease; longer ones go back to the store.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
 /// Pause when something is away that is not Telegram.
@@ -125,7 +126,7 @@ impl LaneSender {
         if let Some(wait) = sender.pacer.parked(&lane.bot, Instant::now()) {
             return Ok(Verdict::Later { wait, attempt: 0 });
         }
-        if self.leased.elapsed() > OLDEST_FOR_SEND {
+        if self.leased.elapsed() > sender.node.options.out_lease_part(OLDEST_FOR_SEND) {
             self.renew().await?;
         }
         if message.ambiguous == Ambiguous::Skip && shows_twice(&message.method) {
@@ -323,12 +324,13 @@ impl LaneSender {
 
     /// Does `work` and renews the lease meanwhile.
     async fn keeping<F: Future>(&mut self, work: F) -> Result<F::Output, Lost> {
+        let renewed_after = self.sender.node.options.out_lease_part(RENEWED_AFTER);
         tokio::pin!(work);
         loop {
             tokio::select! {
                 biased;
                 output = &mut work => return Ok(output),
-                () = tokio::time::sleep_until(self.leased + RENEWED_AFTER) => self.renew().await?,
+                () = tokio::time::sleep_until(self.leased + renewed_after) => self.renew().await?,
             }
         }
     }
@@ -356,7 +358,13 @@ impl LaneSender {
             }
             Err(error) => {
                 tracing::warn!(lane = %self.lease.lane, error = %error, "a sender's lease could not be renewed");
-                if self.leased.elapsed() > RENEWED_AFTER + OLDEST_FOR_SEND {
+                if self.leased.elapsed()
+                    > self
+                        .sender
+                        .node
+                        .options
+                        .out_lease_part(RENEWED_AFTER + OLDEST_FOR_SEND)
+                {
                     // Too close to its end: somebody else may begin to send.
                     return Err(Lost);
                 }

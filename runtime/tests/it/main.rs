@@ -4,6 +4,7 @@ mod conversation;
 mod draining;
 mod flips;
 mod ingress;
+mod leases;
 mod order;
 mod outside;
 mod poison;

@@ -77,6 +77,8 @@ pub(crate) struct World {
     /// `http://127.0.0.1:<port>`.
     pub(crate) url: String,
     pub(crate) shutdown: CancellationToken,
+    pool: Pool,
+    options: Options,
     _pool: DropGuard,
     _connected: Connected,
     folder: TempDir,
@@ -135,10 +137,10 @@ impl World {
             ports: ports.clone(),
             vault: vault.clone(),
             telegram: telegram.clone(),
-            pool,
-            resolver: setup.resolver,
+            pool: pool.clone(),
+            resolver: Arc::clone(&setup.resolver),
         };
-        let node = start(deps, setup.options, &shutdown);
+        let node = start(deps, setup.options.clone(), &shutdown);
         let url = serve(&node).await;
         Self {
             node,
@@ -150,10 +152,28 @@ impl World {
             project,
             url,
             shutdown,
+            pool,
+            options: setup.options,
             _pool: pool_guard,
             _connected: connected,
             folder,
         }
+    }
+
+    /// Another node over the same stores, after the first one has ended.
+    pub(crate) async fn start_again(&mut self) {
+        self.shutdown.cancel();
+        self.node.drained().await;
+        self.shutdown = CancellationToken::new();
+        let deps = Deps {
+            ports: self.ports.clone(),
+            vault: self.vault.clone(),
+            telegram: self.telegram.clone(),
+            pool: self.pool.clone(),
+            resolver: Arc::new(SystemResolver),
+        };
+        self.node = start(deps, self.options.clone(), &self.shutdown);
+        self.url = serve(&self.node).await;
     }
 
     /// The stored document of a chat.
