@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use botloom_telegram::update::Update;
+use botloom_telegram::update::Routed;
 use botloom_telegram::{Client, Options, Token};
 use serde_json::json;
 use url::Url;
@@ -63,7 +63,7 @@ async fn answer(State(bare): State<Arc<Bare>>, body: Bytes) -> StatusCode {
 }
 
 fn message(body: &Bytes) -> Option<(i64, String)> {
-    let update = Update::parse(std::str::from_utf8(body).ok()?).ok()?;
+    let update = Routed::parse(std::str::from_utf8(body).ok()?).ok()?;
     let chat = update.chat_key().parse().ok()?;
     let args = update.text().strip_prefix("/n ")?;
     Some((chat, args.to_owned()))

@@ -39,10 +39,9 @@ fn stat(pid: u32) -> Option<Stat> {
 pub(crate) fn usage(root: u32) -> Usage {
     let mut stats = HashMap::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        if let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
-            if let Some(stat) = stat(pid) {
-                stats.insert(pid, stat);
-            }
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        if let Some((pid, stat)) = pid.and_then(|pid| Some((pid, stat(pid)?))) {
+            stats.insert(pid, stat);
         }
     }
     let mut tree = vec![root];

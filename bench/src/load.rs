@@ -25,8 +25,6 @@ pub(crate) struct Target {
 /// What the load saw.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// From the first request to the last acknowledgement.
-    pub wall: Duration,
     /// Time to acknowledgement of each update, sorted.
     pub acks: Vec<Duration>,
     /// Answers that were no 200.
