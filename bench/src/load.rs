@@ -98,9 +98,5 @@ pub(crate) async fn run(target: &Target, run: u64, updates: u64, per_second: Opt
         }
     }
     acks.sort_unstable();
-    Seen {
-        wall: started.elapsed(),
-        acks,
-        refused,
-    }
+    Seen { acks, refused }
 }
