@@ -6,7 +6,9 @@ function send(turn, step) {
   if (step.media !== undefined) {
     const { method, field, url, fileId } = step.media;
     const [caption, more] = rest.trim() === "" ? ["", ""] : cut(rest, 1024);
-    const params = { [field]: url === undefined ? fill(turn, fileId) : fillUrl(turn, url) };
+    // Telegram fetches the file, so a whole address may come from a value.
+    const file = url !== undefined && onlyPath(url) === undefined ? fillUrl(turn, url) : fill(turn, url ?? fileId);
+    const params = { [field]: file };
     messages.push({ method, params: caption === "" ? params : { ...params, caption } });
     rest = more;
   }

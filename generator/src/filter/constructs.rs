@@ -10,7 +10,7 @@ use oxc::span::{GetSpan, Span};
 use oxc::syntax::node::NodeId;
 
 use super::names::{BINDINGS, FORBIDDEN, GLOBALS, IMPLICIT, MEMBERS, MUTATORS, TEXT_FIELDS};
-use super::{Program, loops, url};
+use super::{Program, loops, surface, url};
 
 pub(super) fn check(program: &mut Program<'_, '_, '_>) {
     let semantic = program.semantic;
@@ -108,6 +108,14 @@ fn node_kind(program: &mut Program<'_, '_, '_>, id: NodeId, kind: AstKind<'_>) {
                 program
                     .report
                     .add("global", span.start, format!("`{name}` is not available"));
+            }
+            if !sdk && is_of_sdk(program, reference) {
+                surface::check(program, id, reference);
+            }
+            if name == "handle" && is_module_symbol(program, reference) {
+                program
+                    .report
+                    .add("export", span.start, "only the host calls `handle`");
             }
         }
 
@@ -317,6 +325,13 @@ fn is_module_data(program: &Program<'_, '_, '_>, expression: &Expression<'_>) ->
             _ => return false,
         };
     }
+}
+
+/// Whether a name stands for something that the SDK declares.
+fn is_of_sdk(program: &Program<'_, '_, '_>, id: &IdentifierReference<'_>) -> bool {
+    let scoping = program.semantic.scoping();
+    let symbol = scoping.get_reference(id.reference_id()).symbol_id();
+    symbol.is_some_and(|symbol| program.in_sdk(scoping.symbol_span(symbol)))
 }
 
 fn is_module_symbol(program: &Program<'_, '_, '_>, id: &IdentifierReference<'_>) -> bool {

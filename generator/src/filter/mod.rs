@@ -10,6 +10,7 @@ mod names;
 mod scan;
 mod sections;
 mod source;
+mod surface;
 mod top_level;
 mod url;
 

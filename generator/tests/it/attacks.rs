@@ -2,11 +2,27 @@
 
 use std::fs;
 
-use crate::support::here;
+use botloom_spec::model::BotSpec;
+use serde_json::json;
+
+use crate::support::{here, spec};
+
+/// A bot with every step kind, so that its program carries the whole SDK.
+fn example() -> BotSpec {
+    let steps = json!([
+        {"id": "a", "type": "reply", "text": "x"}, {"id": "b", "type": "ask", "text": "x"},
+        {"id": "c", "type": "validate", "regex": "x", "onFail": {"text": "x"}}, {"id": "d", "type": "save", "key": "k"},
+        {"id": "e", "type": "apiCall", "method": "GET", "url": "https://api.example.org/"},
+        {"id": "f", "type": "goto", "step": "a"},
+    ]);
+    spec(json!([{"id": "main", "steps": steps}]), json!({}))
+}
 
 #[test]
 fn every_attack_is_refused_by_the_rule_it_names() {
     let allowed = ["api.example.org".to_owned()];
+    let program = botloom_generator::compile(&example());
+    let sdk = &program[program.find("\n// --- sdk: ").unwrap()..];
     let mut seen = 0;
     let mut passed = Vec::new();
     for entry in fs::read_dir(here().join("tests/attacks")).unwrap() {
@@ -17,8 +33,13 @@ fn every_attack_is_refused_by_the_rule_it_names() {
             .lines()
             .find_map(|line| line.strip_prefix("// rule: "))
             .expect(&name);
+        let sdk = if source.contains("\n// with the sdk\n") {
+            sdk
+        } else {
+            ""
+        };
         seen += 1;
-        let violations = botloom_generator::filter(&source, &allowed)
+        let violations = botloom_generator::filter(&format!("{source}{sdk}"), &allowed)
             .err()
             .unwrap_or_default();
         if !violations.iter().any(|violation| violation.rule == rule) {

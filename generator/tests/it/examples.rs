@@ -21,9 +21,10 @@ pub(crate) fn all() -> Vec<Example> {
             continue;
         };
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        let spec = botloom_spec::check(&bytes)
+        let checked = botloom_spec::check(&bytes);
+        let spec = checked
             .spec
-            .unwrap_or_else(|| panic!("{name} is refused"))
+            .unwrap_or_else(|| panic!("{name}: {:#?}", checked.findings))
             .spec;
         let script = serde_json::from_slice(&fs::read(folder.join("chat.json")).unwrap()).unwrap();
         examples.push(Example { name, spec, script });

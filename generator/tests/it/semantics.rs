@@ -430,8 +430,9 @@ fn long_texts_are_split_and_captions_go_on_as_messages() {
             {"id": "media", "steps": [{"id": "m", "type": "reply", "text": long, "quickReplies": [{"text": "b"}],
                 "media": {"kind": "photo", "url": "https://img.example.org/{{context.args}}.png"}}]},
             {"id": "file", "steps": [{"id": "m", "type": "reply", "text": " ", "media": {"kind": "voice", "fileId": "F{{context.args}}"}}]},
+            {"id": "any", "steps": [{"id": "m", "type": "reply", "text": "", "media": {"kind": "video", "url": "{{context.args}}"}}]},
         ]),
-        json!({"commands": [{"command": "/start", "flow": "main"}, {"command": "/media", "flow": "media"}, {"command": "/file", "flow": "file"}]}),
+        json!({"commands": [{"command": "/start", "flow": "main"}, {"command": "/media", "flow": "media"}, {"command": "/file", "flow": "file"}, {"command": "/any", "flow": "any"}]}),
     );
     let sent = bot.send("/start");
     assert_eq!(sent.texts(), [paragraph.as_str(), paragraph.as_str()]);
@@ -454,6 +455,11 @@ fn long_texts_are_split_and_captions_go_on_as_messages() {
             <= 1024
     );
     assert!(sent.actions.len() == 2 && keyboard(sent.actions.last().unwrap()) == ["b"]);
+    let sent = bot.send("/any https://img.example.org/a?b=c");
+    assert_eq!(
+        sent.actions[0]["params"]["video"],
+        "https://img.example.org/a?b=c"
+    );
     assert_eq!(
         bot.send("/file 7").actions,
         [json!({"method": "sendVoice", "params": {"voice": "F7"}})]

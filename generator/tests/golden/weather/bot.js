@@ -481,7 +481,9 @@ function send(turn, step) {
   if (step.media !== undefined) {
     const { method, field, url, fileId } = step.media;
     const [caption, more] = rest.trim() === "" ? ["", ""] : cut(rest, 1024);
-    const params = { [field]: url === undefined ? fill(turn, fileId) : fillUrl(turn, url) };
+    // Telegram fetches the file, so a whole address may come from a value.
+    const file = url !== undefined && onlyPath(url) === undefined ? fillUrl(turn, url) : fill(turn, url ?? fileId);
+    const params = { [field]: file };
     messages.push({ method, params: caption === "" ? params : { ...params, caption } });
     rest = more;
   }
@@ -633,6 +635,12 @@ function fill(turn, template, show = asText) {
   }
 }
 
+// The path in a template that is one placeholder and nothing else.
+function onlyPath(template) {
+  const single = template.startsWith("{{") && template.indexOf("}}", 2) === template.length - 2;
+  return single ? template.slice(2, -2).trim() : undefined;
+}
+
 // As `fill`, for addresses: a value cannot add a path segment, a parameter or a host.
 function fillUrl(turn, template) {
   return fill(turn, template, (value) => encodeURIComponent(asText(value)));
@@ -641,8 +649,8 @@ function fillUrl(turn, template) {
 // JSON whose strings are templates. A string that is one placeholder keeps the type of its value, or becomes `none`.
 function expand(turn, value, none) {
   if (typeof value === "string") {
-    const single = value.startsWith("{{") && value.indexOf("}}", 2) === value.length - 2;
-    return single ? (read(turn, value.slice(2, -2).trim()) ?? none) : fill(turn, value);
+    const path = onlyPath(value);
+    return path === undefined ? fill(turn, value) : (read(turn, path) ?? none);
   }
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map((inner) => expand(turn, inner, none));

@@ -1,0 +1,6 @@
+// rule: sdk
+// with the sdk
+const reach = own;
+export function handle(input) {
+  return reach(Object, "getPrototypeOf");
+}

@@ -1,0 +1,5 @@
+// rule: sdk
+// with the sdk
+export function handle(input) {
+  return member(input, input.event.text);
+}

@@ -1,0 +1,9 @@
+// rule: sdk
+// with the sdk
+const bot = frozen({});
+function go(input) {
+  return run(bot, input);
+}
+export function handle(input) {
+  return go({ state: Object });
+}
