@@ -1,7 +1,10 @@
 //! The runtime's metrics. Handles are made once: looking a counter up by its name for every update would cost more than
 //! parsing the update. No label ever names a chat or a bot.
 
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 
 /// All of them. Made after the process has installed its recorder.
 #[derive(Debug)]
@@ -42,6 +45,43 @@ pub(crate) struct Meters {
 
 impl Default for Meters {
     fn default() -> Self {
+        describe_counter!("botloom_updates_total", "Updates at the door by outcome");
+        describe_counter!("botloom_updates_run_total", "Updates executed by outcome");
+        describe_counter!("botloom_messages_total", "Messages to Telegram by outcome");
+        describe_counter!(
+            "botloom_outbound_ambiguous_total",
+            "Sends whose outcome nobody knows, by what was done about it"
+        );
+        describe_counter!(
+            "botloom_poll_conflicts_total",
+            "Answers of getUpdates that somebody else reads the updates"
+        );
+        describe_counter!(
+            "botloom_analytics_dropped_total",
+            "Rows of telemetry that were not stored"
+        );
+        describe_counter!("botloom_events_dropped_total", "Live events that were not logged");
+        describe_counter!(
+            "botloom_revision_failures_total",
+            "Active revisions that could not be run, by code"
+        );
+        describe_counter!(
+            "botloom_restarted_parts_total",
+            "Background parts that ended early and were started again"
+        );
+        describe_histogram!("botloom_handle_seconds", "Wall time of bot code for one commit");
+        describe_histogram!(
+            "botloom_queue_seconds",
+            "From accepting an update to its first start"
+        );
+        describe_histogram!("botloom_send_seconds", "One call of the Bot API");
+        describe_gauge!("botloom_lanes_ready", "Chats that wait for a place");
+        describe_gauge!("botloom_updates_waiting", "Updates in all lanes");
+        describe_gauge!("botloom_messages_waiting", "Messages in all outboxes");
+        describe_gauge!(
+            "botloom_oldest_update_seconds",
+            "Age of the oldest update that waits"
+        );
         let update = |outcome| counter!("botloom_updates_total", "outcome" => outcome);
         let run = |outcome| counter!("botloom_updates_run_total", "outcome" => outcome);
         let message = |outcome| counter!("botloom_messages_total", "outcome" => outcome);

@@ -2,7 +2,7 @@
 
 use botloom_core::event::BotEvent;
 use botloom_core::ports::{Direction, Fail, FailOutcome};
-use serde_json::{Map, Value};
+use serde_json::json;
 
 use super::parking::{TROUBLE, Why};
 use super::revision::Wait;
@@ -69,11 +69,8 @@ impl Executor {
             at: node.now(),
             cause: &id,
         };
-        let fields = Map::from_iter([
-            ("reason".to_owned(), Value::from(reason)),
-            ("detail".to_owned(), detail.into()),
-        ]);
-        node.reports.record(plain(run, "error", &fields));
+        let fields = json!({ "reason": reason, "detail": detail }).to_string();
+        node.reports.record(plain(run, "error", fields));
         if let Some(bot) = node.bots.known(&lane.bot) {
             let (direction, reason) = (Direction::In.as_str().to_owned(), reason.to_owned());
             node.reports.tell(

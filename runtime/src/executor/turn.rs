@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use botloom_core::fault;
 use botloom_core::ports::{ActiveRevision, Commit, CommitOutcome, NextTurn, StateChange};
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::batch::{Batch, Stop};
@@ -211,8 +210,8 @@ impl Executor {
                 self.node.reports.record(row);
             }
             let micros = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
-            let fields = Map::from_iter([("wallUs".to_owned(), Value::from(micros))]);
-            self.node.reports.record(plain(run, "update_handled", &fields));
+            let fields = format!("{{\"wallUs\":{micros}}}");
+            self.node.reports.record(plain(run, "update_handled", fields));
         }
     }
 }

@@ -12,7 +12,7 @@ use botloom_core::ports::{
 };
 use botloom_telegram::{CallError, Token};
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::Sender;
@@ -315,11 +315,11 @@ impl LaneSender {
             at,
             cause,
         };
-        let fields = Map::from_iter([("detail".to_owned(), Value::from(detail))]);
+        let fields = json!({ "detail": detail }).to_string();
         self.sender
             .node
             .reports
-            .record(plain(run, "chat_blocked", &fields));
+            .record(plain(run, "chat_blocked", fields));
     }
 
     /// Does `work` and renews the lease meanwhile.

@@ -5,7 +5,7 @@ use botloom_core::hash::RevHash;
 use botloom_core::ids::{BotId, ChatId};
 use botloom_core::ports::AnalyticsEvent;
 use botloom_core::time::TimestampMs;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// What all rows of one update share.
 #[derive(Debug, Clone, Copy)]
@@ -33,12 +33,13 @@ pub(crate) fn from_bot_code(run: Run<'_>, telemetry: Vec<Telemetry>) -> impl Ite
                 None => None,
             };
             let (flow, step) = (text("flow"), text("step"));
-            row(run, &number.to_string(), event, flow, step, &fields)
+            let fields = serde_json::to_string(&fields).unwrap_or_else(|_| "{}".to_owned());
+            row(run, &number.to_string(), event, flow, step, fields)
         })
 }
 
-/// A row of the runtime's own: `update_handled`, `error`, `chat_blocked`.
-pub(crate) fn plain(run: Run<'_>, event: &str, fields: &Map<String, Value>) -> AnalyticsEvent {
+/// A row of the runtime's own: `update_handled`, `error`, `chat_blocked`. `fields` is a JSON object.
+pub(crate) fn plain(run: Run<'_>, event: &str, fields: String) -> AnalyticsEvent {
     row(run, event, event.to_owned(), None, None, fields)
 }
 
@@ -48,7 +49,7 @@ fn row(
     event: String,
     flow: Option<String>,
     step: Option<String>,
-    fields: &Map<String, Value>,
+    fields: String,
 ) -> AnalyticsEvent {
     AnalyticsEvent {
         id: format!("{}:{}:{suffix}", run.bot, run.cause),
@@ -59,11 +60,7 @@ fn row(
         event,
         flow,
         step,
-        fields: if fields.is_empty() {
-            "{}".to_owned()
-        } else {
-            serde_json::to_string(fields).unwrap_or_default()
-        },
+        fields,
     }
 }
 
@@ -100,7 +97,7 @@ mod tests {
             (None, r#"{"step":4}"#)
         );
         assert_eq!(
-            plain(run, "update_handled", &Map::new()).id,
+            plain(run, "update_handled", "{}".into()).id,
             "pizza:77:update_handled"
         );
     }

@@ -1,10 +1,5 @@
 //! Leases that end, and leases that are kept.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test, also in its helpers, a panic is the report"
-)]
-
 use std::time::Duration;
 
 use botloom_core::ports::{Direction, LaneLimits};
@@ -37,13 +32,21 @@ async fn what_a_lost_sender_began_follows_the_policy() {
     let mut bots: Vec<Bot> = Vec::new();
     for policy in ["resend", "skip"] {
         let bot = world.bot(&format!("lost-{policy}"), &code(policy)).await;
-        world.ports.outbox.park(&bot.id, Some(world.ports.clock.now().plus(600_000))).await.unwrap();
+        world
+            .ports
+            .outbox
+            .park(&bot.id, Some(world.ports.clock.now().plus(600_000)))
+            .await
+            .unwrap();
         for (id, text) in [(1, "one"), (2, "two")] {
             assert_eq!(world.deliver(&bot, &text_update(id, 5, text)).await.status, 200);
         }
         bots.push(bot);
     }
-    eventually("the messages wait", async || world.ports.lanes.stats().await.unwrap().messages == 4).await;
+    eventually("the messages wait", async || {
+        world.ports.lanes.stats().await.unwrap().messages == 4
+    })
+    .await;
     world.shutdown.cancel();
     world.node.drained().await;
     for bot in &bots {
@@ -61,7 +64,10 @@ async fn what_a_lost_sender_began_follows_the_policy() {
     assert_eq!(world.texts(&bots[1], 5), ["two"]);
     assert!(world.dead_letters(&bots[0].id, Direction::Out).await.is_empty());
     let letters = world.dead_letters(&bots[1].id, Direction::Out).await;
-    let reasons: Vec<_> = letters.iter().map(|letter| letter.letter.reason.as_str()).collect();
+    let reasons: Vec<_> = letters
+        .iter()
+        .map(|letter| letter.letter.reason.as_str())
+        .collect();
     assert_eq!(reasons, ["ambiguous"]);
 }
 
@@ -75,7 +81,8 @@ async fn a_lane_is_kept_while_an_api_call_takes_its_time() {
     }";
     let server = Canary::answering(Vec::new()).await;
     let mut setup = short();
-    setup.options.dev_hosts = DevHosts::parse(&format!("api.shop.example=http://{}", server.address)).unwrap();
+    setup.options.dev_hosts =
+        DevHosts::parse(&format!("api.shop.example=http://{}", server.address)).unwrap();
     let world = World::with(setup).await;
     let bot = world.bot("slow-one", code).await;
     for (id, text) in [(1, "one"), (2, "two")] {
@@ -105,9 +112,16 @@ async fn a_message_is_kept_while_telegram_takes_its_time() {
     }
     world.settled().await;
     assert_eq!(world.texts(&bot, 5), ["1 x", "2 x"]);
-    let filter = Filter { method: Some("sendMessage".into()), ..Filter::default() };
+    let filter = Filter {
+        method: Some("sendMessage".into()),
+        ..Filter::default()
+    };
     let calls = world.simulator.journal(&filter);
-    assert!(calls.iter().all(|entry| matches!(entry.event, Event::Call { status: 200, .. })));
+    assert!(
+        calls
+            .iter()
+            .all(|entry| matches!(entry.event, Event::Call { status: 200, .. }))
+    );
     assert_eq!(calls.len(), 2);
 }
 
@@ -118,7 +132,12 @@ async fn a_pause_longer_than_the_lease_doubles_nothing() {
     let bot = world.bot("paused", ECHO).await;
     let load = async {
         for id in 0..60 {
-            while world.deliver(&bot, &text_update(id, id % 6 + 1, "x")).await.status != 200 {
+            while world
+                .deliver(&bot, &text_update(id, id % 6 + 1, "x"))
+                .await
+                .status
+                != 200
+            {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
