@@ -7,6 +7,7 @@ mod conversations;
 mod examples;
 mod filter;
 mod golden;
+mod messages;
 mod prelude;
 mod printing;
 mod semantics;
