@@ -66,9 +66,10 @@ async fn what_is_unsound_says_how() {
 #[tokio::test]
 async fn a_probe_has_no_network() {
     let code = "export function handle({ resume }) {
-      if (resume === undefined) return { effect: { type: 'match', cont: null, tests: [{ pattern: '^a+$', text: 'aaa' }] } };
+      if (resume === undefined) return { effect: { type: 'match', cont: null, tests: [
+        { pattern: '^a+$', text: 'aaa' }, { schema: { type: 'integer', minimum: 18 }, text: '18' }, { schema: { type: 'integer' }, text: 'x' }] } };
       if (resume.type === 'match') {
-        if (!resume.results[0]) throw new Error('no match');
+        if (resume.results.join() !== 'true,true,false') throw new Error(resume.results.join());
         return { effect: { type: 'apiCall', cont: null, method: 'GET', url: 'https://api.shop.example/', timeoutMs: 1000, retries: 0 } };
       }
       return { actions: [{ method: 'sendMessage', params: { text: resume.error } }] };

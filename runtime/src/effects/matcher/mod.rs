@@ -91,8 +91,23 @@ fn text(test: &MatchTest) -> &str {
 mod tests {
     use super::*;
 
+    fn read(test: &serde_json::Value) -> MatchTest {
+        let text = test["text"].as_str().unwrap().to_owned();
+        match test["pattern"].as_str() {
+            Some(pattern) => MatchTest::Pattern {
+                pattern: pattern.to_owned(),
+                text,
+            },
+            None => MatchTest::Schema {
+                schema: serde_json::value::to_raw_value(&test["schema"]).unwrap(),
+                text,
+            },
+        }
+    }
+
     async fn run(tests: &str) -> Result<Vec<bool>, InvalidTest> {
-        Matcher::default().run(serde_json::from_str(tests).unwrap()).await
+        let tests: Vec<serde_json::Value> = serde_json::from_str(tests).unwrap();
+        Matcher::default().run(tests.iter().map(read).collect()).await
     }
 
     #[tokio::test]
