@@ -49,8 +49,8 @@ pub const REGEX_COMPILED_BYTES: usize = 4 * 1024 * 1024;
 pub const REGEX_SOURCE_BYTES: usize = 4_096;
 
 /// Estimated cost of all patterns of one spec together, about one for each character and 300 for each class of letters,
-/// times counted repetitions: many hundred ordinary patterns.
-pub const PATTERN_BUDGET: u64 = 60_000;
+/// times counted repetitions: about a thousand ordinary patterns.
+pub const PATTERN_BUDGET: u64 = 100_000;
 /// Subschemas of a `validate.schema` when its references are written out.
 pub const SCHEMA_SIZE: u64 = 2_000;
 

@@ -1,5 +1,8 @@
 //! What all patterns of a spec may cost together. Compiling one is bounded by its size; a spec may hold thousands.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use regex::RegexBuilder;
 
 use crate::limits::{PATTERN_BUDGET, REGEX_COMPILED_BYTES, REGEX_SOURCE_BYTES};
@@ -75,7 +78,7 @@ fn estimate(pattern: &str) -> u64 {
     let mut characters = pattern.chars().peekable();
     while let Some(character) = characters.next() {
         last = match character {
-            '\\' => escape(characters.next()),
+            '\\' => escape(&mut characters),
             '.' => 15,
             '[' => class(&mut characters),
             '(' => {
@@ -104,23 +107,33 @@ fn estimate(pattern: &str) -> u64 {
     open.into_iter().fold(total, u64::saturating_add)
 }
 
+type Characters<'p> = Peekable<Chars<'p>>;
+
 /// Measured: a class of letters takes as long as some hundred single characters, one of digits or spaces as some tens.
-fn escape(kind: Option<char>) -> u64 {
-    match kind {
-        Some('w' | 'W' | 'D' | 'S' | 'p' | 'P') => 300,
+/// The backslash has been read.
+fn escape(characters: &mut Characters<'_>) -> u64 {
+    match characters.next() {
+        Some('p' | 'P') => {
+            // The name, in braces or a single letter, is no repetition.
+            if characters.next() == Some('{') {
+                characters.by_ref().find(|next| *next == '}');
+            }
+            300
+        }
+        Some('w' | 'W' | 'D' | 'S') => 300,
         Some('d' | 's') => 60,
         _ => 1,
     }
 }
 
 /// A class in brackets, nested ones included; the opening bracket has been read.
-fn class(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> u64 {
+fn class(characters: &mut Characters<'_>) -> u64 {
     let mut size: u64 = if characters.peek() == Some(&'^') { 30 } else { 1 };
     let mut depth = 1;
     while depth > 0 {
         match characters.next() {
             None => break,
-            Some('\\') => size = size.saturating_add(escape(characters.next())),
+            Some('\\') => size = size.saturating_add(escape(characters)),
             Some('[') => depth += 1,
             Some(']') => depth -= 1,
             Some(_) => size = size.saturating_add(1),
@@ -139,6 +152,8 @@ mod tests {
         assert!(estimate(r"\w{100}") > 5_000);
         assert!(estimate(r"((\w{10}){10}){10}") > 50_000);
         assert!(estimate(r"[\w.-]{100}") > 5_000);
+        assert!(estimate(r"\p{L}{100}") > 5_000);
+        assert!(estimate(r"\pL{100}") > 5_000);
         assert!(estimate(r"[a-z&&[^\p{Lu}]]{100}") > 5_000);
         assert!(estimate("(((a{9999}){9999}){9999}){9999}{9999}{9999}{9999}") > 1_000_000_000);
     }
