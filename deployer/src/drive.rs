@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::machine::{self, Action, Event};
 use crate::steps::{self, StepDone, StepFailed};
-use crate::{Deps, Options, events};
+use crate::{Deps, Options, code, events, faults};
 
 /// How a drive ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,7 @@ pub(crate) async fn drive(
                 // Another worker moved it: its lease is newer than ours, leave it alone.
                 return Ok(Driven::Paused);
             }
-            fault::point(&format!("deploy-saved-{}", moved.stage));
+            fault::point(faults::saved(moved.stage));
             announce(deps, &bot, &row, &moved).await;
             row = Deployment {
                 version: moved.version + 1,
@@ -70,7 +70,7 @@ pub(crate) async fn drive(
             Err(StepFailed::Away(_)) if stage >= Stage::Flip => return Ok(Driven::Paused),
             Err(failed) => Event::Failed(failed.into_error()),
         };
-        fault::point(&format!("deploy-done-{stage}"));
+        fault::point(faults::done(stage));
     }
 }
 
@@ -84,7 +84,7 @@ async fn step(deps: &Deps, options: Options, row: &Deployment) -> StoreResult<Re
             return Err(StoreError::Missing("bot"));
         };
         if bot.deleted_at.is_some() {
-            return Ok(Err(StepFailed::final_("bot-deleted", "The bot was deleted.")));
+            return Ok(Err(StepFailed::final_(code::BOT_DELETED, "The bot was deleted.")));
         }
         let run = steps::run(deps, options.barrier, row, &bot);
         let result = tokio::time::timeout(options.step_timeout, run)
@@ -95,7 +95,7 @@ async fn step(deps: &Deps, options: Options, row: &Deployment) -> StoreResult<Re
                     row.stage, options.step_timeout
                 );
                 Err(StepFailed::Away(DeployError {
-                    code: "runtime-timeout".to_owned(),
+                    code: code::RUNTIME_TIMEOUT.to_owned(),
                     detail,
                 }))
             });

@@ -11,8 +11,13 @@ pub mod steps;
 pub mod sweeper;
 pub mod worker;
 
+mod code;
 mod drive;
 mod events;
+mod faults;
+
+pub use code::CODES;
+pub use faults::FAULT_POINTS;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::drive::{Driven, drive};
-use crate::{Deps, Options};
+use crate::{Deps, Options, code};
 
 /// A deployment task that was taken this often has killed its worker this often.
 const MAX_ATTEMPTS: u32 = 20;
@@ -105,7 +105,7 @@ async fn work(
         }
         Ok(Driven::Missing) => {
             let error = TaskError {
-                code: "not-found".to_owned(),
+                code: code::NOT_FOUND.to_owned(),
                 detail: "The deployment does not exist.".to_owned(),
             };
             tasks.finish(id, lease.fence, Err(error), now).await?;

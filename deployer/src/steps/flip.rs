@@ -5,7 +5,7 @@ use botloom_core::model::{BotRow, Deployment};
 use botloom_core::ports::{ActiveRevision, Notice, SetRevision};
 
 use super::{StepDone, StepFailed};
-use crate::Deps;
+use crate::{Deps, code, faults};
 
 pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<StepDone, StepFailed> {
     let ports = &deps.ports;
@@ -16,14 +16,14 @@ pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<S
     let epoch = if flipped_before {
         wanted
     } else {
-        fault::point("deploy-before-activate");
+        fault::point(faults::BEFORE_ACTIVATE);
         let won = ports
             .catalog
             .activate(&row.bot, row.seen_epoch, row.to_rev)
             .await?;
-        won.ok_or_else(|| StepFailed::final_("superseded", "Another activation of the bot came first."))?
+        won.ok_or_else(|| StepFailed::final_(code::SUPERSEDED, "Another activation of the bot came first."))?
     };
-    fault::point("deploy-after-activate");
+    fault::point(faults::AFTER_ACTIVATE);
 
     let revision = ActiveRevision {
         epoch,
@@ -35,12 +35,12 @@ pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<S
         SetRevision::Superseded(active) => {
             tracing::error!(bot = %row.bot, ?active, ?revision, "lanes are ahead of the catalog");
             return Err(StepFailed::final_(
-                "superseded",
+                code::SUPERSEDED,
                 "Another activation of the bot came first.",
             ));
         }
     }
-    fault::point("deploy-after-set-revision");
+    fault::point(faults::AFTER_SET_REVISION);
     ports
         .bus
         .publish(Notice::RevisionSet {

@@ -1,28 +1,10 @@
 //! Killed at every point of a deployment: after the next start it converges, to one revision or the other, never between.
 
+use botloom_deployer::FAULT_POINTS;
 use serde_json::json;
 
 use crate::support::specs;
 use crate::support::world::World;
-
-/// Every named point of a deployment, in the order in which it passes them.
-const POINTS: &[&str] = &[
-    "deploy-saved-preflight",
-    "deploy-done-preflight",
-    "deploy-saved-stage",
-    "deploy-done-stage",
-    "deploy-saved-prewarm",
-    "deploy-done-prewarm",
-    "deploy-saved-health",
-    "deploy-done-health",
-    "deploy-saved-flip",
-    "deploy-before-activate",
-    "deploy-after-activate",
-    "deploy-after-set-revision",
-    "deploy-done-flip",
-    "deploy-saved-invalidate",
-    "deploy-done-invalidate",
-];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deployment_survives_a_kill_at_every_point() {
@@ -34,7 +16,7 @@ async fn a_deployment_survives_a_kill_at_every_point() {
         world.api.build(&specs::chain("fault-bot", "B ")).await,
         world.api.build(&specs::chain("fault-bot", "A ")).await,
     ];
-    for (at, point) in POINTS.iter().enumerate() {
+    for (at, point) in FAULT_POINTS.iter().enumerate() {
         world.server.kill();
         world.server.spawn(&[("BOTLOOM_FAULT", point)]);
         world.server.ready().await;

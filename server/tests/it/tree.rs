@@ -50,10 +50,7 @@ fn every_top_level_folder_has_a_readme_of_a_screen() {
     for entry in std::fs::read_dir(root()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if !path.is_dir()
-            || name.starts_with('.')
-            || matches!(name.as_str(), "target" | "data" | "scripts" | "docs")
-        {
+        if !path.is_dir() || name.starts_with('.') || matches!(name.as_str(), "target" | "data" | "scripts") {
             continue;
         }
         let readme = std::fs::read_to_string(path.join("README.md"));
