@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
@@ -10,28 +11,37 @@ use governor::{Quota, RateLimiter};
 /// Wrong knocks of one address per second, and at once.
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(5).expect("a constant");
 const BURST: NonZeroU32 = NonZeroU32::new(20).expect("a constant");
-/// Addresses remembered before those that behave again are forgotten.
+/// Addresses remembered before those that behave again are forgotten …
 const REMEMBERED: usize = 10_000;
+/// … which is looked for once in so many knocks.
+const SWEPT_EVERY: u32 = 1_024;
 
 /// Limits wrong knocks. IPv6 hosts are counted by their /64: one host has all of it.
 #[derive(Debug)]
-pub(super) struct Limiter(RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock>);
+pub(super) struct Limiter {
+    limiter: RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock>,
+    knocks: AtomicU32,
+}
 
 impl Default for Limiter {
     fn default() -> Self {
-        Self(RateLimiter::dashmap(
-            Quota::per_second(PER_SECOND).allow_burst(BURST),
-        ))
+        let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
+        Self {
+            limiter: RateLimiter::dashmap(quota),
+            knocks: AtomicU32::new(0),
+        }
     }
 }
 
 impl Limiter {
     /// Counts one; `false` if it was too many.
     pub(super) fn count(&self, peer: IpAddr) -> bool {
-        if self.0.len() > REMEMBERED {
-            self.0.retain_recent();
+        let knocks = self.knocks.fetch_add(1, Ordering::Relaxed);
+        if knocks.is_multiple_of(SWEPT_EVERY) && self.limiter.len() > REMEMBERED {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
         }
-        self.0.check_key(&network(peer)).is_ok()
+        self.limiter.check_key(&network(peer)).is_ok()
     }
 
     /// Whether the next one would be too many. Counts it as one.

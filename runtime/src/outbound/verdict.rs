@@ -69,19 +69,21 @@ pub(super) fn judge(
         Class::Rejected | Class::ConflictingConsumer => Verdict::Dead(code, detail),
         Class::Unauthorized => Verdict::Unauthorized,
         Class::Transient { ambiguous } => {
-            let ambiguous = ambiguous && shows_twice(method);
-            let verdict = if ambiguous && queued.message.ambiguous == Ambiguous::Skip {
+            let shown = ambiguous && shows_twice(method);
+            let doubled = limits.first_retry.saturating_mul(1 << queued.attempts.min(16));
+            let wait = doubled.min(LONGEST_PAUSE.max(limits.first_retry));
+            let verdict = if !ambiguous {
+                // Nothing of it ever left. Half of the tries are kept for when Telegram can be reached again.
+                let attempt = u32::from(queued.attempts < limits.tries / 2);
+                Verdict::Later { wait, attempt }
+            } else if shown && queued.message.ambiguous == Ambiguous::Skip {
                 Verdict::Dead(AMBIGUOUS.into(), detail)
             } else if queued.attempts + 1 >= limits.tries {
                 Verdict::Dead(code, detail)
             } else {
-                let doubled = limits.first_retry.saturating_mul(1 << queued.attempts.min(16));
-                Verdict::Later {
-                    wait: doubled.min(LONGEST_PAUSE.max(limits.first_retry)),
-                    attempt: 1,
-                }
+                Verdict::Later { wait, attempt: 1 }
             };
-            return (verdict, ambiguous);
+            return (verdict, shown);
         }
     };
     (verdict, false)
@@ -138,6 +140,26 @@ mod tests {
             })
             .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 0]);
+    }
+
+    #[test]
+    fn an_outage_of_the_network_sets_nothing_aside() {
+        let refused = || CallError::Connect {
+            detail: "refused".into(),
+        };
+        let told = |attempts| verdict(refused(), &queued("sendMessage", Ambiguous::Skip, attempts));
+        let later = |secs, attempt| {
+            (
+                Verdict::Later {
+                    wait: Duration::from_secs(secs),
+                    attempt,
+                },
+                false,
+            )
+        };
+        assert_eq!(told(0), later(1, 1));
+        assert_eq!(told(3), later(8, 1));
+        assert_eq!(told(4), later(16, 0), "and so on for as long as it takes");
     }
 
     #[test]
