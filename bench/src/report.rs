@@ -28,7 +28,9 @@ struct Figures {
 
 /// Measures everything and prints it.
 pub(crate) async fn run(botloom: &Path, updates: u64, rounds: usize) -> Result<(), String> {
-    let botloom = &botloom.canonicalize().map_err(|error| format!("{}: {error}", botloom.display()))?;
+    let botloom = &botloom
+        .canonicalize()
+        .map_err(|error| format!("{}: {error}", botloom.display()))?;
     line(format!(
         "{updates} updates, {} chats, {} connections, {rounds} rounds, medians",
         load::CHATS,

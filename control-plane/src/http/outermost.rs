@@ -47,7 +47,8 @@ pub(crate) async fn outermost(State(app): State<App>, request: Request, next: Ne
     ];
     metrics::counter!("botloom_http_requests_total", &labels).increment(1);
     metrics::histogram!("botloom_http_request_seconds", &labels).record(elapsed.as_secs_f64());
-    span.in_scope(|| tracing::info!(status = status.as_u16(), ms = elapsed.as_millis(), "answered"));
+    let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(|| tracing::info!(status = status.as_u16(), ms, "answered"));
     response
 }
 

@@ -57,6 +57,15 @@ pub enum DedupKey {
     Synthetic(Arc<str>),
 }
 
+impl std::fmt::Display for DedupKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Update(id) => write!(f, "{id}"),
+            Self::Synthetic(name) => f.write_str(name),
+        }
+    }
+}
+
 /// An update at the door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ingest {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use botloom_core::bot_js::Telemetry;
-use botloom_core::ports::{DeadLetterReason, DedupKey, OutMessage, QueuedUpdate, StateChange, Turn};
+use botloom_core::ports::{DeadLetterReason, OutMessage, QueuedUpdate, StateChange, Turn};
 use botloom_core::time::TimestampMs;
 use botloom_telegram::update::Routed;
 use bytes::Bytes;
@@ -101,7 +101,7 @@ impl Executor {
                 stop = Some(Stop::Time);
                 break;
             }
-            let cause = cause(&queued.dedup);
+            let cause = queued.dedup.to_string();
             let current = state.as_ref().map_or(before, |state| state.as_deref());
             let outcome = match self.read(queued, username) {
                 Err(reason) => Err(reason),
@@ -231,12 +231,5 @@ impl Executor {
             .collect::<Result<Vec<_>, _>>()
             .map_err(Failure::bad_result)?;
         Ok((done.state, messages, done.telemetry, done.wall))
-    }
-}
-
-fn cause(dedup: &DedupKey) -> String {
-    match dedup {
-        DedupKey::Update(id) => id.to_string(),
-        DedupKey::Synthetic(name) => name.to_string(),
     }
 }

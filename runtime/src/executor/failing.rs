@@ -44,7 +44,13 @@ impl Executor {
             .copied()
             .unwrap_or_default();
         let lane = held.lease.lane.clone();
-        tracing::info!(%lane, reason, detail, attempt = held.turn.attempts + 1, "an update failed");
+        let update = held
+            .turn
+            .updates
+            .first()
+            .map(|first| first.dedup.to_string())
+            .unwrap_or_default();
+        tracing::info!(%lane, update, reason, detail, attempt = held.turn.attempts + 1, "an update failed");
         let fail = Fail {
             lease: held.lease,
             max_attempts: tries,
@@ -61,7 +67,7 @@ impl Executor {
             }
         };
         node.meters.dead_in.increment(1);
-        tracing::warn!(%lane, id, reason, "an update was set aside");
+        tracing::warn!(%lane, update, id, reason, "an update was set aside");
         let run = Run {
             bot: &lane.bot,
             chat: &lane.chat,

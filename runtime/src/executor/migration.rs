@@ -125,7 +125,7 @@ impl Executor {
         let key = format!("adopt:{}", held.lease.lane.chat);
         let started = Instant::now();
         let outcome = ingest(&self.node, to, &key, Step::Adopt(state)).await?;
-        tracing::info!(lane = %held.lease.lane, ms = started.elapsed().as_millis(), "a chat's document moved with it");
+        tracing::info!(lane = %held.lease.lane, took = ?started.elapsed(), "a chat's document moved with it");
         Ok(!matches!(outcome, None | Some(IngestOutcome::Full)))
     }
 }

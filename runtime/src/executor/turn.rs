@@ -199,6 +199,7 @@ impl Executor {
         let lane = &held.lease.lane;
         for ran in ran {
             let Some(wall) = ran.wall else { continue };
+            tracing::debug!(%lane, update = ran.cause, rev = %active.rev, epoch = %active.epoch, ?wall, "an update was handled");
             let run = Run {
                 bot: &lane.bot,
                 chat: &lane.chat,

@@ -207,7 +207,7 @@ impl LaneSender {
                 ack.sent = 1;
             }
             Verdict::Dead(reason, detail) => {
-                tracing::info!(lane = %self.lease.lane, method = queued.message.method, cause = queued.message.cause, reason, detail, "a message was set aside");
+                tracing::info!(lane = %self.lease.lane, method = queued.message.method, update = queued.message.cause, reason, detail, "a message was set aside");
                 ack.dead = Some((reason, detail));
             }
             Verdict::ChatGone(reason, detail) => {

@@ -45,6 +45,10 @@ async fn run(config: Config) -> CommandResult {
         tracing::warn!(?hosts, "calls of bots to these hosts go to development servers");
     }
 
+    if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_some() {
+        tracing::warn!("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this version exports no traces");
+    }
+
     let stop = CancellationToken::new();
     let node = wiring::build(&config, stop.clone()).await?;
     greet(&config, node.has_owner);

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use botloom_core::Secret;
+use botloom_core::vault::Vault;
 use botloom_runtime::DevHosts;
 use url::Url;
 
@@ -106,7 +107,7 @@ impl Config {
             listen: read.parse("BOTLOOM_LISTEN", "an address with a port, like 127.0.0.1:8080")?,
             data_dir: PathBuf::from(read.text("BOTLOOM_DATA_DIR")),
             console_origin: origin(&read)?,
-            master_key: read.optional("BOTLOOM_MASTER_KEY").map(Secret::new),
+            master_key: master_key(&read)?,
             telegram_api_root: read
                 .url("BOTLOOM_TELEGRAM_API_ROOT")?
                 .ok_or_else(|| invalid("BOTLOOM_TELEGRAM_API_ROOT", "must not be empty"))?,
@@ -152,6 +153,15 @@ fn invalid(key: &'static str, reason: impl Into<String>) -> ConfigError {
         key,
         reason: reason.into(),
     }
+}
+
+fn master_key(read: &Reader<'_>) -> Result<Option<Secret>, ConfigError> {
+    let key = "BOTLOOM_MASTER_KEY";
+    let Some(text) = read.optional(key).map(Secret::new) else {
+        return Ok(None);
+    };
+    Vault::from_base64(text.expose()).map_err(|error| invalid(key, error.to_string()))?;
+    Ok(Some(text))
 }
 
 fn check_roles(roles: &str) -> Result<(), ConfigError> {
@@ -264,6 +274,7 @@ mod tests {
     fn bad_values_name_their_key() {
         for (key, text) in [
             ("BOTLOOM_LISTEN", "nowhere"),
+            ("BOTLOOM_MASTER_KEY", "abc"),
             ("BOTLOOM_PUBLIC_URL", "ftp://x"),
             ("BOTLOOM_SEND_BOT_PER_S", "-1"),
             ("BOTLOOM_SANDBOX_BUDGET_MS", "5"),

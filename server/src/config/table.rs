@@ -155,7 +155,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     secret("BOTLOOM_PASSWORD", "Password of the client commands."),
 ];
 
-/// Settings of backends that this build does not contain: known, so that the answer is clear.
+/// Settings of services that this build cannot talk to: known, so that the answer is clear.
 pub(crate) const SERVICES: &[&str] = &["DATABASE_URL", "REDIS_URL", "S3_BUCKET", "CLICKHOUSE_URL"];
 
 /// The setting with this key.
@@ -177,6 +177,6 @@ pub(crate) fn reference() -> String {
         let doc = setting.doc.replace('|', "\\|");
         page.extend(["| `", setting.key, "` | ", &default, " | ", &doc, " |\n"]);
     }
-    page.push_str("\n`DATABASE_URL`, `REDIS_URL`, `S3_BUCKET` and `CLICKHOUSE_URL` name storage for many nodes. This version contains the\nembedded storage only and refuses to start when one of them is set (`DATABASE_URL=sqlite:` is allowed and means the embedded storage).\n");
+    page.push_str("\n`DATABASE_URL`, `REDIS_URL`, `S3_BUCKET` and `CLICKHOUSE_URL` name storage for many nodes. This version contains the\nembedded storage only and refuses to start when one of them is set (`DATABASE_URL=sqlite:` is allowed and means the embedded storage).\n`OTEL_EXPORTER_OTLP_ENDPOINT` is noticed at start and not used: this version exports metrics at `/metrics`, and no traces.\n");
     page
 }
