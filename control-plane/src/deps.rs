@@ -15,6 +15,8 @@ pub struct Dependency {
     pub name: String,
     /// `None`: fine. Else in words, without addresses and secrets.
     pub failure: Option<String>,
+    /// What an operator should know although it works, in words.
+    pub note: Option<String>,
 }
 
 /// Tells whether this node can take work.

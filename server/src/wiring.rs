@@ -14,7 +14,7 @@ use botloom_core::time::SystemClock;
 use botloom_core::vault::Vault;
 use botloom_core::{Coded, Secret};
 use botloom_runtime::sandbox::{Pool, PoolOptions};
-use botloom_runtime::{Handle, SystemResolver};
+use botloom_runtime::{Handle, Status, SystemResolver};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -278,6 +278,12 @@ async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
     }
 }
 
+/// The protections of sandbox workers that this system does not offer.
+fn unprotected(status: &Status) -> Option<String> {
+    let missing = status.sandbox.protections.missing();
+    (!missing.is_empty()).then(|| format!("This system does not offer: {}.", missing.join(", ")))
+}
+
 #[derive(Debug)]
 struct NodeReadiness {
     health: Health,
@@ -303,6 +309,14 @@ impl Readiness for NodeReadiness {
             .map(|(name, failure)| Dependency {
                 name: name.to_owned(),
                 failure,
+                note: None,
+            })
+            .map(|dependency| match dependency.name.as_str() {
+                "sandbox" => Dependency {
+                    note: unprotected(&status),
+                    ..dependency
+                },
+                _ => dependency,
             })
             .collect()
     }

@@ -32,7 +32,7 @@ pub(crate) struct Ready {
 pub(crate) struct DependencyView {
     name: String,
     ok: bool,
-    /// What is wrong, in words.
+    /// What is wrong, or worth knowing although it is fine, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
 }
@@ -60,7 +60,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Ready>, Problem
         .map(|state| DependencyView {
             name: state.name,
             ok: state.failure.is_none(),
-            message: state.failure,
+            message: state.failure.or(state.note),
         })
         .collect();
     let (good, bad): (Vec<_>, Vec<_>) = views.into_iter().partition(|view| view.ok);

@@ -10,6 +10,7 @@ async fn machines_learn_whether_the_node_lives_and_works() {
     let ready = client.get("/readyz").await.expect(200).json();
     assert_eq!(ready["dependencies"][1]["name"], "lanes");
     server.rest.lanes_away.store(1, Ordering::SeqCst);
+    assert_eq!(ready["dependencies"][0]["message"], "is new");
     let away = client.get("/readyz").await;
     away.refused(503, "not-ready");
     assert_eq!(away.json()["errors"][0]["name"], "lanes");

@@ -67,10 +67,12 @@ impl Readiness for Rest {
             Dependency {
                 name: "catalog".into(),
                 failure: None,
+                note: Some("is new".into()),
             },
             Dependency {
                 name: "lanes".into(),
                 failure: away.then(|| "does not answer".into()),
+                note: None,
             },
         ]
     }
