@@ -30,6 +30,8 @@ pub(crate) struct Findings {
     errors: usize,
     warnings: usize,
     suggestions: usize,
+    /// Places of which no more is said.
+    silent: BTreeSet<String>,
 }
 
 /// "Did you mean" compares texts letter by letter; a spec of nothing but unknown names must not make that dear.
@@ -48,6 +50,9 @@ impl Findings {
         pointer: &str,
         texts: impl FnOnce() -> (String, Option<String>),
     ) {
+        if self.is_silent(pointer) {
+            return;
+        }
         let severity = code.severity();
         let count = match severity {
             Severity::Error => &mut self.errors,
@@ -93,6 +98,25 @@ impl Findings {
             Severity::Warning => self.warnings,
         };
         count < limits::FINDINGS
+    }
+
+    /// From here on nothing is added at or below these places.
+    pub(crate) fn silence(&mut self, pointers: BTreeSet<String>) {
+        self.silent = pointers;
+    }
+
+    /// Whether nothing more is said of a place.
+    pub(crate) fn is_silent(&self, pointer: &str) -> bool {
+        if self.silent.is_empty() {
+            return false;
+        }
+        let mut outer = pointer.match_indices('/').map(|(end, _)| &pointer[..end]);
+        self.silent.contains(pointer) || outer.any(|outer| self.silent.contains(outer))
+    }
+
+    /// The findings that are kept so far.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.list.iter()
     }
 
     /// Whether the spec is refused.

@@ -1,12 +1,15 @@
-//! A document read part by part: every part that has the right shape is there, whatever is wrong with the others.
+//! A document read part by part and field by field: what has the right shape is there, whatever is wrong beside it.
 //! The meaning checks run on this, so that one pass reports everything.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod reader;
+mod repair;
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::code::Code;
+use self::reader::Reader;
 use crate::finding::Findings;
 use crate::model::{
     BotSpec, Command, Flow, Intent, Localization, Meta, Security, State, StateKey, Telemetry,
@@ -23,14 +26,14 @@ pub(crate) struct Part<T> {
     pub(crate) value: T,
 }
 
-/// A step, or what can be said about one that has not the right shape.
+/// A step, or what can be said about one of no known kind.
 #[derive(Debug)]
 pub(crate) struct StepDraft<'v> {
     /// Pointer to the step.
     pub(crate) pointer: String,
     /// Its id, if it is a text.
     pub(crate) id: Option<&'v str>,
-    /// The step, if it has the right shape.
+    /// The step, its faults repaired, if it is of a known kind.
     pub(crate) step: Option<Step>,
     /// The document's text of it.
     pub(crate) raw: &'v Value,
@@ -51,7 +54,8 @@ pub(crate) struct FlowDraft<'v> {
 #[derive(Debug)]
 pub(crate) struct Draft<'v> {
     pub(crate) meta: Option<Meta>,
-    pub(crate) locales: Option<Vec<&'v str>>,
+    /// With their places in the list.
+    pub(crate) locales: Option<Vec<(usize, &'v str)>>,
     pub(crate) default_locale: Option<&'v str>,
     pub(crate) commands: Option<Vec<Part<Command>>>,
     pub(crate) intents: Option<Vec<Part<Intent>>>,
@@ -68,82 +72,10 @@ pub(crate) struct Draft<'v> {
 /// What an absent section reads as.
 static NULL: Value = Value::Null;
 
-/// Reads parts that are not at fault.
-struct Reader<'f> {
-    broken: BTreeSet<String>,
-    findings: &'f mut Findings,
-}
-
-impl Reader<'_> {
-    /// Whether something at or below `pointer` is at fault.
-    fn is_broken(&self, pointer: &str) -> bool {
-        if self.broken.is_empty() {
-            return false;
-        }
-        let below = format!("{pointer}/");
-        self.broken.contains(pointer)
-            || self
-                .broken
-                .range(below.clone()..)
-                .next()
-                .is_some_and(|found| found.starts_with(&below))
-    }
-
-    fn part<'v, T: Deserialize<'v>>(&mut self, pointer: &str, value: &'v Value) -> Option<T> {
-        if self.is_broken(pointer) {
-            return None;
-        }
-        match T::deserialize(value) {
-            Ok(part) => Some(part),
-            Err(error) => {
-                self.findings.add(Code::InvalidValue, pointer, || {
-                    format!("Cannot be read: {error}.")
-                });
-                None
-            }
-        }
-    }
-
-    fn parts<'v, T: Deserialize<'v>>(&mut self, base: &str, list: &'v Value) -> Option<Vec<Part<T>>> {
-        let parts = list.as_array()?.iter().enumerate();
-        Some(
-            parts
-                .filter_map(|(index, value)| {
-                    let pointer = pointer::index(base, index);
-                    let value = self.part(&pointer, value)?;
-                    Some(Part { pointer, value })
-                })
-                .collect(),
-        )
-    }
-
-    fn flow<'v>(&mut self, pointer: String, flow: &'v Value) -> FlowDraft<'v> {
-        let base = pointer::join(&pointer, "steps");
-        let steps = flow["steps"].as_array().map_or(&[][..], Vec::as_slice);
-        let steps = steps.iter().enumerate().map(|(index, raw)| {
-            let pointer = pointer::index(&base, index);
-            StepDraft {
-                id: raw["id"].as_str(),
-                step: self.part(&pointer, raw),
-                pointer,
-                raw,
-            }
-        });
-        FlowDraft {
-            id: flow["id"].as_str(),
-            steps: steps.collect(),
-            pointer,
-        }
-    }
-}
-
 impl<'v> Draft<'v> {
     /// Reads the parts of a document; what `findings` hold so far is at fault.
     pub(crate) fn read(document: &'v Value, findings: &mut Findings) -> Self {
-        let mut reader = Reader {
-            broken: findings.pointers(),
-            findings,
-        };
+        let mut reader = Reader::new(findings);
         let section = |name: &str| document.get(name).unwrap_or(&NULL);
         let absent = |name: &str| document.is_object() && document.get(name).is_none();
         let meta = section("meta");
@@ -182,12 +114,7 @@ impl<'v> Draft<'v> {
             None => absent("localization").then(BTreeMap::new),
         };
         let allow_domains = match section("security").get("allowDomains").map(Value::as_array) {
-            Some(domains) => domains.map(|domains| {
-                let domains = domains.iter().enumerate();
-                domains
-                    .filter_map(|(index, domain)| Some((index, domain.as_str()?)))
-                    .collect()
-            }),
+            Some(domains) => domains.map(|domains| numbered(domains)),
             None => (absent("security") || section("security").is_object()).then(Vec::new),
         };
         let commands = if absent("commands") {
@@ -204,11 +131,11 @@ impl<'v> Draft<'v> {
             Some(telemetry) => reader.part("/telemetry", telemetry),
             None => Some(Telemetry::default()),
         };
+        let whole_meta = document.get("meta").and_then(|meta| reader.part("/meta", meta));
+        reader.finish(document);
         Self {
-            meta: document.get("meta").and_then(|meta| reader.part("/meta", meta)),
-            locales: meta["locales"]
-                .as_array()
-                .map(|tags| tags.iter().filter_map(Value::as_str).collect()),
+            meta: whole_meta,
+            locales: meta["locales"].as_array().map(|tags| numbered(tags)),
             default_locale: meta["defaultLocale"].as_str(),
             commands,
             intents,
@@ -222,7 +149,7 @@ impl<'v> Draft<'v> {
         }
     }
 
-    /// Every step of the right shape.
+    /// Every step of a known kind.
     pub(crate) fn steps(&self) -> impl Iterator<Item = (&FlowDraft<'v>, usize, &str, &Step)> {
         self.flows.iter().flatten().flat_map(|flow| {
             flow.steps.iter().enumerate().filter_map(move |(index, draft)| {
@@ -287,11 +214,18 @@ impl<'v> Draft<'v> {
     }
 }
 
-/// The texts among the members of an object.
+/// The texts of a list and their places in it.
+fn numbered(list: &[Value]) -> Vec<(usize, &str)> {
+    let list = list.iter().enumerate();
+    list.filter_map(|(index, text)| Some((index, text.as_str()?)))
+        .collect()
+}
+
+/// The texts among the members of an object, and something in place of what is no text.
 fn strings(texts: &Value) -> BTreeMap<&str, &str> {
     let texts = texts.as_object().into_iter().flatten();
     texts
-        .filter_map(|(key, text)| Some((key.as_str(), text.as_str()?)))
+        .map(|(key, text)| (key.as_str(), text.as_str().unwrap_or("?")))
         .collect()
 }
 
@@ -302,6 +236,7 @@ fn owned((name, value): (&String, &Value)) -> (String, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::Code;
     use serde_json::json;
 
     /// Should the schema ever admit what the types do not, the document is refused all the same.

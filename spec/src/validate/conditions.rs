@@ -16,7 +16,9 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
         when.walk(&mut |below, test| {
             let at = format!("{at}/when{below}");
             check_path(draft, &format!("{at}/path"), &test.path, findings);
-            if let Some(wanted) = wanted(test) {
+            // Which values fit is told by the operation.
+            let known = !findings.is_silent(&format!("{at}/op"));
+            if let Some(wanted) = wanted(test).filter(|_| known) {
                 let (place, message) = match test.value {
                     None => (at, format!("`{}` needs a `value`: {wanted}.", test.op.as_str())),
                     Some(_) => (

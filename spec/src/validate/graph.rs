@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::draft::{Draft, FlowDraft, StepDraft};
-use crate::step::{QuickReply, Step};
+use crate::finding::Findings;
+use crate::step::{Goto, QuickReply, Step};
 
 /// A step.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Node<'d> {
     pub(super) leaves: bool,
     /// Whether it calls an API.
     pub(super) calls: bool,
+    /// Whether it names a step in a way that cannot be read: any step of the flow may be meant.
+    pub(super) vague: bool,
 }
 
 /// A way from one step to another.
@@ -42,7 +45,7 @@ pub(super) struct Graph<'d> {
 }
 
 impl<'d> Graph<'d> {
-    pub(super) fn new(draft: &'d Draft<'_>) -> Self {
+    pub(super) fn new(draft: &'d Draft<'_>, findings: &Findings) -> Self {
         let flows = draft.flows.as_deref().unwrap_or_default();
         let mut graph = Self {
             nodes: Vec::new(),
@@ -63,6 +66,7 @@ impl<'d> Graph<'d> {
                     steps: &steps,
                     flow: index,
                     position,
+                    findings,
                 };
                 let node = place.node(step);
                 graph.nodes.push(node);
@@ -108,6 +112,7 @@ struct Place<'g, 'd> {
     steps: &'g [HashMap<&'d str, usize>],
     flow: usize,
     position: usize,
+    findings: &'g Findings,
 }
 
 impl<'d> Place<'_, 'd> {
@@ -119,9 +124,15 @@ impl<'d> Place<'_, 'd> {
             flows: Vec::new(),
             leaves: false,
             calls: false,
+            vague: ["step", "elseNext", "onFail/goto", "onError/goto"]
+                .iter()
+                .any(|field| self.is_wrong(draft, field)),
         };
         match &draft.step {
             None => self.unknown(draft.raw, &mut node),
+            Some(Step::Goto(goto)) if !self.leads_somewhere(goto, draft) => {
+                self.unknown(draft.raw, &mut node);
+            }
             Some(Step::Reply(reply)) => {
                 self.next(&mut node);
                 self.buttons(&reply.quick_replies, &mut node);
@@ -157,6 +168,17 @@ impl<'d> Place<'_, 'd> {
             }
         }
         node
+    }
+
+    /// Whether it can be told where a jump leads.
+    fn leads_somewhere(&self, goto: &Goto, draft: &StepDraft<'_>) -> bool {
+        (goto.flow.is_some() || goto.step.is_some())
+            && !self.is_wrong(draft, "flow")
+            && !self.is_wrong(draft, "step")
+    }
+
+    fn is_wrong(&self, draft: &StepDraft<'_>, field: &str) -> bool {
+        self.findings.is_silent(&format!("{}/{field}", draft.pointer))
     }
 
     fn after(&self) -> Option<usize> {
@@ -199,7 +221,7 @@ impl<'d> Place<'_, 'd> {
         }
     }
 
-    /// A step of a wrong shape may do anything its names suggest, and is never part of a loop.
+    /// A step that cannot be read may do anything its names suggest, and is never part of a loop.
     fn unknown(&self, raw: &Value, node: &mut Node<'_>) {
         node.leaves = true;
         node.later.extend(self.after());

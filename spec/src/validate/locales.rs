@@ -19,11 +19,11 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
     let Some(locales) = draft.locales.as_ref().filter(|locales| !locales.is_empty()) else {
         return;
     };
-    for (index, tag) in locales.iter().enumerate() {
+    for (index, tag) in locales {
         if !is_language_tag(tag) {
             findings.add_hinted(
                 Code::InvalidLocale,
-                &pointer::index("/meta/locales", index),
+                &pointer::index("/meta/locales", *index),
                 || {
                     (
                         format!("`{tag}` is no language tag."),
@@ -34,8 +34,8 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
         }
     }
     let mut known = |tag: &str, at: &str| {
-        if !locales.contains(&tag) {
-            let hint = findings.suggest(tag, locales.iter().copied());
+        if !locales.iter().any(|(_, listed)| *listed == tag) {
+            let hint = findings.suggest(tag, locales.iter().map(|(_, listed)| *listed));
             findings.add_hinted(Code::UnknownLocale, at, || {
                 (format!("`{tag}` is not in `meta.locales`."), hint)
             });

@@ -29,7 +29,7 @@ pub(crate) use shape::check as shape;
 use crate::draft::Draft;
 use crate::finding::Findings;
 
-/// Runs every meaning check on every part that has the right shape.
+/// Runs every meaning check on everything that has the right shape.
 pub(crate) fn meaning(draft: &Draft<'_>, findings: &mut Findings) {
     let rules: [fn(&Draft<'_>, &mut Findings); 17] = [
         ids::check,
@@ -53,7 +53,7 @@ pub(crate) fn meaning(draft: &Draft<'_>, findings: &mut Findings) {
     for rule in rules {
         rule(draft, findings);
     }
-    let graph = graph::Graph::new(draft);
+    let graph = graph::Graph::new(draft, findings);
     reachability::check(draft, &graph, findings);
     loops::check(&graph, findings);
 }

@@ -35,13 +35,18 @@ pub(super) fn check(draft: &Draft<'_>, graph: &Graph<'_>, findings: &mut Finding
     for (index, flow) in flows.iter().enumerate() {
         let steps = graph.starts[index]..graph.starts[index + 1];
         if !flow_seen[index] {
+            // Nothing can lead to a flow that cannot be named; that has been reported.
+            let Some(id) = flow.id else { continue };
             findings.add_hinted(Code::UnreachableFlow, &flow.pointer, || {
-                let message = format!("Nothing leads to the flow `{}`.", flow.id.unwrap_or_default());
+                let message = format!("Nothing leads to the flow `{id}`.");
                 (
                     message,
                     Some("Start it by a command, an intent, a quick reply or a `goto`.".to_owned()),
                 )
             });
+            continue;
+        }
+        if graph.nodes[steps.clone()].iter().any(|node| node.vague) {
             continue;
         }
         let mut before = true;

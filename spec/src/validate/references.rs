@@ -70,7 +70,9 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
             }
             Step::Goto(goto) => {
                 let target = goto.flow.as_deref();
-                let found = target.is_none_or(|id| names.flow(&format!("{at}/flow"), id, findings));
+                let place = format!("{at}/flow");
+                let known = !findings.is_silent(&place);
+                let found = target.is_none_or(|id| names.flow(&place, id, findings)) && known;
                 if let Some(id) = &goto.step
                     && found
                 {

@@ -11,8 +11,9 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
     for (name, key) in draft.state_keys.iter().flatten() {
         let Some(key) = key else { continue };
         let Some(default) = &key.default else { continue };
-        let at = pointer::join(&pointer::join("/state/keys", name), "default");
-        if !key.kind.admits(default) {
+        let base = pointer::join("/state/keys", name);
+        let at = format!("{base}/default");
+        if !key.kind.admits(default) && !findings.is_silent(&format!("{base}/type")) {
             findings.add(Code::WrongDefault, &at, || {
                 format!("The default is no {}.", key.kind.as_str())
             });
@@ -23,6 +24,7 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
             .map_or_else(|| json::canonical(default).len(), str::len);
         if let Some(most) = key.max_bytes
             && size > most as usize
+            && !findings.is_silent(&format!("{base}/maxBytes"))
         {
             findings.add(Code::WrongDefault, &at, || {
                 format!("The default has {size} bytes; `maxBytes` is {most}.")

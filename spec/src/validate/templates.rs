@@ -6,6 +6,7 @@ use crate::draft::Draft;
 use crate::finding::Findings;
 use crate::model::StateType;
 use crate::path::{CONTEXT_PATHS, Path, PathError};
+use crate::pointer;
 use crate::template::{self, Segment};
 
 pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
@@ -38,6 +39,7 @@ pub(super) fn check_path(draft: &Draft<'_>, at: &str, path: &str, findings: &mut
                 .and_then(Option::as_ref);
             if let Some(kind) = kind.map(|key| key.kind)
                 && !matches!(kind, StateType::Object | StateType::Array)
+                && !findings.is_silent(&format!("{}/type", pointer::join("/state/keys", key)))
             {
                 findings.add(Code::UnknownPath, at, || {
                     format!("`state.{key}` is a {}; it has nothing inside.", kind.as_str())

@@ -23,7 +23,7 @@ fn translations(draft: &Draft<'_>, findings: &mut Findings) {
     else {
         return;
     };
-    if !locales.contains(&default) {
+    if !locales.iter().any(|(_, locale)| *locale == default) {
         return;
     }
     let nothing = BTreeMap::new();
@@ -31,8 +31,8 @@ fn translations(draft: &Draft<'_>, findings: &mut Findings) {
         fallback: localization.get(default).unwrap_or(&nothing),
         others: locales
             .iter()
-            .filter(|locale| **locale != default)
-            .map(|locale| (*locale, localization.get(locale).unwrap_or(&nothing)))
+            .filter(|(_, locale)| *locale != default)
+            .map(|(_, locale)| (*locale, localization.get(locale).unwrap_or(&nothing)))
             .collect(),
     };
     // How many of the other locales have a key: one pass, however many keys and locales there are.

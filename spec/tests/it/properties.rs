@@ -4,7 +4,7 @@ use botloom_spec::{Severity, accept, check, json};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::support::{accepted, pizza, read};
+use crate::support::{accepted, found, object_pointers, pizza, read};
 
 /// Any JSON, with names that the format knows among others.
 fn any_json() -> impl Strategy<Value = Value> {
@@ -238,6 +238,23 @@ proptest! {
     #[test]
     fn changed_examples_are_judged(value in mutated()) {
         assert_sound(value.to_string().as_bytes());
+    }
+
+    #[test]
+    fn an_unknown_field_hides_nothing_in_changed_examples(value in mutated(), index in any::<prop::sample::Index>()) {
+        let mut objects = Vec::new();
+        object_pointers(&value, "", &mut objects);
+        prop_assume!(!objects.is_empty());
+        let at = &objects[index.index(objects.len())];
+        let mut more = value.clone();
+        more.pointer_mut(at).unwrap()["unheardOf"] = Value::Bool(true);
+        let after = found(&more);
+        // Two equal objects of a list are no longer equal.
+        let hidden: Vec<_> = found(&value)
+            .into_iter()
+            .filter(|finding| finding.0 != "duplicate-item" && !after.contains(finding))
+            .collect();
+        prop_assert!(hidden.is_empty(), "{}: {:#?}", at, hidden);
     }
 
     #[test]

@@ -47,3 +47,21 @@ pub(crate) fn accepted(text: &str) -> Accepted {
         .spec
         .unwrap_or_else(|| panic!("refused: {:#?}", checked.findings))
 }
+
+/// Pointers to every object of a document.
+pub(crate) fn object_pointers(value: &Value, at: &str, out: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            out.push(at.to_owned());
+            for (name, member) in members {
+                object_pointers(member, &botloom_spec::pointer::join(at, name), out);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                object_pointers(item, &botloom_spec::pointer::index(at, index), out);
+            }
+        }
+        _ => {}
+    }
+}
