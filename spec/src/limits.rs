@@ -43,14 +43,14 @@ pub const QUICK_REPLIES: u32 = 100;
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 3;
 /// Largest `onFail.maxAttempts`.
 pub const MAX_ATTEMPTS: u32 = 1_000;
-/// Memory a compiled pattern may take, in bytes: bounds patterns such as `(a{1000}){1000}`.
-pub const REGEX_COMPILED_BYTES: usize = 4 * 1024 * 1024;
+/// Memory a compiled pattern may take, in bytes: room for `\p{L}{1,255}`, not for `(a{1000}){1000}`.
+pub const REGEX_COMPILED_BYTES: usize = 12 * 1024 * 1024;
 /// Length of a pattern, in bytes.
 pub const REGEX_SOURCE_BYTES: usize = 4_096;
 
-/// Estimated cost of all patterns of one spec together, about one for each character and 300 for each class of letters,
-/// times counted repetitions: about a thousand ordinary patterns.
-pub const PATTERN_BUDGET: u64 = 100_000;
+/// Estimated cost of all patterns of one spec together: 30 for each, about one for each character and 300 for each class
+/// of letters, times counted repetitions. Some thousand ordinary patterns, or a few such as `\p{L}{1,255}`.
+pub const PATTERN_BUDGET: u64 = 180_000;
 /// Subschemas of a `validate.schema` when its references are written out.
 pub const SCHEMA_SIZE: u64 = 2_000;
 

@@ -70,10 +70,13 @@ impl Budget {
     }
 }
 
+/// What the smallest pattern costs.
+const BASE: u64 = 30;
+
 /// A rough size of the compiled pattern: characters, more for Unicode classes, times counted repetitions.
 fn estimate(pattern: &str) -> u64 {
     let mut open: Vec<u64> = Vec::new();
-    let mut total: u64 = 10;
+    let mut total: u64 = BASE;
     let mut last: u64 = 0;
     let mut characters = pattern.chars().peekable();
     while let Some(character) = characters.next() {

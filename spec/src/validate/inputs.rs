@@ -24,7 +24,7 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
         }
         for draft in &flow.steps {
             let (at, code) = match &draft.step {
-                // A step of a wrong shape may be an `ask`.
+                // A step of an unknown kind may be an `ask`.
                 None | Some(Step::Ask(_)) => break,
                 Some(Step::Validate(_)) => (&draft.pointer, Code::ValidateWithoutAsk),
                 Some(Step::Save(save)) if is_input(&save.value) => (&draft.pointer, Code::SaveWithoutAsk),
@@ -32,7 +32,7 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
             };
             findings.add_hinted(code, at, || {
                 let message =
-                    "No `ask` stands before this step: the input is the message that started the flow.";
+                    "No `ask` stands before this step in its flow: the input is whatever message came last.";
                 (
                     message.to_owned(),
                     Some("Put an `ask` before it, unless that is meant.".to_owned()),

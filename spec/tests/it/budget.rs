@@ -40,6 +40,14 @@ fn families() -> Vec<(&'static str, String)> {
     let goto = |flow: usize, n: usize| json!({"id": format!("s{n}"), "type": "goto", "flow": format!("f{}", (flow * 7 + n * 13) % 100), "when": {"all": []}, "elseNext": format!("s{}", n * 3 % 50)});
     let regex = |flow: usize, n: usize| json!({"id": format!("s{n}"), "type": "validate", "regex": format!("^\\w{{{n}}}[^a]{{{flow}}}$"), "onFail": {"text": "x"}});
     let plain_regex = |flow: usize, n: usize| json!({"id": format!("s{n}"), "type": "validate", "regex": format!("^a{n}b{flow}$"), "onFail": {"text": "x"}});
+    let tiny_regex = |spec: &mut Value, n: usize| {
+        push(
+            &mut spec["flows"][0]["steps"][0]["when"]["any"],
+            json!({"path": "context.input", "op": "matches", "value": format!("{n:x}")}),
+        );
+    };
+    let class_regex = |flow: usize, n: usize| json!({"id": format!("s{n}"), "type": "validate", "regex": format!("[\\w&&[^\\d]]{{{}}}\\PL{{{}}}", n % 7 + 1, flow % 9 + 1), "onFail": {"text": "x"}});
+    let refused_regex = |flow: usize, n: usize| json!({"id": format!("s{n}"), "type": "validate", "regex": format!("(a{{1000}}){{{}}}", 500 + flow * 50 + n), "onFail": {"text": "x"}});
     let schema = |flow: usize, n: usize| json!({"id": format!("s{n}"), "type": "validate", "schema": {"const": flow * 50 + n}, "onFail": {"text": "x"}});
     let huge_regex = |flow: usize, n: usize| json!({"id": format!("s{n}"), "type": "validate", "regex": format!("(\\p{{L}}{{200}}){{{}}}", flow * 50 + n), "onFail": {"text": "x"}});
     let large_schema = |spec: &mut Value, n: usize| {
@@ -122,6 +130,14 @@ fn families() -> Vec<(&'static str, String)> {
         24,
     );
 
+    let mut tiny = minimal();
+    tiny["flows"][0]["steps"] = json!([{"id": "g", "type": "goto", "flow": "main", "when": {"any": []}}]);
+    let tiny = filled(tiny, tiny_regex, 60);
+
+    let mixed = flows(
+        |_, n| json!({"id": format!("s{n}"), "type": "reply", "text": {"key": "no"}, "more": 1, "quickReplies": [{"flow": "no"}]}),
+    );
+
     let mut nested = String::new();
     while nested.len() + 300 < limits::SPEC_BYTES {
         nested.push_str(&"[".repeat(60));
@@ -133,6 +149,10 @@ fn families() -> Vec<(&'static str, String)> {
         ("graph", flows(goto).to_string()),
         ("dear patterns", flows(regex).to_string()),
         ("many patterns", flows(plain_regex).to_string()),
+        ("tiny patterns", tiny),
+        ("patterns of classes", flows(class_regex).to_string()),
+        ("patterns too large", flows(refused_regex).to_string()),
+        ("steps with faults of shape and meaning", mixed.to_string()),
         ("huge patterns", flows(huge_regex).to_string()),
         ("large schemas", filled(minimal(), large_schema, 25_000)),
         ("many schemas", flows(schema).to_string()),
@@ -279,4 +299,29 @@ fn the_worst_documents_are_judged_in_time() {
     }
     println!("worst: {worst:?}");
     assert!(worst.0 < BUDGET * UNOPTIMISED, "{worst:?}");
+}
+
+/// What authors write to bound a name, all of it in one bot.
+#[test]
+fn ordinary_patterns_are_accepted_together() {
+    let patterns = [
+        r"^\w{1,200}$",
+        r"^[\p{L} .'-]{1,64}$",
+        r"\p{L}{1,255}",
+        r"^\w{1,50}$",
+        r"^[^\s@]+@[^\s@]+\.[^\s@]+$",
+        r"^\+?[0-9 ()-]{7,20}$",
+    ];
+    let mut spec = minimal();
+    let steps = &mut spec["flows"][0]["steps"];
+    push(steps, json!({"id": "ask", "type": "ask", "text": "?"}));
+    for (n, pattern) in patterns.iter().enumerate() {
+        push(
+            steps,
+            json!({"id": format!("v{n}"), "type": "validate", "regex": pattern, "onFail": {"text": "x"}}),
+        );
+    }
+    let checked = check(spec.to_string().as_bytes());
+    assert!(checked.findings.is_empty(), "{:#?}", checked.findings);
+    assert!(checked.spec.is_some());
 }
