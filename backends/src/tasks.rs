@@ -269,7 +269,8 @@ impl Tasks for SqlTasks {
 
     async fn give_back(&self, id: &TaskId, fence: i64, due: TimestampMs) -> StoreResult<bool> {
         let update = query(
-            "UPDATE tasks SET status = 'queued', due = $3 WHERE id = $1 AND fence = $2 AND status = 'running'",
+            "UPDATE tasks SET status = 'queued', due = $3, attempts = attempts - 1 \
+             WHERE id = $1 AND fence = $2 AND status = 'running'",
         )
         .bind(id.to_string())
         .bind(fence)

@@ -67,7 +67,9 @@ pub(crate) async fn drive(
             Ok(StepDone::Plain(detail)) => Event::Done { detail },
             Ok(StepDone::Flipped(epoch)) => Event::Flipped { epoch },
             // Whether the compare-and-set happened is unknown as long as the store is away: only asking again tells.
-            Err(StepFailed::Away(_)) if stage >= Stage::Flip => return Ok(Driven::Paused),
+            Err(StepFailed::Away(_)) if stage == Stage::Flip => return Ok(Driven::Paused),
+            // The revision is live: what is left is repeated until it succeeds.
+            Err(_) if stage > Stage::Flip => return Ok(Driven::Paused),
             Err(failed) => Event::Failed(failed.into_error()),
         };
         fault::point(faults::done(stage));
@@ -83,7 +85,8 @@ async fn step(deps: &Deps, options: Options, row: &Deployment) -> StoreResult<Re
         let Some(bot) = deps.ports.catalog.bot(&row.bot).await? else {
             return Err(StoreError::Missing("bot"));
         };
-        if bot.deleted_at.is_some() {
+        // After the flip there is nothing left to refuse.
+        if bot.deleted_at.is_some() && row.stage <= Stage::Flip {
             return Ok(Err(StepFailed::final_(code::BOT_DELETED, "The bot was deleted.")));
         }
         let run = steps::run(deps, options.barrier, row, &bot);

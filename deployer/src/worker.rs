@@ -14,6 +14,8 @@ use crate::{Deps, Options, code};
 
 /// A deployment task that was taken this often has killed its worker this often.
 const MAX_ATTEMPTS: u32 = 20;
+/// How long a task rests that cannot go on, in milliseconds.
+const PAUSE_MS: i64 = 1_000;
 /// How long to wait before a look without a nudge, and after a failure of the store.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -111,10 +113,16 @@ async fn work(
             tasks.finish(id, lease.fence, Err(error), now).await?;
         }
         Ok(Driven::Paused) => {
-            tasks.give_back(id, lease.fence, now).await?;
+            // What it waits for is away; the next life takes it at once.
+            let due = if shutdown.is_cancelled() {
+                now
+            } else {
+                now.plus(PAUSE_MS)
+            };
+            tasks.give_back(id, lease.fence, due).await?;
         }
         Err(error) => {
-            tasks.give_back(id, lease.fence, now.plus(1_000)).await?;
+            tasks.give_back(id, lease.fence, now.plus(PAUSE_MS)).await?;
             return Err(error);
         }
     }

@@ -89,7 +89,8 @@ pub trait Tasks: Debug + Send + Sync {
         now: TimestampMs,
     ) -> StoreResult<bool>;
 
-    /// Gives a task back to be taken again not before `due`; `false`: the lease was lost.
+    /// Gives a task back to be taken again not before `due`; `false`: the lease was lost. A task that was given back did
+    /// not kill its worker: the lease does not count as an attempt.
     async fn give_back(&self, id: &TaskId, fence: i64, due: TimestampMs) -> StoreResult<bool>;
 
     /// Resolves when tasks of a kind may have become due since the last call: a hint, may be late, early or lost.

@@ -10,35 +10,37 @@ use crate::{Deps, code, faults};
 pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<StepDone, StepFailed> {
     let ports = &deps.ports;
     let wanted = row.seen_epoch.next();
+    let revision = ActiveRevision {
+        epoch: wanted,
+        rev: row.to_rev,
+    };
+    // Lanes ahead of the catalog (one was restored from an older copy) would refuse the flip after the catalog took it.
+    let ahead = ports
+        .lanes
+        .revision(&row.bot)
+        .await?
+        .filter(|active| active.epoch >= wanted && *active != revision);
+    if let Some(active) = ahead {
+        tracing::error!(bot = %row.bot, ?active, ?revision, "lanes are ahead of the catalog");
+        return Err(superseded());
+    }
     // Only one deployment of a bot is under way, so this epoch with this revision can only be an earlier try of ours
     // that died before it could note its success.
     let flipped_before = bot.epoch == wanted && bot.active_rev == Some(row.to_rev);
-    let epoch = if flipped_before {
-        wanted
-    } else {
+    if !flipped_before {
         fault::point(faults::BEFORE_ACTIVATE);
-        let won = ports
+        ports
             .catalog
             .activate(&row.bot, row.seen_epoch, row.to_rev)
-            .await?;
-        won.ok_or_else(|| StepFailed::final_(code::SUPERSEDED, "Another activation of the bot came first."))?
-    };
+            .await?
+            .ok_or_else(superseded)?;
+    }
     fault::point(faults::AFTER_ACTIVATE);
 
-    let revision = ActiveRevision {
-        epoch,
-        rev: row.to_rev,
-    };
     match ports.lanes.set_revision(&row.bot, revision).await? {
         SetRevision::Set => {}
         SetRevision::Superseded(active) if active == revision => {}
-        SetRevision::Superseded(active) => {
-            tracing::error!(bot = %row.bot, ?active, ?revision, "lanes are ahead of the catalog");
-            return Err(StepFailed::final_(
-                code::SUPERSEDED,
-                "Another activation of the bot came first.",
-            ));
-        }
+        SetRevision::Superseded(_) => return Err(superseded()),
     }
     fault::point(faults::AFTER_SET_REVISION);
     ports
@@ -49,5 +51,9 @@ pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<S
         })
         .await;
     metrics::counter!("botloom_flips_total").increment(1);
-    Ok(StepDone::Flipped(epoch))
+    Ok(StepDone::Flipped(wanted))
+}
+
+fn superseded() -> StepFailed {
+    StepFailed::final_(code::SUPERSEDED, "Another activation of the bot came first.")
 }
