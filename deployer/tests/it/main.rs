@@ -1,6 +1,13 @@
-//! Tests of the deployer. What needs a running server is tested in `server`.
+//! Tests of the deployer over real storage. What needs a running server is tested in `server`.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, also in its helpers, a panic is the report"
+)]
+
+mod drive;
 mod machine;
+mod support;
 
 #[test]
 fn every_code_has_a_page() {

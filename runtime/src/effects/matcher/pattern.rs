@@ -9,7 +9,7 @@ const MAX_PATTERN: usize = 4_096;
 /// Memory of an ordinary compiled expression, in bytes: the unit in which the cache counts.
 const ORDINARY: usize = 64 * 1024;
 /// Memory of any compiled expression, in bytes: bounds `(a{1000}){1000}`. What the validator of specs lets through fits.
-pub(super) const MAX_COMPILED: usize = 10 * 1024 * 1024;
+pub(super) const MAX_COMPILED: usize = 12 * 1024 * 1024;
 /// Memory that matching may take for its tables; without it matching goes on, more slowly.
 const MAX_TABLES: usize = 1024 * 1024;
 
