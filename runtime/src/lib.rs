@@ -1,6 +1,6 @@
 //! Update to sandbox to message: ingress, lanes, sandbox workers, outbox, simulator.
 //!
-//! The way of an update: [`start`] builds a node; its router or its poller brings an update to the *door* (`ingress`),
+//! The way of an update: [`start()`] builds a node; its router or its poller brings an update to the *door* (`ingress`),
 //! which makes it durable in its lane; the *executor* claims the lane, runs bot code in a [`sandbox`] (`step_loop`,
 //! `effects`), and commits state and messages in one step; the *sender* (`outbound`) brings the messages to Telegram.
 

@@ -1,7 +1,7 @@
 //! What a bot is, as data: types, JSON Schema, meaning checks, canonical JSON, hash.
 //!
 //! A `BotSpec` is a JSON document ([`model::BotSpec`]). This crate does no I/O: bytes in, findings or an accepted
-//! spec out ([`check`]). What a running bot does with a spec is in `SEMANTICS.md` beside this crate.
+//! spec out ([`check()`]). What a running bot does with a spec is in `SEMANTICS.md` beside this crate.
 
 mod check;
 mod code;

@@ -1,7 +1,7 @@
 //! The AST filter: an allow-list over the parsed program.
 //!
 //! It judges what any generator made, again before every deployment, and trusts nothing but the SDK sections whose
-//! digest it knows ([`crate::prelude`]). The sandbox is the wall; this is the fence that names the fault, its line and
+//! digest it knows (`crate::prelude`). The sandbox is the wall; this is the fence that names the fault, its line and
 //! its rule before anything runs.
 
 mod constructs;

@@ -1,7 +1,7 @@
 //! The types of a BotSpec, version 1: one file per section. Field names in JSON are part of the contract.
 //!
 //! Reading fills every default, so a spec that spells a default out equals one that leaves it away. Types check
-//! shapes only; use [`crate::check`] for anything that came from outside.
+//! shapes only; use [`crate::check()`] for anything that came from outside.
 
 mod command;
 mod flow;
