@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
 use botloom_core::model::{Deployment, Project, RevisionRow, Stage, TaskPayload, TaskStatus, User};
 use botloom_core::ports::{
-    ActiveRevision, ArtifactName, NewBot, NewTask, NewVersion, ProbeReport, SandboxError, Sandboxes,
+    ActiveRevision, ArtifactName, LaneLimits, NewBot, NewTask, NewVersion, ProbeReport, SandboxError,
+    Sandboxes,
 };
 use botloom_core::{BotId, Clock as _, Epoch, ProjectId, RevHash, SystemClock, TaskId, UserId};
 use botloom_deployer::{Deps, Options};
@@ -77,7 +78,7 @@ impl Installation {
         let options = EmbeddedOptions {
             data_dir: DataDir::open(dir.path()).unwrap(),
             clock: Arc::new(SystemClock),
-            lane_limits: Default::default(),
+            lane_limits: LaneLimits::default(),
         };
         let storage = connect_embedded(options).await.unwrap();
         let (project, now) = (ProjectId::generate(), SystemClock.now());
