@@ -53,7 +53,7 @@ impl Slots {
         Self(Arc::new(shared))
     }
 
-    /// A place, if there is one for this bot now and nobody waits for it.
+    /// A place, if one is free for this bot now, without regard to who waits in [`Self::take`].
     pub(crate) fn try_take(&self, bot: &BotId) -> Option<Slot> {
         let mut state = self.0.lock();
         if !self.0.has_room(&state, bot) {

@@ -10,6 +10,7 @@ mod floors;
 mod migration;
 mod notices;
 mod parking;
+mod quarantine;
 mod renewal;
 mod revision;
 mod turn;
@@ -19,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use botloom_core::ids::{BotId, Epoch};
 use botloom_core::ports::{LaneLease, Turn};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub(crate) use migration::moved;
@@ -30,6 +31,7 @@ use crate::outbound::Sender;
 use crate::slots::{Slot, Slots};
 use floors::Floors;
 use parking::{Parking, Why};
+use quarantine::Quarantine;
 
 /// The share of one bot in the turns that run: a quarter.
 const SHARE: usize = 4;
@@ -47,8 +49,7 @@ pub(crate) struct Executor {
     backlogged: AtomicBool,
     /// Told when a lane was delayed: the next claim learns until when.
     delayed: Notify,
-    /// Lanes whose update was tried twice run one at a time.
-    quarantine: Semaphore,
+    quarantine: Quarantine,
 }
 
 /// A turn in our hands.
@@ -92,7 +93,7 @@ impl Executor {
             floors: Floors::default(),
             backlogged: AtomicBool::new(false),
             delayed: Notify::new(),
-            quarantine: Semaphore::new(1),
+            quarantine: Quarantine::default(),
         }
     }
 

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use botloom_core::fault;
+use botloom_core::ids::BotId;
 use botloom_core::ports::{ActiveRevision, Commit, CommitOutcome, NextTurn, StateChange};
 use tokio::time::Instant;
 
 use super::batch::{Batch, Stop};
-use super::parking::Why;
+use super::parking::{TROUBLE, Why};
 use super::{Executor, Held, parking};
 use crate::bots::Found;
 use crate::reports::{Run, from_bot_code, plain};
@@ -48,7 +49,7 @@ impl Executor {
     async fn turn(self: &Arc<Self>, mut held: Held, may_keep: bool) -> Option<Held> {
         let attempts = held.turn.attempts;
         let alone = if attempts >= SUSPECT {
-            self.quarantine.try_acquire().ok()
+            self.quarantine.enter(held.bot())
         } else {
             None
         };
@@ -65,7 +66,10 @@ impl Executor {
             let waited = self.node.now().since(first.accepted_at);
             let waited = Duration::from_millis(u64::try_from(waited).unwrap_or(0));
             self.node.meters.queue_seconds.record(waited);
-            self.load.started(held.bot(), waited);
+            // Only while places are short: else it waited for its own chat, which says nothing about the bot.
+            if self.backlogged.load(Ordering::Relaxed) {
+                self.load.started(held.bot(), waited);
+            }
         }
         loop {
             match self.once(held, may_keep).await? {
@@ -76,6 +80,20 @@ impl Executor {
     }
 
     async fn once(self: &Arc<Self>, mut held: Held, may_keep: bool) -> Option<Committed> {
+        let bot = match self.node.bots.find(held.bot()).await {
+            Ok(Found::Live(bot)) => Some(bot),
+            Ok(Found::Deleted) => {
+                self.forget(held.bot()).await;
+                return None;
+            }
+            Ok(Found::Unknown) => None,
+            // Without the bot's name a command to it looks like one to another bot.
+            Err(error) => {
+                tracing::warn!(bot = %held.bot(), error = %error, "a bot cannot be read, its updates wait");
+                self.wait(held, (TROUBLE, Why::Trouble)).await;
+                return None;
+            }
+        };
         let active = match self.active(&mut held).await {
             Ok(active) => active,
             Err(wait) => {
@@ -89,11 +107,6 @@ impl Executor {
                 self.wait(held, wait).await;
                 return None;
             }
-        };
-        let bot = match self.node.bots.find(held.bot()).await {
-            Ok(Found::Live(bot)) => Some(bot),
-            // The name only decides about commands with an explicit target.
-            Ok(Found::Deleted | Found::Unknown) | Err(_) => None,
         };
         let username = bot.as_ref().and_then(|bot| bot.username.as_deref());
         let Held {
@@ -114,6 +127,16 @@ impl Executor {
             Some(Stop::Time) | None => self.give_back(&[held.lease]).await,
         }
         None
+    }
+
+    /// Nobody is there any more for the updates of a deleted bot; some may have come in beside its deletion.
+    async fn forget(&self, bot: &BotId) {
+        match self.node.ports.lanes.purge(bot).await {
+            Ok(()) => tracing::info!(%bot, "what waited for a deleted bot was removed"),
+            Err(error) => {
+                tracing::warn!(%bot, error = %error, "a deleted bot's lanes could not be removed, their leases will end");
+            }
+        }
     }
 
     async fn commit(

@@ -23,7 +23,7 @@ use crate::executor::{Executor, Held};
 use crate::node::Node;
 use crate::slots::Slot;
 
-/// What is kept of an update that is set aside.
+/// What is kept of an update that is no update. One that has no room is kept whole, so that it can be replayed.
 const KEPT: usize = 64 * 1024;
 
 /// Why updates were not taken. Whoever brought them brings them again.
@@ -173,7 +173,8 @@ impl Door {
         } = sorted;
         let meters = &self.node.meters;
         for (body, detail) in malformed {
-            self.set_aside(bot, None, DeadLetterReason::Malformed, detail, &body)
+            let kept = body.slice(..body.len().min(KEPT));
+            self.set_aside(bot, None, DeadLetterReason::Malformed, detail, kept)
                 .await?;
             meters.malformed.increment(1);
         }
@@ -201,7 +202,7 @@ impl Door {
                         self.node.options.lanes.queue_cap
                     );
                     let chat = Some(ingest.lane.chat);
-                    self.set_aside(bot, chat, DeadLetterReason::Overflow, detail, &ingest.envelope)
+                    self.set_aside(bot, chat, DeadLetterReason::Overflow, detail, ingest.envelope)
                         .await?;
                     meters.overflows.increment(1);
                 }
@@ -216,14 +217,14 @@ impl Door {
         chat: Option<ChatId>,
         reason: DeadLetterReason,
         detail: String,
-        body: &Bytes,
+        body: Bytes,
     ) -> StoreResult<()> {
         let letter = NewDeadLetter {
             bot: bot.id.clone(),
             chat,
             reason: reason.as_str().to_owned(),
             detail,
-            body: body.slice(..body.len().min(KEPT)),
+            body,
             at: self.node.now(),
         };
         let id = self.node.ports.dead_letters.set_aside(letter).await?;

@@ -62,7 +62,8 @@ impl Load {
         waiting > self.0.backlog || late.is_some_and(|at| at.elapsed() < LAG_COUNTS)
     }
 
-    /// Notes how long an update had waited when it was started for the first time.
+    /// Notes how long an update had waited when it was started for the first time. Only for updates that had to wait for
+    /// a place: one behind a slow update of its own chat does not count.
     pub(crate) fn started(&self, bot: &BotId, waited: Duration) {
         if waited > self.0.lag {
             self.0

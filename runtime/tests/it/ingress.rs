@@ -59,6 +59,21 @@ async fn bots_that_are_not_there() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_deleted_bot_is_removed() {
+    let world = World::new().await;
+    let bot = world.bare_bot("leaving").await;
+    world.connect(&bot, IngressMode::Webhook).await;
+    // Without a revision it waits.
+    assert_eq!(world.deliver(&bot, &text_update(1, 5, "hi")).await.status, 200);
+    let now = world.ports.clock.now();
+    assert!(world.ports.catalog.delete_bot(&bot.id, now).await.unwrap());
+    let notice = botloom_core::ports::Notice::BotChanged { bot: bot.id.clone() };
+    world.ports.bus.publish(notice).await;
+    world.settled().await;
+    assert!(world.dead_letters(&bot.id, Direction::In).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_stranger_cannot_lock_telegram_out() {
     let world = World::new().await;
     let bot = world.bot("besieged", ECHO).await;
@@ -200,18 +215,18 @@ async fn a_full_lane_spills_into_dead_letters_and_delays_nobody() {
     // Without a revision nothing is executed, so the lane fills up.
     let bot: Bot = world.bare_bot("flooded").await;
     world.connect(&bot, IngressMode::Webhook).await;
+    let long = "x".repeat(200_000);
     for id in 0..8 {
-        assert_eq!(
-            world.deliver(&bot, &text_update(id, 5, "x")).await.status,
-            200,
-            "{id}"
-        );
+        let text = if id == 5 { long.as_str() } else { "x" };
+        let answer = world.deliver(&bot, &text_update(id, 5, text)).await;
+        assert_eq!(answer.status, 200, "{id}");
     }
     let letters = world.dead_letters(&bot.id, Direction::In).await;
     assert_eq!(letters.len(), 3);
     assert!(letters.iter().all(|letter| letter.letter.reason == "overflow"));
     let oldest: Value = serde_json::from_str(&body(&letters[2])).unwrap();
     assert_eq!(oldest["update_id"], 5);
+    assert_eq!(oldest["message"]["text"], long.as_str(), "it is kept whole");
     assert_eq!(
         world.deliver(&bot, &text_update(100, 6, "x")).await.status,
         200,
