@@ -15,6 +15,7 @@ use crate::options::Options;
 use crate::reports::Reports;
 use crate::revisions::Revisions;
 use crate::sandbox::Pool;
+use crate::slots::Slots;
 
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -23,6 +24,8 @@ pub(crate) struct Node {
     pub(crate) bots: Bots,
     pub(crate) revisions: Revisions,
     pub(crate) pool: Pool,
+    /// Places for calls at the pool's workers.
+    pub(crate) calls: Slots,
     pub(crate) matcher: Matcher,
     pub(crate) guard: Guard,
     pub(crate) telegram: Client,

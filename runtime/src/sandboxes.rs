@@ -15,7 +15,7 @@ use crate::executor::Executor;
 use crate::node::Node;
 use crate::program::Program;
 use crate::revisions::RevisionError;
-use crate::step_loop::{self, Failure, Host, Job};
+use crate::step_loop::{self, Failure, Host, Job, Overtaken};
 
 /// Who and where a probe pretends to be.
 const PROBED: i64 = 1;
@@ -121,6 +121,8 @@ impl Sandboxes for LocalSandboxes {
             pool: &self.node.pool,
             matcher: &self.node.matcher,
             api: &Denied,
+            places: &self.node.calls,
+            overtaken: Overtaken::never(),
         };
         let done = step_loop::run(&host, &job).await.map_err(failed)?;
         let chat = ChatId::from(PROBED);
@@ -137,7 +139,8 @@ impl Sandboxes for LocalSandboxes {
     }
 
     async fn barrier(&self, bot: &BotId, revision: ActiveRevision, _timeout: Duration) {
-        // Every update of this node looks at the floor before it starts, and there is no other node.
+        // There is no other node. Every update of this one looks at the floor before it starts, an `apiCall` of one
+        // that runs is cut off, and what else it wants is refused when it commits.
         self.executor.raise(bot, revision.epoch);
     }
 }
@@ -155,6 +158,6 @@ fn failed(failure: Failure) -> SandboxError {
             outcome: outcome.to_owned(),
             detail,
         },
-        Failure::NoSandbox(_) => SandboxError::NoNode,
+        Failure::NoSandbox(_) | Failure::Overtaken => SandboxError::NoNode,
     }
 }

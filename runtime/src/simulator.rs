@@ -17,7 +17,8 @@ use url::Url;
 use crate::effects::{ApiCalls, ApiOutcome, Attempt, Guard, Matcher, is_callable};
 use crate::program::Program;
 use crate::sandbox::Pool;
-use crate::step_loop::{self, Failure, Host, Job};
+use crate::slots::Slots;
+use crate::step_loop::{self, Failure, Host, Job, Overtaken};
 
 /// Who speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +113,7 @@ pub struct Conversation {
     pool: Pool,
     program: Program,
     matcher: Matcher,
+    places: Slots,
     api: World,
     now: TimestampMs,
     states: HashMap<i64, Box<RawValue>>,
@@ -132,6 +134,8 @@ impl Conversation {
             pool,
             program: Program::new(bot_js.into(), passport),
             matcher: Matcher::default(),
+            // One update at a time.
+            places: Slots::new(1, 1),
             api: World {
                 api,
                 answers: Mutex::default(),
@@ -210,6 +214,7 @@ impl Conversation {
                         outcome: "no_sandbox".to_owned(),
                         detail,
                     },
+                    Failure::Overtaken => unreachable!("nothing overtakes a simulated revision"),
                 };
                 Transcript {
                     messages: Vec::new(),
@@ -236,6 +241,8 @@ impl Conversation {
             pool: &self.pool,
             matcher: &self.matcher,
             api: &self.api,
+            places: &self.places,
+            overtaken: Overtaken::never(),
         };
         let done = step_loop::run(&host, &job).await?;
         let lane = ChatId::from(chat);

@@ -22,6 +22,10 @@ use crate::reports::reports;
 use crate::revisions::Revisions;
 use crate::sandbox::{self, Pool};
 use crate::sandboxes::LocalSandboxes;
+use crate::slots::Slots;
+
+/// Calls at a time for each sandbox worker, and the share of one bot in them: enough to keep all workers busy.
+const CALLS: (usize, usize) = (8, 2);
 
 /// What a node needs of others.
 #[derive(Debug)]
@@ -72,6 +76,7 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
     let node = Arc::new(Node {
         bots: Bots::new(Arc::clone(&ports.catalog), Arc::clone(&ports.bus), vault),
         revisions: Revisions::new(Arc::clone(&ports.catalog), Arc::clone(&ports.artifacts)),
+        calls: Slots::new(pool.workers() * CALLS.0, pool.workers() * CALLS.1),
         pool,
         matcher: Matcher::default(),
         guard,

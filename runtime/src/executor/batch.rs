@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use botloom_core::bot_js::Telemetry;
-use botloom_core::ports::{DeadLetterReason, OutMessage, QueuedUpdate, StateChange, Turn};
+use botloom_core::ids::Epoch;
+use botloom_core::ports::{ActiveRevision, DeadLetterReason, OutMessage, QueuedUpdate, StateChange, Turn};
 use botloom_core::time::TimestampMs;
 use botloom_telegram::update::Routed;
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use super::Executor;
 use super::migration::Migration;
 use crate::program::Program;
-use crate::step_loop::{self, Failure, Host, Job};
+use crate::step_loop::{self, Failure, Host, Job, Overtaken};
 
 /// A batch ends after this time, so that other bots get their turn.
 const LONGEST: Duration = Duration::from_millis(200);
@@ -44,6 +45,8 @@ pub(super) struct Ran {
 pub(super) enum Stop {
     /// Its time was over.
     Time,
+    /// The revision must be read again.
+    Revision,
     /// The update failed.
     Failed(Failure),
     /// The update can never be executed.
@@ -63,11 +66,11 @@ enum Read<'a> {
 }
 
 impl Executor {
-    /// Runs updates of a turn. Before each, the revision must have been read within its lease.
+    /// Runs updates of a turn. Before each, the revision must have been read within its lease and not be overtaken.
     pub(super) async fn batch(
         &self,
         turn: &Turn,
-        read: Instant,
+        (read, active): (Instant, ActiveRevision),
         program: &Program,
         username: Option<&str>,
     ) -> (Batch, Option<Stop>) {
@@ -96,8 +99,12 @@ impl Executor {
         // A turn that failed before runs its first update alone: the fault is then known to be its own.
         let most = if turn.attempts > 0 { 1 } else { turn.updates.len() };
         for queued in turn.updates.iter().take(most) {
-            let late = started.elapsed() > LONGEST || read.elapsed() > self.node.options.revision_lease;
-            if late && !batch.ran.is_empty() {
+            let bot = &turn.lease.lane.bot;
+            if read.elapsed() > self.node.options.revision_lease || !self.floors.allows(bot, active.epoch) {
+                stop = Some(Stop::Revision);
+                break;
+            }
+            if started.elapsed() > LONGEST && !batch.ran.is_empty() {
                 stop = Some(Stop::Time);
                 break;
             }
@@ -110,10 +117,21 @@ impl Executor {
                     Ok(None)
                 }
                 Ok(Read::Update(update)) => self
-                    .run_one(turn, queued, &update, &cause, current, program, username)
+                    .run_one(
+                        turn,
+                        queued,
+                        &update,
+                        &cause,
+                        current,
+                        (program, active.epoch),
+                        username,
+                    )
                     .await
                     .map(Some)
-                    .map_err(Stop::Failed),
+                    .map_err(|failure| match failure {
+                        Failure::Overtaken => Stop::Revision,
+                        failure => Stop::Failed(failure),
+                    }),
             };
             let mut ran = Ran {
                 cause,
@@ -205,7 +223,7 @@ impl Executor {
         update: &Routed<'_>,
         cause: &str,
         state: Option<&RawValue>,
-        program: &Program,
+        (program, epoch): (&Program, Epoch),
         username: Option<&str>,
     ) -> Result<(Option<Box<RawValue>>, Vec<OutMessage>, Vec<Telemetry>, Duration), Failure> {
         let lane = &turn.lease.lane;
@@ -213,6 +231,8 @@ impl Executor {
             pool: &self.node.pool,
             matcher: &self.node.matcher,
             api: &self.node.guard,
+            places: &self.node.calls,
+            overtaken: Overtaken::above(epoch, self.floors.watch(&lane.bot)),
         };
         let job = Job {
             program,

@@ -31,6 +31,8 @@ impl Executor {
                 tracing::warn!(lane = %held.lease.lane, detail, "no sandbox, the update waits");
                 self.wait(held, (TROUBLE, Why::Trouble)).await;
             }
+            // A batch ends with another reason then.
+            Failure::Overtaken => self.give_back(&[held.lease]).await,
         }
     }
 

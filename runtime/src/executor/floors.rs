@@ -1,20 +1,24 @@
-//! The lowest epoch on which updates of a bot may start here. Raised by the deployer's barrier and by notices.
+//! The lowest epoch on which updates of a bot may run here. Raised by the deployer's barrier and by notices.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use botloom_core::ids::{BotId, Epoch};
+use tokio::sync::watch;
 
-/// One number for each bot that flipped while this process lived.
+/// One number for each bot that ran or flipped while this process lived.
 #[derive(Debug, Default)]
-pub(super) struct Floors(RwLock<HashMap<BotId, Epoch>>);
+pub(super) struct Floors(RwLock<HashMap<BotId, watch::Sender<Epoch>>>);
 
 impl Floors {
     /// Never goes back.
     pub(super) fn raise(&self, bot: &BotId, epoch: Epoch) {
         let mut floors = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let floor = floors.entry(bot.clone()).or_default();
-        *floor = (*floor).max(epoch);
+        floors.entry(bot.clone()).or_default().send_if_modified(|floor| {
+            let raised = epoch > *floor;
+            *floor = (*floor).max(epoch);
+            raised
+        });
     }
 
     pub(super) fn allows(&self, bot: &BotId, epoch: Epoch) -> bool {
@@ -22,6 +26,15 @@ impl Floors {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(bot)
-            .is_none_or(|floor| epoch >= *floor)
+            .is_none_or(|floor| epoch >= *floor.borrow())
+    }
+
+    /// The floor of a bot, now and later.
+    pub(super) fn watch(&self, bot: &BotId) -> watch::Receiver<Epoch> {
+        if let Some(floor) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(bot) {
+            return floor.subscribe();
+        }
+        let mut floors = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        floors.entry(bot.clone()).or_default().subscribe()
     }
 }

@@ -14,6 +14,7 @@ use super::parking::{TROUBLE, Why};
 use super::{Executor, Held, parking};
 use crate::bots::Found;
 use crate::reports::{Run, from_bot_code, plain};
+use crate::step_loop::Failure;
 
 /// A lane is kept for further turns at most this long and for so many updates.
 const CHAIN: (Duration, usize) = (Duration::from_millis(200), 16);
@@ -27,7 +28,7 @@ const CHARGE: Duration = Duration::from_millis(5);
 /// How a commit ended.
 enum Committed {
     Next(Option<Held>),
-    /// The bot flipped: run again.
+    /// The bot flipped, or may have: run again.
     Stale(Held),
 }
 
@@ -115,15 +116,30 @@ impl Executor {
             leased,
             read,
         } = &mut held;
-        let work = self.batch(turn, *read, &program, username);
+        let work = self.batch(turn, (*read, active), &program, username);
         let (batch, stop) = Box::pin(self.keeping(lease, leased, work)).await?;
         if !batch.ran.is_empty() {
-            return self.commit(held, active, batch, may_keep).await;
+            let failure = match stop {
+                Some(Stop::Failed(failure @ Failure::Program { .. })) => Some(failure),
+                _ => None,
+            };
+            let committed = self
+                .commit(held, active, batch, may_keep || failure.is_some())
+                .await?;
+            return match (committed, failure) {
+                // The one that failed is the first now: this was a try of it.
+                (Committed::Next(Some(next)), Some(failure)) if next.turn.revision == Some(active) => {
+                    self.failed(next, failure).await;
+                    None
+                }
+                (committed, _) => Some(committed),
+            };
         }
         match stop {
             Some(Stop::Failed(failure)) => self.failed(held, failure).await,
             Some(Stop::Hopeless { reason, detail }) => self.fail(held, 1, reason, detail).await,
             Some(Stop::Migration(step)) => self.migrate(held, step, program.state_ttl_ms).await,
+            Some(Stop::Revision) => return Some(Committed::Stale(held)),
             Some(Stop::Time) | None => self.give_back(&[held.lease]).await,
         }
         None

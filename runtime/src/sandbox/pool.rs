@@ -360,6 +360,11 @@ impl Pool {
         Ok(Ok(()))
     }
 
+    /// Workers that serve calls, whether or not they are up.
+    pub(crate) fn workers(&self) -> usize {
+        self.slots.len() - 1
+    }
+
     /// Which workers serve, and how well they are contained.
     pub fn status(&self) -> Status {
         self.shared.status.borrow().clone()

@@ -5,6 +5,7 @@
 
 mod actions;
 mod input;
+mod overtaken;
 
 use std::time::Duration;
 
@@ -17,10 +18,12 @@ use serde_json::value::RawValue;
 
 pub(crate) use actions::message;
 pub(crate) use input::{context, event, local_time};
+pub(crate) use overtaken::Overtaken;
 
 use crate::effects::{ApiCalls, Attempt, Matcher};
 use crate::program::Program;
 use crate::sandbox::{self, CallOptions, Outcome, Pool};
+use crate::slots::Slots;
 
 /// Who does what bot code asks for.
 #[derive(Debug)]
@@ -28,6 +31,10 @@ pub(crate) struct Host<'a, A> {
     pub(crate) pool: &'a Pool,
     pub(crate) matcher: &'a Matcher,
     pub(crate) api: &'a A,
+    /// Places at the workers, so that slow calls of one bot do not queue there before those of others.
+    pub(crate) places: &'a Slots,
+    /// Ends a run that waits for an `apiCall`.
+    pub(crate) overtaken: Overtaken,
 }
 
 /// What is run.
@@ -72,6 +79,9 @@ pub(crate) enum Failure {
     /// There was nobody to run it. Not the program's fault.
     #[error("no sandbox: {0}")]
     NoSandbox(String),
+    /// The bot flipped: to be run again from the start, on the new revision.
+    #[error("the bot flipped meanwhile")]
+    Overtaken,
 }
 
 impl Failure {
@@ -131,7 +141,11 @@ pub(crate) async fn run<A: ApiCalls>(host: &Host<'_, A>, job: &Job<'_>) -> Resul
             }
             Some(Effect::ApiCall(asked)) => {
                 api_calls += 1;
-                api_call(host, job, asked, api_calls).await
+                tokio::select! {
+                    biased;
+                    () = host.overtaken.wait() => return Err(Failure::Overtaken),
+                    resume = api_call(host, job, asked, api_calls) => resume,
+                }
             }
         });
     }
@@ -161,6 +175,7 @@ async fn call<A: ApiCalls>(
         now: job.now,
         fresh: job.fresh,
     };
+    let _place = host.places.take(&job.program.bot).await;
     let finished = host
         .pool
         .call(&job.program.source, input, options)

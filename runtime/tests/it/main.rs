@@ -2,6 +2,7 @@
 
 mod conversation;
 mod draining;
+mod fairness;
 mod flips;
 mod ingress;
 mod leases;
@@ -10,6 +11,7 @@ mod outside;
 mod poison;
 mod polling;
 mod probing;
+mod repeating;
 mod sandbox;
 mod sending;
 mod support;
