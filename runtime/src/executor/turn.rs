@@ -18,7 +18,7 @@ use crate::step_loop::Failure;
 
 /// A lane is kept for further turns at most this long and for so many updates.
 const CHAIN: (Duration, usize) = (Duration::from_millis(200), 16);
-/// Tries after which an update runs alone in quarantine.
+/// Tries after which an update runs alone in the quarantine of its bot.
 const SUSPECT: u32 = 2;
 /// Ends of a lease without any outcome after which an update is given up: it takes whole processes with it.
 const POISON: u32 = 10;

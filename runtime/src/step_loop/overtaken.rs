@@ -25,6 +25,6 @@ impl Overtaken {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
