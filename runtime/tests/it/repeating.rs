@@ -24,7 +24,7 @@ const PERSISTENT: &str = "export function handle({ state, resume }) {
 async fn world_with(server: &Canary) -> World {
     let mut setup = Setup::default();
     let hosts = format!("api.shop.example=http://{}", server.address);
-    setup.options.dev_hosts = DevHosts::parse(&hosts).unwrap();
+    setup.options.dev_hosts = DevHosts::parse(&hosts).expect("a proper setting");
     World::with(setup).await
 }
 
