@@ -4,7 +4,7 @@
 //! `max(virtual time, finish tag of its bot)`, its bot's finish tag moves one behind it, and lanes are taken in the
 //! order of start tags. A bot that was idle starts at the virtual time: idleness earns no credit.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use botloom_core::{BotId, Lane, TimestampMs};
 
@@ -27,7 +27,8 @@ pub(crate) struct Schedule {
     ready: BTreeMap<(u64, u64), Lane>,
     leases: BTreeMap<(TimestampMs, u64), Lane>,
     delays: BTreeMap<(TimestampMs, u64), Lane>,
-    parked: HashMap<BotId, HashSet<Lane>>,
+    /// Ordered, so that the same history hands lanes out alike wherever it is kept.
+    parked: HashMap<BotId, BTreeSet<Lane>>,
     ready_of_bot: HashMap<BotId, u64>,
     finish: HashMap<BotId, u64>,
     virtual_time: u64,
@@ -171,7 +172,7 @@ impl Schedule {
 
     /// Entries of all indexes together; for the auditor.
     pub(crate) fn entries(&self) -> usize {
-        let parked: usize = self.parked.values().map(HashSet::len).sum();
+        let parked: usize = self.parked.values().map(BTreeSet::len).sum();
         self.ready.len() + self.leases.len() + self.delays.len() + parked
     }
 }
