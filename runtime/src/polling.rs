@@ -65,7 +65,13 @@ impl Poller {
     async fn poll(&self, id: BotId) {
         let options = self.node.options.poll;
         let (mut offset, mut pause, mut conflicting) = (0, options.first_pause, false);
+        let mut asked: Option<Arc<LiveBot>> = None;
         while let Some(bot) = self.node.bots.known(&id).filter(|bot| bot.is_polled()) {
+            if asked.as_ref().is_some_and(|before| !before.has_token_of(&bot)) {
+                // It may be another bot at Telegram: the old offset would confirm updates that nobody saw.
+                (offset, pause, conflicting) = (0, options.first_pause, false);
+            }
+            asked = Some(Arc::clone(&bot));
             let outcome = tokio::select! {
                 biased;
                 () = self.node.draining.cancelled() => return,
@@ -106,6 +112,7 @@ impl Poller {
             pause = (pause * 2).min(options.longest_pause);
             tokio::select! {
                 () = self.node.draining.cancelled() => return,
+                () = self.until_other(&bot) => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -136,8 +143,8 @@ impl Poller {
             .collect())
     }
 
-    /// Brings updates to the door until it takes them; answers the offset after them. `None`: none came, or the node
-    /// goes down.
+    /// Brings updates to the door until it takes them; answers the offset after them. `None`: none came, the bot is
+    /// another one or not polled any more, or the node goes down.
     async fn hand_in(&self, bot: &Arc<LiveBot>, updates: Vec<Bytes>) -> Option<i64> {
         #[derive(Deserialize)]
         struct Numbered {
@@ -157,6 +164,7 @@ impl Poller {
             };
             tokio::select! {
                 () = self.node.draining.cancelled() => return None,
+                () = self.until_other(bot) => return None,
                 () = tokio::time::sleep(wait) => {}
             }
         }

@@ -4,7 +4,7 @@ use botloom_core::model::IngressMode;
 use botloom_core::ports::Notice;
 use botloom_telegram::simulator::{Action, Fault};
 
-use crate::support::{ECHO, World, eventually};
+use crate::support::{ECHO, World, eventually, text_update};
 
 #[tokio::test]
 async fn updates_are_asked_for_and_come_once_in_order() {
@@ -141,4 +141,37 @@ async fn a_disconnected_bot_is_not_asked_for() {
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert_eq!(world.simulator.bot_state(bot.number).unwrap().pending, 1);
     assert_eq!(world.texts(&bot, ada.id).len(), 1);
+}
+
+/// The numbers of a bot's updates say nothing about those of another bot.
+#[tokio::test]
+async fn another_bots_token_begins_its_updates_anew() {
+    let world = World::new().await;
+    let bot = world.bare_bot("successor").await;
+    world.deploy(&bot.id, ECHO).await;
+    let (ada, bob) = (world.simulator.person("Ada"), world.simulator.person("Bob"));
+    let update = |id, chat, text| text_update(id, chat, text).as_object().unwrap().clone();
+    world.connect(&bot, IngressMode::Polling).await;
+    world
+        .simulator
+        .inject(bot.number, update(1_000_000, ada.id, "old"))
+        .unwrap();
+    eventually("the first is answered", async || {
+        world.texts(&bot, ada.id) == ["1 old"]
+    })
+    .await;
+    eventually("it is confirmed", async || {
+        world.simulator.bot_state(bot.number).unwrap().pending == 0
+    })
+    .await;
+    let other = world.bare_bot("not-deployed").await;
+    world
+        .simulator
+        .inject(other.number, update(1, bob.id, "new"))
+        .unwrap();
+    world.set_token(&bot.id, &other.token).await;
+    eventually("what waited for the other bot is answered", async || {
+        world.texts(&other, bob.id) == ["1 new"]
+    })
+    .await;
 }
