@@ -17,6 +17,7 @@ use botloom_core::bot_js::{ApiCall, ApiCallError};
 use super::address::is_public;
 use super::dial::Pinned;
 use super::exchange::{Answer, Refusal, exchange};
+use super::resolve::look_up;
 use super::target::{AllowList, Target};
 use super::{DevHosts, Resolve, headers};
 
@@ -169,10 +170,8 @@ impl Guard {
     async fn addresses(&self, prepared: &Prepared) -> Result<Arc<[SocketAddr]>, Refusal> {
         let unreachable = |_| (ApiCallError::Connect, None);
         if let Some((host, port)) = &prepared.fixed {
-            let found = tokio::net::lookup_host((host.as_str(), *port))
-                .await
-                .map_err(unreachable)?;
-            return Ok(found.take(MAX_ADDRESSES).collect());
+            let found = look_up(host, *port).await.map_err(unreachable)?;
+            return Ok(found.into_iter().take(MAX_ADDRESSES).collect());
         }
         let host = prepared.uri.host().unwrap_or_default();
         let found = self.resolver.resolve(host).await.map_err(unreachable)?;
