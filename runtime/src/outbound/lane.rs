@@ -13,7 +13,7 @@ use botloom_core::ports::{
 use botloom_telegram::{CallError, Token};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Sender;
 use super::verdict::{AMBIGUOUS, Verdict, judge, shows_twice};
@@ -28,6 +28,8 @@ const RENEWED_AFTER: u32 = 4;
 const OLDEST_FOR_SEND: u32 = 6;
 /// Waits up to this are waited out under the lease; longer ones go back to the store.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
+/// Pause of a lane that got no request within a short wait.
+const NO_REQUEST: Duration = Duration::from_secs(1);
 /// Pause when something is away that is not Telegram.
 const TROUBLE: Duration = Duration::from_secs(5);
 /// Pauses between tries to note a send that happened. Losing it would double the message.
@@ -98,9 +100,9 @@ impl LaneSender {
                 });
             }
         };
-        let Some(token) = bot.sending_token() else {
+        if bot.sending_token().is_none() {
             return Ok(Verdict::NoToken);
-        };
+        }
         let lane = self.lease.lane.clone();
         match sender
             .pacer
@@ -118,9 +120,14 @@ impl LaneSender {
             }
         }
         let mut place = None;
-        let taking = async { place = Some(sender.requests.take(&lane.bot).await) };
+        let taking = async { place = timeout(SHORT_WAIT, sender.requests.take(&lane.bot)).await.ok() };
         if !self.keeping(unless_draining(&sender, taking)).await? {
             return Ok(Verdict::GiveBack);
+        }
+        if place.is_none() {
+            // Its bot has all requests it may have: the lane's place is for lanes of others meanwhile.
+            let wait = NO_REQUEST + jitter();
+            return Ok(Verdict::Later { wait, attempt: 0 });
         }
         // The bot may have been told to wait while this message did.
         if let Some(wait) = sender.pacer.parked(&lane.bot, Instant::now()) {
@@ -129,6 +136,13 @@ impl LaneSender {
         if self.leased.elapsed() > sender.node.options.out_lease_part(OLDEST_FOR_SEND) {
             self.renew().await?;
         }
+        // So may the bot have been given another token.
+        let Some(bot) = node.bots.known(&lane.bot) else {
+            return Ok(Verdict::GiveBack);
+        };
+        let Some(token) = bot.sending_token() else {
+            return Ok(Verdict::NoToken);
+        };
         if message.ambiguous == Ambiguous::Skip && shows_twice(&message.method) {
             match node.ports.outbox.begin_send(&self.lease).await {
                 Ok(true) => {}
@@ -140,6 +154,9 @@ impl LaneSender {
                     });
                 }
             }
+        }
+        if message.not_after.is_some_and(|moment| node.now() > moment) {
+            return Ok(Verdict::Expired);
         }
         let outcome = self.send(token, &lane, message).await?;
         drop(place);
