@@ -15,6 +15,7 @@ use crate::data_dir::{DataDir, DataDirError};
 use crate::error::ConnectError;
 use crate::event_log::SqlEventLog;
 use crate::lanes::SqliteLanes;
+use crate::nodes::LocalNodes;
 use crate::sql::Database;
 use crate::tasks::SqlTasks;
 
@@ -73,6 +74,7 @@ pub async fn connect_embedded(options: EmbeddedOptions) -> Result<Connected, Con
         outbox: Arc::clone(&lanes) as _,
         dead_letters: lanes,
         tasks: Arc::new(tasks),
+        nodes: Arc::new(LocalNodes::new(Arc::clone(&bus) as _)),
         events: Arc::new(SqlEventLog::new(&db, Arc::clone(&bus) as _)),
         bus,
         analytics: Arc::new(SqliteAnalytics::new(&db)),

@@ -9,6 +9,7 @@ mod embedded;
 mod error;
 mod event_log;
 mod lanes;
+mod nodes;
 mod sql;
 mod tasks;
 
@@ -21,5 +22,6 @@ pub use embedded::{Connected, EmbeddedOptions, Health, connect_embedded};
 pub use error::ConnectError;
 pub use event_log::SqlEventLog;
 pub use lanes::{MemoryDriver, ModelLanes, SqliteDriver, SqliteLanes, SqliteTuning, Store};
+pub use nodes::LocalNodes;
 pub use sql::{Database, newest_schema};
 pub use tasks::SqlTasks;

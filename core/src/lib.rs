@@ -13,6 +13,7 @@ pub mod model;
 pub mod ports;
 pub mod secret;
 pub mod time;
+pub mod trace;
 pub mod vault;
 
 #[cfg(feature = "testing")]
@@ -23,3 +24,4 @@ pub use hash::{RevHash, Sha256Hash, SpecHash};
 pub use ids::{BotId, ChatId, Epoch, Lane, ProjectId, TaskId, UserId};
 pub use secret::Secret;
 pub use time::{Clock, SystemClock, TimestampMs};
+pub use trace::TraceParent;

@@ -38,6 +38,7 @@ async fn what_every_port_was_given_survives_a_restart() {
         dedup: DedupKey::Update(1),
         envelope: Bytes::from_static(b"{}"),
         accepted_at: clock.now(),
+        trace: None,
         want_turn: false,
     };
 

@@ -3,6 +3,7 @@
 mod account;
 mod bot;
 mod deployment;
+mod node;
 mod revision;
 mod task;
 mod version;
@@ -10,6 +11,7 @@ mod version;
 pub use account::{Membership, Project, Role, Session, SessionHash, User};
 pub use bot::{BotRow, IngressMode, SealedToken, TelegramIdentity};
 pub use deployment::{DeployError, Deployment, Stage, StageRecord, TaskStatus};
+pub use node::{Ask, AskAnswer, NodeBeat, NodeId};
 pub use revision::{ArtifactDigests, BotPassport, BuildInfo, RevJson, RevisionRow, Security};
 pub use task::{Task, TaskError, TaskKind, TaskPayload};
 pub use version::{SpecVersion, SpecVersionSummary};

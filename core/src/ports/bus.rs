@@ -3,14 +3,17 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
+use uuid::Uuid;
 
 use super::ActiveRevision;
 use crate::hash::{RevHash, Sha256Hash};
 use crate::ids::{BotId, ProjectId};
 
 /// Something worth a look. Losing one delays, never breaks: every listener also reconciles every 1 to 2 seconds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "notice", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Notice {
     /// A revision will go live soon (`rev:prepare`).
     RevisionPrepare {
@@ -35,6 +38,13 @@ pub enum Notice {
     EventLogged {
         /// The project.
         project: ProjectId,
+    },
+    /// Something was put before all nodes.
+    Asked,
+    /// A node answered an ask.
+    Answered {
+        /// The ask.
+        ask: Uuid,
     },
     /// A session ended before its time.
     SessionEnded {

@@ -12,11 +12,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::{OutMessage, OutTurn, StoreResult};
 use crate::hash::RevHash;
 use crate::ids::{BotId, Epoch, Lane};
 use crate::time::TimestampMs;
+use crate::trace::TraceParent;
 
 /// Numbers every implementation shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,8 @@ pub struct Ingest {
     pub envelope: Bytes,
     /// When it came.
     pub accepted_at: TimestampMs,
+    /// The span in which it came, if the trace is recorded.
+    pub trace: Option<TraceParent>,
     /// Whether the caller would execute it at once if nobody holds the lane.
     pub want_turn: bool,
 }
@@ -113,7 +117,7 @@ pub struct LaneLease {
 }
 
 /// The revision on which updates of a bot start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ActiveRevision {
     /// Number of the activation.
     pub epoch: Epoch,
@@ -130,6 +134,8 @@ pub struct QueuedUpdate {
     pub envelope: Bytes,
     /// When it came in.
     pub accepted_at: TimestampMs,
+    /// The span in which it came in, if the trace is recorded.
+    pub trace: Option<TraceParent>,
 }
 
 /// Work: the first updates of a lane, with what is needed to execute them.

@@ -11,6 +11,7 @@ mod error;
 mod event_log;
 mod idempotency;
 mod lanes;
+mod nodes;
 mod outbox;
 mod page;
 mod revisions;
@@ -36,6 +37,7 @@ pub use lanes::{
     ActiveRevision, Claims, Commit, CommitOutcome, DedupKey, Fail, FailOutcome, Ingest, IngestOutcome,
     LaneLease, LaneLimits, LaneStats, Lanes, NextTurn, QueuedUpdate, SetRevision, StateChange, Token, Turn,
 };
+pub use nodes::{BEAT_EVERY, NODE_LIFE, Nodes, OpenAsk};
 pub use outbox::{AckOut, AckOutOutcome, AfterAck, OutClass, OutMessage, OutTurn, Outbox, QueuedMessage};
 pub use page::{Page, PageRequest};
 pub use revisions::Revisions;
@@ -65,6 +67,8 @@ pub struct Ports {
     pub tasks: Arc<dyn Tasks>,
     /// Hints between parts.
     pub bus: Arc<dyn Bus>,
+    /// Which processes there are.
+    pub nodes: Arc<dyn Nodes>,
     /// Live events with replay.
     pub events: Arc<dyn EventLog>,
     /// Counters and telemetry.

@@ -13,6 +13,7 @@ use super::{LaneLease, StoreResult, Token};
 use crate::bot_js::Ambiguous;
 use crate::ids::BotId;
 use crate::time::TimestampMs;
+use crate::trace::TraceParent;
 
 /// How a message queues and what limits bind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub struct OutMessage {
     pub ambiguous: Ambiguous,
     /// `update_id` (or synthetic id) that produced it, for traces.
     pub cause: String,
+    /// The span that produced it, if the trace is recorded.
+    pub trace: Option<TraceParent>,
 }
 
 /// A message in an outbox.

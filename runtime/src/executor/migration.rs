@@ -79,6 +79,7 @@ async fn ingest(node: &Node, lane: Lane, key: &str, step: Step) -> StoreResult<O
         dedup: DedupKey::Synthetic(key.into()),
         envelope: Bytes::from(text),
         accepted_at: node.now(),
+        trace: None,
         want_turn: false,
     };
     Ok(node.ports.lanes.ingest(vec![ingest]).await?.into_iter().next())

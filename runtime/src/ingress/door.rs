@@ -254,6 +254,7 @@ fn read(bot: &LiveBot, body: &Bytes, accepted_at: TimestampMs) -> Result<Ingest,
         dedup: DedupKey::Update(update.update_id),
         envelope: body.clone(),
         accepted_at,
+        trace: None,
         want_turn: false,
     })
 }

@@ -105,6 +105,7 @@ mod tests {
             not_after: None,
             ambiguous,
             cause: "1".into(),
+            trace: None,
         };
         QueuedMessage {
             message,

@@ -71,6 +71,7 @@ pub(crate) fn message(
         not_after: not_after_sec.map(|secs| accepted_at.plus(i64::from(secs) * 1_000)),
         ambiguous,
         cause: cause.to_owned(),
+        trace: None,
     })
 }
 

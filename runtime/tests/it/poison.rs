@@ -124,6 +124,7 @@ async fn late_answers_to_queries_are_not_worked_on() {
         dedup: botloom_core::ports::DedupKey::Update(1),
         envelope: query(1).to_string().into(),
         accepted_at: world.ports.clock.now().plus(-60_000),
+        trace: None,
         want_turn: false,
     };
     world.ports.lanes.ingest(vec![ingest]).await.unwrap();

@@ -284,6 +284,7 @@ async fn what_is_no_longer_worth_sending_is_dropped() {
         dedup: botloom_core::ports::DedupKey::Update(1),
         envelope: text_update(1, 5, "late").to_string().into(),
         accepted_at: world.ports.clock.now().plus(-60_000),
+        trace: None,
         want_turn: false,
     };
     world.ports.lanes.ingest(vec![ingest]).await.unwrap();

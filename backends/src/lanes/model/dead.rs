@@ -115,6 +115,7 @@ impl<R: Records> Model<R> {
                     dedup,
                     envelope,
                     accepted_at: now,
+                    trace: None,
                 };
                 let (entry, first) = self.append_update(&lane, update)?;
                 if first {

@@ -34,6 +34,7 @@ impl<R: Records> Model<R> {
             dedup: item.dedup.clone(),
             envelope: item.envelope.clone(),
             accepted_at: item.accepted_at,
+            trace: item.trace.clone(),
         };
         let (entry, first) = self.append_update(lane, update)?;
         if !first {

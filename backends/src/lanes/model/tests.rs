@@ -122,6 +122,7 @@ impl World {
             dedup: DedupKey::Update(id),
             envelope: Bytes::from(id.to_string()),
             accepted_at: self.now,
+            trace: None,
             want_turn,
         };
         let outcome = self.model.ingest(&[update], self.now).unwrap().remove(0);
@@ -322,6 +323,7 @@ fn message(id: i64) -> OutMessage {
         not_after: None,
         ambiguous: Ambiguous::Skip,
         cause: id.to_string(),
+        trace: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{DedupKey, Direction, OutClass, OutMessage, StoreError};
-use botloom_core::{ChatId, TimestampMs};
+use botloom_core::{ChatId, TimestampMs, TraceParent};
 use bytes::Bytes;
 use rusqlite::types::{FromSqlError, FromSqlResult, ToSqlOutput, Type, ValueRef};
 use rusqlite::{ErrorCode, Row, ToSql};
@@ -98,6 +98,7 @@ pub(super) fn message(row: &Row<'_>, first: usize, params: usize) -> rusqlite::R
         method: row.get(first + 3)?,
         cause: row.get(first + 4)?,
         params: bytes(row, params)?,
+        trace: None,
     })
 }
 
@@ -107,6 +108,12 @@ pub(super) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Bytes> {
 
 pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<TimestampMs> {
     row.get(column).map(TimestampMs)
+}
+
+/// A span. One that cannot be read is worth less than the update it came with.
+pub(super) fn trace(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<TraceParent>> {
+    let text = row.get_ref(column)?.as_str_or_null()?;
+    Ok(text.and_then(|text| TraceParent::new(text).ok()))
 }
 
 /// Counts and numbers of ours, which are stored as signed.

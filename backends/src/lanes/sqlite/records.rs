@@ -6,15 +6,15 @@ use std::collections::HashMap;
 
 use botloom_core::hash::Sha256Hash;
 use botloom_core::ports::{
-    ActiveRevision, DedupKey, Direction, QueuedMessage, QueuedUpdate, StoreError, StoreResult,
+    ActiveRevision, DedupKey, Direction, OutMessage, QueuedMessage, QueuedUpdate, StoreError, StoreResult,
 };
-use botloom_core::{BotId, Epoch, Lane, RevHash, TimestampMs};
+use botloom_core::{BotId, Epoch, Lane, RevHash, TimestampMs, TraceParent};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::convert::{
     Uid, ambiguous_number, bytes, chat, class_number, count, dedup, direction, direction_number, failed,
-    malformed, message, number, time,
+    malformed, message, number, time, trace,
 };
 use super::sweep::Sweeper;
 use crate::lanes::model::{
@@ -273,7 +273,8 @@ impl Records for SqliteRecords {
 
     fn push_update(&mut self, lane: &Lane, seq: u64, update: &QueuedUpdate) -> StoreResult<()> {
         let bot = self.bot(&lane.bot)?;
-        let sql = "INSERT INTO inq (bot, chat, seq, uid, accepted_at, env) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sql = "INSERT INTO inq (bot, chat, seq, uid, accepted_at, env, trace) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let values = (
             bot,
             lane.chat.as_str(),
@@ -281,6 +282,7 @@ impl Records for SqliteRecords {
             Uid(&update.dedup),
             update.accepted_at.0,
             update.envelope.as_ref(),
+            update.trace.as_ref().map(TraceParent::as_str),
         );
         self.run(sql, values).map(drop)
     }
@@ -289,7 +291,7 @@ impl Records for SqliteRecords {
         let Some(bot) = self.known(&lane.bot) else {
             return Ok(Vec::new());
         };
-        let sql = "SELECT seq, uid, accepted_at, env FROM inq \
+        let sql = "SELECT seq, uid, accepted_at, env, trace FROM inq \
                    WHERE bot = ?1 AND chat = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4";
         let values = (bot, lane.chat.as_str(), after.cast_signed(), limit(most));
         self.all(sql, values, |row| {
@@ -299,6 +301,7 @@ impl Records for SqliteRecords {
                     dedup: dedup(row.get_ref(1)?)?,
                     accepted_at: time(row, 2)?,
                     envelope: bytes(row, 3)?,
+                    trace: trace(row, 4)?,
                 },
             })
         })
@@ -355,8 +358,8 @@ impl Records for SqliteRecords {
         let bot = self.bot(&lane.bot)?;
         let message = &stored.queued.message;
         let sql = "INSERT INTO outq (bot, chat, rank, seq, class, ambiguous, not_after, attempts, begun, \
-                   maybe_sent, method, cause, params) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+                   maybe_sent, method, cause, params, trace) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
         let values = (
             bot,
             lane.chat.as_str(),
@@ -371,6 +374,7 @@ impl Records for SqliteRecords {
             &message.method,
             &message.cause,
             message.params.as_ref(),
+            message.trace.as_ref().map(TraceParent::as_str),
         );
         self.run(sql, values).map(drop)
     }
@@ -380,7 +384,7 @@ impl Records for SqliteRecords {
             return Ok(Vec::new());
         };
         let sql = "SELECT rank, seq, class, ambiguous, not_after, method, cause, params, attempts, \
-                   maybe_sent, begun FROM outq WHERE bot = ?1 AND chat = ?2 ORDER BY rank, seq LIMIT ?3";
+                   maybe_sent, begun, trace FROM outq WHERE bot = ?1 AND chat = ?2 ORDER BY rank, seq LIMIT ?3";
         self.all(sql, (bot, lane.chat.as_str(), limit(most)), |row| {
             Ok(StoredMessage {
                 key: MessageKey {
@@ -388,7 +392,10 @@ impl Records for SqliteRecords {
                     seq: number(row, 1)?,
                 },
                 queued: QueuedMessage {
-                    message: message(row, 2, 7)?,
+                    message: OutMessage {
+                        trace: trace(row, 11)?,
+                        ..message(row, 2, 7)?
+                    },
                     attempts: row.get(8)?,
                     maybe_sent: row.get(9)?,
                 },

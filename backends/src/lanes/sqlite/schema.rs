@@ -13,9 +13,10 @@ use super::convert::failed;
 /// "BotL": marks our files, so that a foreign one is not touched.
 const APPLICATION_ID: i64 = 0x426f_744c;
 /// One script for each version of the schema; the version is the number of scripts that ran.
-const SCRIPTS: &[&str] = &[include_str!(
-    "../../../../migrations/sqlite/runtime/0001_lanes.sql"
-)];
+const SCRIPTS: &[&str] = &[
+    include_str!("../../../../migrations/sqlite/runtime/0001_lanes.sql"),
+    include_str!("../../../../migrations/sqlite/runtime/0002_traces.sql"),
+];
 /// Statements kept compiled; more than there are.
 const STATEMENTS: usize = 64;
 

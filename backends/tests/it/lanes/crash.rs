@@ -97,6 +97,7 @@ fn message(number: i64) -> OutMessage {
         not_after: None,
         ambiguous: Ambiguous::Resend,
         cause: number.to_string(),
+        trace: None,
     }
 }
 
@@ -132,6 +133,7 @@ async fn victim(path: &Path) {
                     dedup: DedupKey::Update(chat * MILLION + next),
                     envelope: Bytes::from(format!("{{\"update_id\":{next}}}")),
                     accepted_at: TimestampMs(next),
+                    trace: None,
                     want_turn: next % 3 == 0,
                 };
                 match store.ingest(vec![item]).await.unwrap().remove(0) {

@@ -35,6 +35,7 @@ fn update(chat: i64, id: i64, envelope: Bytes, want_turn: bool) -> Ingest {
         dedup: DedupKey::Update(id),
         envelope,
         accepted_at: TimestampMs(id),
+        trace: None,
         want_turn,
     }
 }
@@ -47,6 +48,7 @@ fn message(text: &str, ambiguous: Ambiguous) -> OutMessage {
         not_after: None,
         ambiguous,
         cause: text.to_owned(),
+        trace: None,
     }
 }
 

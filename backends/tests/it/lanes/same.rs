@@ -156,6 +156,7 @@ fn message(n: u8) -> OutMessage {
             Ambiguous::Skip
         },
         cause: n.to_string(),
+        trace: None,
     }
 }
 
@@ -465,6 +466,7 @@ fn ingest((n, id, want_turn): (u8, u8, bool), now: TimestampMs) -> Ingest {
         },
         envelope: Bytes::from(format!("{{\"update_id\":{id}}}")),
         accepted_at: now,
+        trace: None,
         want_turn,
     }
 }

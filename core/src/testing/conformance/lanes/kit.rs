@@ -65,6 +65,7 @@ impl LaneKit {
             dedup: DedupKey::Update(id),
             envelope: Bytes::from(format!("{{\"update_id\":{id}}}")),
             accepted_at: self.now(),
+            trace: None,
             want_turn: false,
         }
     }
@@ -190,6 +191,7 @@ pub(in super::super) fn message(text: &str) -> OutMessage {
         not_after: None,
         ambiguous: Ambiguous::Resend,
         cause: "1".to_owned(),
+        trace: None,
     }
 }
 
