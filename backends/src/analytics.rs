@@ -26,6 +26,10 @@ impl SqliteAnalytics {
     pub fn new(db: &Database) -> Self {
         Self { db: db.clone() }
     }
+
+    pub(crate) const fn database(&self) -> &Database {
+        &self.db
+    }
 }
 
 #[async_trait]

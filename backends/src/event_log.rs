@@ -31,6 +31,10 @@ impl SqlEventLog {
     pub fn new(db: &Database, bus: Arc<dyn Bus>) -> Self {
         Self { db: db.clone(), bus }
     }
+
+    pub(crate) const fn database(&self) -> &Database {
+        &self.db
+    }
 }
 
 #[async_trait]

@@ -12,6 +12,7 @@ mod lanes;
 mod nodes;
 mod sql;
 mod tasks;
+mod transfer;
 
 pub use analytics::SqliteAnalytics;
 pub use artifacts::DirArtifacts;
@@ -25,3 +26,4 @@ pub use lanes::{MemoryDriver, ModelLanes, SqliteDriver, SqliteLanes, SqliteTunin
 pub use nodes::LocalNodes;
 pub use sql::{Database, newest_schema};
 pub use tasks::SqlTasks;
+pub use transfer::{Tallies, Tally, TransferError, TransferReport};
