@@ -20,7 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::RwLock;
 
-const USAGE: &str = "usage: botloom-s3-server ADDRESS:PORT FOLDER, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set";
+const USAGE: &str =
+    "usage: botloom-s3-server ADDRESS:PORT FOLDER, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set";
 
 /// The object store, shared by readers and exclusive to one writer.
 struct Store {
@@ -73,7 +74,9 @@ async fn serve(socket: TcpStream, store: Arc<Store>) {
         }
     });
     // A client that goes away ends its own connection, nothing else.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), answer).await;
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(socket), answer)
+        .await;
 }
 
 /// Resolves at SIGTERM, or never when the signal cannot be listened for.
