@@ -10,6 +10,7 @@ mod error;
 mod event_log;
 mod lanes;
 mod nodes;
+mod redis;
 mod sql;
 mod tasks;
 
@@ -23,5 +24,6 @@ pub use error::ConnectError;
 pub use event_log::SqlEventLog;
 pub use lanes::{MemoryDriver, ModelLanes, SqliteDriver, SqliteLanes, SqliteTuning, Store};
 pub use nodes::LocalNodes;
+pub use redis::{DedupeMode, Homes, RedisConnectError, RedisLink, RedisOptions};
 pub use sql::{Database, newest_schema};
 pub use tasks::SqlTasks;
