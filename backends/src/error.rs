@@ -4,6 +4,7 @@ use botloom_core::ports::StoreError;
 use botloom_core::{Coded, Kind};
 
 use crate::data_dir::DataDirError;
+use crate::redis::RedisConnectError;
 
 /// Why the backends could not be connected. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum ConnectError {
     /// A migration that was applied is not the one of this version: the two come from different lines of development.
     #[error("migration {0} of the database is not the one that this version knows")]
     SchemaChanged(i64),
+    /// The Redis is not one to keep an installation in.
+    #[error(transparent)]
+    Redis(#[from] RedisConnectError),
     /// A store did not open.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -32,6 +36,7 @@ impl Coded for ConnectError {
         match self {
             Self::DataDir(error) => error.kind(),
             Self::SchemaTooNew { .. } | Self::SchemaChanged(_) => Kind::Conflict,
+            Self::Redis(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
     }
@@ -41,6 +46,7 @@ impl Coded for ConnectError {
             Self::DataDir(error) => error.code(),
             Self::SchemaTooNew { .. } => "schema-too-new",
             Self::SchemaChanged(_) => "schema-changed",
+            Self::Redis(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -48,6 +54,7 @@ impl Coded for ConnectError {
     fn outside(&self) -> String {
         match self {
             Self::DataDir(error) => error.outside(),
+            Self::Redis(error) => error.outside(),
             Self::SchemaTooNew { found, newest } => format!(
                 "The data was written by a newer version (schema {found}, this one knows {newest}); start that version."
             ),
