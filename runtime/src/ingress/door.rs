@@ -15,11 +15,10 @@ use botloom_core::time::TimestampMs;
 use botloom_telegram::update::Routed;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::Instant;
 
 use super::Load;
 use crate::bots::LiveBot;
-use crate::executor::{Executor, Held};
+use crate::executor::{Asked, Executor, Held};
 use crate::node::Node;
 use crate::slots::Slot;
 
@@ -143,7 +142,7 @@ impl Door {
         permit: OwnedSemaphorePermit,
         tell: oneshot::Sender<bool>,
     ) {
-        let asked = Instant::now();
+        let asked = Asked::now(&self.node);
         let mut granted = match self.write(&bot, sorted).await {
             Ok(granted) => granted,
             Err(error) => {
