@@ -36,7 +36,7 @@ impl EventTransfer for SqlEventLog {
 impl AnalyticsTransfer for SqliteAnalytics {
     async fn events_behind(&self, after: Option<&str>, limit: usize) -> StoreResult<Vec<AnalyticsEvent>> {
         let rows = query(
-            "SELECT id, bot_id, chat, rev, at, event, flow, step, fields FROM analytics_events \
+            "SELECT id, bot_id, chat, rev, at, expires_at, event, flow, step, fields FROM analytics_events \
              WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after.unwrap_or_default())
@@ -52,6 +52,7 @@ impl AnalyticsTransfer for SqliteAnalytics {
                     chat: row.parsed("chat")?,
                     rev: row.opt_parsed("rev")?,
                     at: row.time("at")?,
+                    expires_at: row.time("expires_at")?,
                     event: row.text("event")?,
                     flow: row.opt_text("flow")?,
                     step: row.opt_text("step")?,

@@ -311,7 +311,7 @@ impl serde::Serialize for Recorded<'_> {
             event.bot.as_str(),
             event.chat.as_str(),
             event.rev.map(|rev| rev.to_string()),
-            event.at.0,
+            (event.at.0, event.expires_at.0),
             &event.event,
             &event.flow,
             &event.step,
