@@ -208,7 +208,10 @@ impl<'a> Worker<'a> {
                 self.shared.meters.hits.increment(1);
                 handle
             }
-            None => self.send_load(&task, fresh, now),
+            None => {
+                self.shared.meters.misses.increment(1);
+                self.send_load(&task, fresh, now)
+            }
         };
         match &task.work {
             Work::Load if warm.is_some() => task.reply(Ok(Done::Loaded)),
