@@ -5,20 +5,19 @@
 
 mod embedded;
 mod item;
+mod side;
 mod tables;
 mod tally;
-
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use botloom_core::event::LoggedEvent;
 use botloom_core::ids::ProjectId;
 use botloom_core::model::RevisionRow;
 use botloom_core::ports::{
-    AnalyticsEvent, ArtifactError, ArtifactName, Artifacts, EventLog, Page, PageRequest, Revisions, StoreError,
+    AnalyticsEvent, ArtifactError, ArtifactName, EventLog, Page, PageRequest, Revisions, StoreError,
     StoreResult,
 };
-use botloom_core::{Sha256Hash, TimestampMs};
+use botloom_core::{Coded as _, Sha256Hash, TimestampMs};
 use sha2::{Digest as _, Sha256};
 use sqlx::query;
 use tokio::sync::mpsc;
@@ -27,7 +26,10 @@ pub(crate) use item::{LaneItem, LaneTransfer};
 pub use tally::{Tallies, Tally};
 
 use crate::catalog::SqlCatalog;
-use crate::sql::{Database, RowExt as _, store_error};
+use crate::connect::StorageOptions;
+use crate::error::ConnectError;
+use crate::sql::{RowExt as _, store_error};
+use side::Side;
 use tables::TABLES;
 
 /// Items that wait between the two sides.
@@ -52,23 +54,20 @@ pub(crate) trait AnalyticsTransfer: botloom_core::ports::Analytics {
     async fn flush(&self) -> StoreResult<()>;
 }
 
-/// One set of stores.
-pub(crate) struct Side {
-    pub(crate) db: Database,
-    pub(crate) artifacts: Arc<dyn Artifacts>,
-    pub(crate) lanes: Arc<dyn LaneTransfer>,
-    pub(crate) events: Arc<dyn EventTransfer>,
-    pub(crate) analytics: Arc<dyn AnalyticsTransfer>,
-}
-
 /// Why an installation could not be moved. The side it came from is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The side to be filled holds an installation already.
     #[error("the target is not empty: it has rows in {0}")]
     NotEmpty(&'static str),
+    /// A node uses the services.
+    #[error("a node is running on the services: stop all nodes first")]
+    InUse,
+    /// A side could not be opened.
+    #[error("{} ({0})", .0.outside())]
+    Connect(#[from] ConnectError),
     /// A store of either side failed.
-    #[error(transparent)]
+    #[error("{} ({0})", .0.outside())]
     Store(#[from] StoreError),
     /// A file of a revision could not be read or written.
     #[error("file {name} of revision {rev}: {source}")]
@@ -105,8 +104,14 @@ impl TransferReport {
     }
 }
 
-/// Copies everything and compares.
-pub(crate) async fn transfer(from: &Side, to: &Side, now: TimestampMs) -> Result<TransferReport, TransferError> {
+/// Copies everything from one set of stores into another, which must be empty, and compares.
+///
+/// # Errors
+///
+/// [`TransferError`]; the side it came from is as it was, the other may be filled in part.
+pub async fn transfer(from: StorageOptions, to: StorageOptions) -> Result<TransferReport, TransferError> {
+    let now = from.clock.now();
+    let (from, to) = (&Side::open(from, now).await?, &Side::open(to, now).await?);
     for table in TABLES {
         if !table.is_empty(&to.db).await? {
             return Err(TransferError::NotEmpty(table.name));
