@@ -3,7 +3,9 @@
 use botloom_core::ports::StoreError;
 use botloom_core::{Coded, Kind};
 
+use crate::clickhouse::ClickHouseError;
 use crate::data_dir::DataDirError;
+use crate::s3::S3Error;
 
 /// Why the backends could not be connected. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +24,12 @@ pub enum ConnectError {
     /// A migration that was applied is not the one of this version: the two come from different lines of development.
     #[error("migration {0} of the database is not the one that this version knows")]
     SchemaChanged(i64),
+    /// ClickHouse cannot be used.
+    #[error(transparent)]
+    ClickHouse(#[from] ClickHouseError),
+    /// The object store cannot be used.
+    #[error(transparent)]
+    S3(#[from] S3Error),
     /// A store did not open.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -32,6 +40,8 @@ impl Coded for ConnectError {
         match self {
             Self::DataDir(error) => error.kind(),
             Self::SchemaTooNew { .. } | Self::SchemaChanged(_) => Kind::Conflict,
+            Self::ClickHouse(error) => error.kind(),
+            Self::S3(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
     }
@@ -41,6 +51,8 @@ impl Coded for ConnectError {
             Self::DataDir(error) => error.code(),
             Self::SchemaTooNew { .. } => "schema-too-new",
             Self::SchemaChanged(_) => "schema-changed",
+            Self::ClickHouse(error) => error.code(),
+            Self::S3(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -56,6 +68,8 @@ impl Coded for ConnectError {
                     "The data was written by another build (migration {version} differs); start that build."
                 )
             }
+            Self::ClickHouse(error) => error.outside(),
+            Self::S3(error) => error.outside(),
             Self::Store(error) => error.outside(),
         }
     }
