@@ -1,8 +1,8 @@
 //! The schema in ClickHouse. It has no transactions: every statement of a migration may be repeated, so that a run that
 //! was cut off is run again, and nodes that start at the same moment do not hurt each other.
 
+use botloom_core::hash::Sha256Hash;
 use clickhouse::Client;
-use sha2::{Digest as _, Sha256};
 
 use super::connect::{ClickHouseError, UNKNOWN_DATABASE, exception};
 use crate::error::ConnectError;
@@ -105,9 +105,5 @@ async fn execute(client: &Client, statement: &str) -> Result<(), clickhouse::err
 }
 
 fn digest_of(text: &str) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
-        hex
-    })
+    Sha256Hash::of(text).to_string()
 }

@@ -6,8 +6,13 @@
 )]
 
 mod artifacts;
+mod clickhouse;
 mod conformance;
 mod data_dir;
 mod database;
 mod embedded;
 mod lanes;
+mod proxy;
+mod s3;
+mod settings;
+mod telemetry;
