@@ -136,6 +136,7 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
     supervise(&node, "notices", &executor, Executor::follow_notices);
     supervise(&node, "messages", &sender, Sender::claim_messages);
     supervise(&node, "tokens", &sender, Sender::follow_tokens);
+    supervise(&node, "shares", &sender, Sender::follow_shares);
     supervise(&node, "polling", &poller, Poller::run);
 
     let (drained, written) = (CancellationToken::new(), CancellationToken::new());
