@@ -10,8 +10,10 @@ mod error;
 mod event_log;
 mod lanes;
 mod nodes;
+mod redis;
 mod sql;
 mod tasks;
+mod transfer;
 
 pub use analytics::SqliteAnalytics;
 pub use artifacts::DirArtifacts;
@@ -23,5 +25,7 @@ pub use error::ConnectError;
 pub use event_log::SqlEventLog;
 pub use lanes::{MemoryDriver, ModelLanes, SqliteDriver, SqliteLanes, SqliteTuning, Store};
 pub use nodes::LocalNodes;
+pub use redis::{DedupeMode, Homes, RedisConnectError, RedisLink, RedisOptions};
 pub use sql::{Database, newest_schema};
 pub use tasks::SqlTasks;
+pub use transfer::{Tallies, Tally, TransferError, TransferReport};
