@@ -16,6 +16,11 @@ pub(super) struct Meters {
     pub(super) load_seconds: Histogram,
     pub(super) heap_bytes: Histogram,
     pub(super) hits: Counter,
+    pub(super) runtime_hits: Counter,
+    pub(super) runtime_misses: Counter,
+    bytecode_hits: Counter,
+    bytecode_misses: Counter,
+    pub(super) compiled: Counter,
     pub(super) evictions: Counter,
     pub(super) kills: Counter,
     pub(super) crashes: Counter,
@@ -46,6 +51,18 @@ impl Meters {
             "Calls that found their revision loaded"
         );
         describe_counter!(
+            "botloom_cache_hits_total",
+            "Look-ups that found a revision, by tier: a loaded runtime, its bytecode"
+        );
+        describe_counter!(
+            "botloom_cache_misses_total",
+            "Look-ups that did not find a revision, by tier"
+        );
+        describe_counter!(
+            "botloom_sandbox_compiled_total",
+            "Sources whose bytecode was made"
+        );
+        describe_counter!(
             "botloom_sandbox_evictions_total",
             "Revisions unloaded to make room or because they were idle"
         );
@@ -74,6 +91,11 @@ impl Meters {
             load_seconds: histogram!("botloom_sandbox_load_seconds"),
             heap_bytes: histogram!("botloom_sandbox_heap_bytes"),
             hits: counter!("botloom_sandbox_cache_hits_total"),
+            runtime_hits: counter!("botloom_cache_hits_total", "tier" => "runtime"),
+            runtime_misses: counter!("botloom_cache_misses_total", "tier" => "runtime"),
+            bytecode_hits: counter!("botloom_cache_hits_total", "tier" => "bytecode"),
+            bytecode_misses: counter!("botloom_cache_misses_total", "tier" => "bytecode"),
+            compiled: counter!("botloom_sandbox_compiled_total"),
             evictions: counter!("botloom_sandbox_evictions_total"),
             kills: counter!("botloom_sandbox_kills_total"),
             crashes: counter!("botloom_sandbox_crashes_total"),
@@ -82,6 +104,15 @@ impl Meters {
             workers: gauge!("botloom_sandbox_workers"),
             worker_starts: counter!("botloom_sandbox_worker_starts_total"),
         }
+    }
+
+    pub(super) fn looked_for_bytecode(&self, found: bool) {
+        if found {
+            &self.bytecode_hits
+        } else {
+            &self.bytecode_misses
+        }
+        .increment(1);
     }
 
     pub(super) fn outcome(&self, outcome: &Outcome) {
