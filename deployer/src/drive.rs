@@ -1,5 +1,7 @@
 //! Moves one deployment from where it stands to its end.
 
+use std::time::Instant;
+
 use botloom_core::TaskId;
 use botloom_core::event::BotEvent;
 use botloom_core::fault;
@@ -90,6 +92,7 @@ async fn step(deps: &Deps, options: Options, row: &Deployment) -> StoreResult<Re
             return Ok(Err(StepFailed::final_(code::BOT_DELETED, "The bot was deleted.")));
         }
         let run = steps::run(deps, options.barrier, row, &bot);
+        let started = Instant::now();
         let result = tokio::time::timeout(options.step_timeout, run)
             .await
             .unwrap_or_else(|_| {
@@ -102,6 +105,18 @@ async fn step(deps: &Deps, options: Options, row: &Deployment) -> StoreResult<Re
                     detail,
                 }))
             });
+        let labels = [
+            ("stage", row.stage.as_str()),
+            (
+                "result",
+                match &result {
+                    Ok(_) => "ok",
+                    Err(StepFailed::Away(_)) => "away",
+                    Err(StepFailed::Final(_)) => "failed",
+                },
+            ),
+        ];
+        metrics::histogram!("botloom_deploy_stage_seconds", &labels).record(started.elapsed());
         match result {
             Err(StepFailed::Away(error)) if tried < options.step_tries => {
                 tracing::warn!(bot = %row.bot, deploy = %row.task, stage = %row.stage, code = error.code, "step will be tried again");
@@ -122,6 +137,11 @@ async fn announce(deps: &Deps, bot: &BotRow, before: &Deployment, after: &Deploy
             epoch,
         };
         events::tell(ports, bot, flipped).await;
+    }
+    if after.status.is_final() {
+        let kind = if after.rollback { "rollback" } else { "deploy" };
+        metrics::counter!("botloom_deployments_total", "kind" => kind, "result" => after.status.as_str())
+            .increment(1);
     }
     match after.status {
         TaskStatus::Failed => {

@@ -79,7 +79,12 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
     let draining = shutdown.child_token();
     let turns = Slots::new(options.turns, options.turns / SHARE);
     let places = (turns.clone(), options.turns);
-    let membership = Membership::new(Arc::clone(&ports.nodes), places, draining.clone());
+    let membership = Membership::new(
+        Arc::clone(&ports.nodes),
+        places,
+        options.generates,
+        draining.clone(),
+    );
     let node = Arc::new(Node {
         turns,
         membership: Arc::new(membership),

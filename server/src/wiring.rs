@@ -27,12 +27,25 @@ use tokio_util::task::TaskTracker;
 use crate::cli::SideArg;
 use crate::config::{Bucket, Config, Dedupe, SendLimits, Services};
 use crate::error::{CommandError, CommandResult};
+use crate::metrics;
 
 /// How long a store may take to answer `/readyz`.
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
 /// Upper bounds of the buckets of histograms, seconds: from a warm call of bot code to a hanging request.
 const BUCKETS: [f64; 12] = [
     0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0,
+];
+
+/// The same for sizes, bytes: from a small bot's heap to the largest allowed.
+const BYTES: [f64; 8] = [
+    65_536.0,
+    131_072.0,
+    262_144.0,
+    524_288.0,
+    1_048_576.0,
+    2_097_152.0,
+    4_194_304.0,
+    8_388_608.0,
 ];
 
 /// Everything that runs.
@@ -409,6 +422,7 @@ fn runtime_options(config: &Config) -> botloom_runtime::Options {
     botloom_runtime::Options {
         dev_hosts: config.dev_hosts.clone(),
         drain_within: config.drain,
+        generates: config.roles.generator,
         send: botloom_runtime::SendLimits {
             bot_per_s: f64::from(bot_per_s),
             bulk_per_s: f64::from(bulk_per_s),
@@ -423,10 +437,13 @@ fn runtime_options(config: &Config) -> botloom_runtime::Options {
 }
 
 fn recorder() -> Result<PrometheusHandle, CommandError> {
-    PrometheusBuilder::new()
+    let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES))
         .and_then(PrometheusBuilder::install_recorder)
-        .map_err(broken)
+        .map_err(broken)?;
+    metrics::describe();
+    Ok(recorder)
 }
 
 /// Keeps the recorder's memory bounded between scrapes.

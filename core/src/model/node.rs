@@ -44,6 +44,8 @@ pub struct NodeBeat {
     pub node: NodeId,
     /// Whether it takes on bots; other nodes are no homes. One that goes down says `false` and ends what it began.
     pub runs_bots: bool,
+    /// Whether it takes tasks of generation.
+    pub generates: bool,
     /// Places for turns that nobody uses.
     pub free_turns: u32,
     /// All its places for turns; 0 on a node that never runs bots. Flips wait for all others.

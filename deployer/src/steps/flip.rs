@@ -50,10 +50,12 @@ pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<S
             revision,
         })
         .await;
-    metrics::counter!("botloom_flips_total").increment(1);
+    let kind = if row.rollback { "rollback" } else { "deploy" };
+    metrics::counter!("botloom_flips_total", "kind" => kind).increment(1);
     Ok(StepDone::Flipped(wanted))
 }
 
 fn superseded() -> StepFailed {
+    metrics::counter!("botloom_epochs_refused_total").increment(1);
     StepFailed::final_(code::SUPERSEDED, "Another activation of the bot came first.")
 }

@@ -8,7 +8,7 @@ mod job;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use botloom_core::event::BotEvent;
 use botloom_core::model::{TaskError, TaskKind};
@@ -126,6 +126,7 @@ async fn work(deps: &Deps, options: Options, lease: &TaskLease) {
         lease,
         reached: AtomicU8::new(task.progress),
     };
+    let started = Instant::now();
     let done = tokio::select! {
         done = job.run() => done,
         () = renewed_until_lost(&job) => {
@@ -133,6 +134,12 @@ async fn work(deps: &Deps, options: Options, lease: &TaskLease) {
             return;
         }
     };
+    let result = match &done {
+        Ok(_) => "ok",
+        Err(Fault::Final { .. }) => "failed",
+        Err(Fault::Passing(_)) => "interrupted",
+    };
+    metrics::histogram!("botloom_generate_seconds", "result" => result).record(started.elapsed());
     let now = deps.clock.now();
     let result = match done {
         Ok(rev_hash) => {

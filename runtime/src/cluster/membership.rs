@@ -39,6 +39,8 @@ impl Listing {
 pub(crate) struct Membership {
     nodes: Arc<dyn Nodes>,
     turns: (Slots, usize),
+    /// Whether this process also takes tasks of generation.
+    generates: bool,
     draining: CancellationToken,
     /// When the last beat that the store took was sent.
     listed: Mutex<Option<Instant>>,
@@ -48,10 +50,16 @@ pub(crate) struct Membership {
 
 impl Membership {
     /// `turns`: the places for turns and how many there are in all.
-    pub(crate) fn new(nodes: Arc<dyn Nodes>, turns: (Slots, usize), draining: CancellationToken) -> Self {
+    pub(crate) fn new(
+        nodes: Arc<dyn Nodes>,
+        turns: (Slots, usize),
+        generates: bool,
+        draining: CancellationToken,
+    ) -> Self {
         Self {
             nodes,
             turns,
+            generates,
             draining,
             listed: Mutex::default(),
             view: watch::Sender::default(),
@@ -79,6 +87,7 @@ impl Membership {
         let beat = NodeBeat {
             node: self.nodes.me(),
             runs_bots: !self.draining.is_cancelled(),
+            generates: self.generates && !self.draining.is_cancelled(),
             free_turns: u32::try_from(slots.free()).unwrap_or(u32::MAX),
             turns: u32::try_from(*turns).unwrap_or(u32::MAX),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use botloom_core::ids::{BotId, Epoch};
 use botloom_core::ports::{LaneLease, Turn};
+use metrics::Gauge;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -82,6 +83,22 @@ impl Held {
     }
 }
 
+/// Counts a turn that runs, also when it ends in a panic.
+struct Running<'a>(&'a Gauge);
+
+impl<'a> Running<'a> {
+    fn new(gauge: &'a Gauge) -> Self {
+        gauge.increment(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
 impl Executor {
     pub(crate) fn new(node: Arc<Node>, sender: Arc<Sender>, load: Load) -> Self {
         let parking = Parking::new(node.options.lease_part(4));
@@ -126,8 +143,9 @@ impl Executor {
         let bot = held.bot().clone();
         let mut work = Some((held, slot));
         while let Some((held, slot)) = work.take() {
+            let running = Running::new(&self.node.meters.turns_running);
             self.chain(held).await;
-            drop(slot);
+            drop((slot, running));
             if self.node.draining.is_cancelled() {
                 return;
             }

@@ -174,6 +174,11 @@ impl Executor {
             self.sender.place()
         };
         let wall: Duration = ran.iter().filter_map(|ran| ran.wall).sum();
+        if !messages.is_empty() {
+            for ran in &ran {
+                self.sender.expect(&held.lease.lane, &ran.cause, ran.at);
+            }
+        }
         let commit = Commit {
             lease: held.lease.clone(),
             revision: Some(active),
@@ -193,6 +198,7 @@ impl Executor {
         let outcome = self.node.ports.lanes.commit(vec![commit]).await;
         fault::point("after-commit");
         let meters = &self.node.meters;
+        meters.commit_seconds.record(asked.at().elapsed());
         match outcome.map(|outcomes| outcomes.into_iter().next()) {
             Ok(Some(CommitOutcome::Committed { next, out })) => {
                 if let (Some(out), Some(place)) = (out, place) {

@@ -15,10 +15,12 @@ use botloom_core::time::TimestampMs;
 use botloom_telegram::update::Routed;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
 
 use super::Load;
 use crate::bots::LiveBot;
 use crate::executor::{Asked, Executor, Held};
+use crate::meters::count_dead_letters;
 use crate::node::Node;
 use crate::slots::Slot;
 
@@ -182,7 +184,9 @@ impl Door {
         }
         // Cheap: the envelopes are shared.
         let copies = updates.clone();
+        let asked = Instant::now();
         let outcomes = self.node.ports.lanes.ingest(updates).await?;
+        meters.persist_seconds.record(asked.elapsed());
         let mut granted = Vec::new();
         for ((outcome, ingest), slot) in outcomes.into_iter().zip(copies).zip(slots) {
             match outcome {
@@ -227,6 +231,7 @@ impl Door {
             at: self.node.now(),
         };
         let id = self.node.ports.dead_letters.set_aside(letter).await?;
+        count_dead_letters(Direction::In, reason.as_str(), 1);
         let (direction, reason) = (Direction::In.as_str().to_owned(), reason.as_str().to_owned());
         self.node.reports.tell(
             bot.project,

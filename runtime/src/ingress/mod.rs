@@ -56,12 +56,19 @@ async fn receive(
     Path(bot_id): Path<String>,
     request: Request,
 ) -> Response {
+    let response = answer(&webhook, &bot_id, request).await;
+    let status = response.status();
+    metrics::counter!("botloom_ingress_answers_total", "status" => status.as_str().to_owned()).increment(1);
+    response
+}
+
+async fn answer(webhook: &Webhook, bot_id: &str, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let peer = parts
         .extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(Ipv4Addr::UNSPECIFIED.into(), |info| info.0.ip());
-    let bot = match webhook.recognise(&bot_id, &parts.headers, peer).await {
+    let bot = match webhook.recognise(bot_id, &parts.headers, peer).await {
         Ok(bot) => bot,
         Err(answer) => return answer,
     };

@@ -19,6 +19,7 @@ use super::Sender;
 use super::verdict::{AMBIGUOUS, Verdict, judge, shows_twice};
 use crate::bots::Found;
 use crate::executor::moved;
+use crate::meters::count_dead_letters;
 use crate::reports::{Run, plain};
 
 /// Fifteenths of a lease after which it is renewed: 4 s of 15 s.
@@ -111,6 +112,7 @@ impl LaneSender {
             Err(wait) => return Ok(Verdict::Later { wait, attempt: 0 }),
             Ok(Duration::ZERO) => {}
             Ok(wait) => {
+                node.meters.pace_seconds.record(wait);
                 if !self
                     .keeping(unless_draining(&sender, tokio::time::sleep(wait)))
                     .await?
@@ -195,6 +197,7 @@ impl LaneSender {
         let outcome = Box::pin(self.keeping(call)).await?.map(|_| ());
         fault::point("after-send");
         sender.node.meters.send_seconds.record(started.elapsed());
+        sender.node.meters.answered(&outcome);
         Ok(outcome)
     }
 
@@ -217,6 +220,9 @@ impl LaneSender {
         match verdict {
             Verdict::Sent => {
                 node.meters.sent.increment(1);
+                sender
+                    .deliveries
+                    .sent(&self.lease.lane, &queued.message.cause, node.now());
                 ack.sent = 1;
             }
             Verdict::Expired => {
@@ -283,7 +289,11 @@ impl LaneSender {
             node.meters.fenced.increment(1);
             return None;
         };
-        node.meters.dead_out.increment(dead_letters.len() as u64);
+        if let Some(reason) = &reason {
+            let letters = dead_letters.len() as u64;
+            node.meters.dead_out.increment(letters);
+            count_dead_letters(Direction::Out, reason, letters);
+        }
         if let (Some(reason), Some(bot)) = (reason, node.bots.known(&self.lease.lane.bot)) {
             for id in dead_letters {
                 let (direction, reason) = (Direction::Out.as_str().to_owned(), reason.clone());

@@ -114,7 +114,8 @@ impl Compiler {
                 let Some((process, channel)) = self.keeper.take().await else {
                     return;
                 };
-                let compiled = tokio::time::timeout(WITHIN, compile((Arc::clone(&process), channel), &source)).await;
+                let compiled =
+                    tokio::time::timeout(WITHIN, compile((Arc::clone(&process), channel), &source)).await;
                 self.keeper.bury(process);
                 match compiled {
                     Ok(Some(bytecode)) => {

@@ -385,6 +385,13 @@ impl Pool {
         self.shared.status.borrow().clone()
     }
 
+    /// Sets the gauge of the workers' resident memory.
+    pub(crate) fn measure_memory(&self) {
+        let resident: u64 = self.status().workers.into_iter().filter_map(resident_bytes).sum();
+        #[expect(clippy::cast_precision_loss, reason = "gauges are floating-point numbers")]
+        self.shared.meters.memory_bytes.set(resident as f64);
+    }
+
     async fn ask(&self, slot: &Slot, source: &Source, work: Work) -> Result<Done, Error> {
         let (reply, done) = oneshot::channel();
         let task = Task {
@@ -431,6 +438,14 @@ impl Pool {
         let stay = here.0 == there.0 && here.1 <= there.1 + PATIENCE || !here.0 && there.0;
         &self.slots[if stay { home } else { best }]
     }
+}
+
+/// `VmRSS` of a process, as `proc_pid_status(5)` describes it. `None` once it has ended.
+fn resident_bytes(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1_024)
 }
 
 fn too_long(source: &Source) -> Option<Outcome> {

@@ -215,12 +215,11 @@ impl<'a> Worker<'a> {
         let handle = match warm {
             Some(handle) => {
                 self.shared.meters.hits.increment(1);
-                self.shared.meters.runtime_hits.increment(1);
                 handle
             }
             None => {
                 if !fresh {
-                    self.shared.meters.runtime_misses.increment(1);
+                    self.shared.meters.misses.increment(1);
                 }
                 self.send_load(&task, fresh, now)
             }
