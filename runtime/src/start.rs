@@ -79,7 +79,12 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
     let draining = shutdown.child_token();
     let turns = Slots::new(options.turns, options.turns / SHARE);
     let places = (turns.clone(), options.turns);
-    let membership = Membership::new(Arc::clone(&ports.nodes), places, options.generates, draining.clone());
+    let membership = Membership::new(
+        Arc::clone(&ports.nodes),
+        places,
+        options.generates,
+        draining.clone(),
+    );
     let node = Arc::new(Node {
         turns,
         membership: Arc::new(membership),
@@ -136,6 +141,7 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
     supervise(&node, "notices", &executor, Executor::follow_notices);
     supervise(&node, "messages", &sender, Sender::claim_messages);
     supervise(&node, "tokens", &sender, Sender::follow_tokens);
+    supervise(&node, "shares", &sender, Sender::follow_shares);
     supervise(&node, "polling", &poller, Poller::run);
 
     let (drained, written) = (CancellationToken::new(), CancellationToken::new());

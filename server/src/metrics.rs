@@ -237,8 +237,13 @@ const PROMISES: &[Promise] = &[
                 "Revisions unloaded to make room or because they were idle.",
             ),
             counter(
+                "botloom_sandbox_compiled_total",
+                "",
+                "Sources whose bytecode was made.",
+            ),
+            counter(
                 "botloom_cache_requests_total",
-                "`tier`: `runtime` (loaded in a worker), `program` (source in memory) and what the storage adds; `result`: `hit`, `miss`",
+                "`tier`: `runtime` (loaded in a worker), `bytecode` (compiled, in the node's memory), `program` (source in memory) and what the storage adds; `result`: `hit`, `miss`",
                 "Look-ups of a revision on its way into a worker.",
             ),
             counter(
