@@ -22,6 +22,7 @@ pub mod simulator;
 mod slots;
 mod start;
 mod step_loop;
+mod trace;
 
 pub use effects::{DevHosts, Guard, InvalidDevHosts, Resolve, SystemResolver, is_public};
 pub use options::{Options, PollOptions, SendLimits};

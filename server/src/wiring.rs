@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, SendLimits};
 use crate::error::{CommandError, CommandResult};
 use crate::metrics;
+use crate::telemetry::traced;
 
 /// How long a store may take to answer `/readyz`.
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
@@ -84,8 +85,11 @@ pub(crate) async fn open_storage(config: &Config) -> CommandResult {
 }
 
 /// Starts all roles. They run until `stop`; [`Node::serve`] waits for their end.
-pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<Node, CommandError> {
-    let metrics = recorder()?;
+pub(crate) async fn build(
+    config: &Config,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> Result<Node, CommandError> {
     let (data_dir, storage) = storage(config).await?;
     let ports = storage.ports.clone();
     let vault = vault(config, data_dir.path())?;
@@ -168,7 +172,7 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
     roles.spawn(upkeep(metrics, stop));
     roles.close();
     // Webhooks have limits of their own: the API's layers must not see them.
-    let router = api.router().merge(runtime.router());
+    let router = traced(api.router()).merge(runtime.router());
     Ok(Node {
         has_owner,
         router,
@@ -274,7 +278,8 @@ fn runtime_options(config: &Config) -> botloom_runtime::Options {
     }
 }
 
-fn recorder() -> Result<PrometheusHandle, CommandError> {
+/// Installs the recorder of metrics. What is counted before is lost.
+pub(crate) fn recorder() -> Result<PrometheusHandle, CommandError> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
         .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES))

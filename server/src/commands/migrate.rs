@@ -10,8 +10,9 @@ use crate::{telemetry, wiring};
 /// Opens the embedded storage, which creates or migrates it, and closes it again.
 pub(crate) async fn migrate(file: Option<&Path>) -> CommandResult {
     let config = Config::load(file)?;
-    telemetry::start(&config)?;
+    let traces = telemetry::start(&config)?;
     wiring::open_storage(&config).await?;
+    traces.end().await;
     say(format!("{} is up to date", config.data_dir.display()));
     Ok(())
 }

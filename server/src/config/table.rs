@@ -177,6 +177,6 @@ pub(crate) fn reference() -> String {
         let doc = setting.doc.replace('|', "\\|");
         page.extend(["| `", setting.key, "` | ", &default, " | ", &doc, " |\n"]);
     }
-    page.push_str("\n`DATABASE_URL`, `REDIS_URL`, `S3_BUCKET` and `CLICKHOUSE_URL` name storage for many nodes. This version contains the\nembedded storage only and refuses to start when one of them is set (`DATABASE_URL=sqlite:` is allowed and means the embedded storage).\n`OTEL_EXPORTER_OTLP_ENDPOINT` is noticed at start and not used: this version exports metrics at `/metrics`, and no traces.\n");
+    page.push_str("\n`DATABASE_URL`, `REDIS_URL`, `S3_BUCKET` and `CLICKHOUSE_URL` name storage for many nodes. This version contains the\nembedded storage only and refuses to start when one of them is set (`DATABASE_URL=sqlite:` is allowed and means the embedded storage).\n\n`OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP, e.g. `http://collector:4318`) switches the export of traces on. The other\nvariables of OpenTelemetry are read from the environment as its specification says: `OTEL_EXPORTER_OTLP_HEADERS`,\n`OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` (default\n`parentbased_always_on`), `OTEL_TRACES_SAMPLER_ARG`, `OTEL_BSP_SCHEDULE_DELAY`.\n");
     page
 }
