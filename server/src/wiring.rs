@@ -28,6 +28,7 @@ use crate::cli::SideArg;
 use crate::config::{Bucket, Config, Dedupe, SendLimits, Services};
 use crate::error::{CommandError, CommandResult};
 use crate::metrics;
+use crate::telemetry::traced;
 
 /// How long a store may take to answer `/readyz`.
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
@@ -117,8 +118,11 @@ pub(crate) async fn move_storage(config: &Config, to: SideArg) -> Result<Transfe
 }
 
 /// Starts the roles of this node. They run until `stop`; [`Node::serve`] waits for their end.
-pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<Node, CommandError> {
-    let metrics = recorder()?;
+pub(crate) async fn build(
+    config: &Config,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> Result<Node, CommandError> {
     let options = storage_options(config)?;
     let data_dir = options.data_dir.clone();
     let storage = connect(options).await.map_err(|error| refused(&error))?;
@@ -156,7 +160,7 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
     let roles = TaskTracker::new();
     let mut router = if config.roles.control_plane {
         let api = control_plane(config, &ports, Arc::clone(&sandboxes), telegram, vault, watch, &stop).await?;
-        let router = api.router();
+        let router = traced(api.router());
         roles.spawn({
             let stop = stop.clone();
             async move { api.run(stop).await }
@@ -436,7 +440,8 @@ fn runtime_options(config: &Config) -> botloom_runtime::Options {
     }
 }
 
-fn recorder() -> Result<PrometheusHandle, CommandError> {
+/// Installs the recorder of metrics. What is counted before is lost.
+pub(crate) fn recorder() -> Result<PrometheusHandle, CommandError> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
         .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES))
