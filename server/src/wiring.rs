@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use botloom_backends::{
-    Connected, DataDir, DedupeMode, Health, RedisOptions, S3Options, ServiceOptions, StorageOptions, TransferReport,
+    Connected, DataDir, DedupeMode, Health, RedisOptions, S3Credentials, S3Options, ServiceOptions, StorageOptions, TransferReport,
     connect,
 };
 use botloom_control_plane::{ControlPlane, Dependency, Readiness, Watch};
@@ -400,6 +400,20 @@ fn redis_options(services: &Services) -> RedisOptions {
             Dedupe::Bitmap => DedupeMode::Bitmap,
         },
         ..RedisOptions::default()
+    }
+}
+
+fn s3_options(bucket: &Bucket) -> S3Options {
+    S3Options {
+        bucket: bucket.name.clone(),
+        prefix: String::new(),
+        endpoint: bucket.endpoint.clone(),
+        region: bucket.region.clone(),
+        credentials: S3Credentials {
+            access_key_id: Secret::new(&*bucket.access_key_id),
+            secret_access_key: bucket.secret_access_key.clone(),
+            session_token: bucket.session_token.clone(),
+        },
     }
 }
 
