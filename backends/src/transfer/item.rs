@@ -61,6 +61,11 @@ pub(crate) enum LaneItem {
 /// Items that expire within this time are moved and not compared: they may be gone before the comparison is made.
 const FLEETING_MS: i64 = 3_600_000;
 
+/// Whether what expires at `until` may be gone before anybody compares.
+pub(super) fn is_fleeting(until: TimestampMs, now: TimestampMs) -> bool {
+    until.since(now) < FLEETING_MS
+}
+
 impl LaneItem {
     /// Which count it belongs to.
     pub(crate) const fn kind(&self) -> &'static str {
@@ -82,7 +87,7 @@ impl LaneItem {
             Self::State { until, .. } => *until,
             _ => None,
         };
-        until.is_some_and(|until| until.since(now) < FLEETING_MS)
+        until.is_some_and(|until| is_fleeting(until, now))
     }
 
     /// Adds it to a tally: everything of it counts, its place in its queue included.

@@ -22,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::query;
 use tokio::sync::mpsc;
 
+use item::is_fleeting;
 pub(crate) use item::{LaneItem, LaneTransfer};
 pub use tally::{Tallies, Tally};
 
@@ -291,7 +292,9 @@ async fn tallies(side: &Side, now: TimestampMs) -> Result<Tallies, TransferError
     tallies.insert("events", logged);
     let mut recorded = Tally::default();
     telemetry(side, async |page| {
-        page.iter().try_for_each(|event| add_json(&mut recorded, &Recorded(event)))
+        page.iter()
+            .filter(|event| !is_fleeting(event.expires_at, now))
+            .try_for_each(|event| add_json(&mut recorded, &Recorded(event)))
     })
     .await?;
     tallies.insert("telemetry", recorded);
@@ -318,8 +321,9 @@ impl serde::Serialize for Recorded<'_> {
             event.rev.map(|rev| rev.to_string()),
             (event.at.0, event.expires_at.0),
             &event.event,
-            &event.flow,
-            &event.step,
+            // Engines that know no absence keep it as an empty text.
+            event.flow.as_deref().unwrap_or_default(),
+            event.step.as_deref().unwrap_or_default(),
             &event.fields,
         )
             .serialize(serializer)
