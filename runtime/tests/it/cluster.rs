@@ -356,7 +356,9 @@ fn homes_of(bots: &[Bot], node: NodeId, nodes: &[NodeId]) -> usize {
 
 #[tokio::test]
 async fn a_polled_bot_has_one_home_and_moves_with_it() {
-    let cluster = deaf(Setup::default()).await;
+    let mut setup = Setup::default();
+    setup.options.reconcile = Duration::from_millis(100);
+    let cluster = deaf(setup).await;
     let (world, peer) = (&cluster.world, &cluster.peer);
     let nodes = [world.ports.nodes.me(), peer.seat.me()];
     let mut bots = Vec::new();
@@ -380,6 +382,8 @@ async fn a_polled_bot_has_one_home_and_moves_with_it() {
         }
     };
     round(1).await;
+    // Both nodes know of all bots by now.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     round(2).await;
     let answers = world.simulator.counters().answers;
     assert_eq!(
