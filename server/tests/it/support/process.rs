@@ -12,7 +12,10 @@ pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_botloom"));
     // Nothing of the developer's own settings.
     for (key, _) in std::env::vars() {
-        if key.starts_with("BOTLOOM_") || matches!(key.as_str(), "DATABASE_URL" | "REDIS_URL" | "BOT_TOKEN") {
+        if key.starts_with("BOTLOOM_")
+            || key.starts_with("OTEL_")
+            || matches!(key.as_str(), "DATABASE_URL" | "REDIS_URL" | "BOT_TOKEN")
+        {
             command.env_remove(key);
         }
     }
