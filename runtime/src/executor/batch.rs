@@ -12,8 +12,9 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
-use super::Executor;
+use super::fenced::Fenced;
 use super::migration::Migration;
+use super::{Asked, Executor};
 use crate::program::Program;
 use crate::step_loop::{self, Failure, Host, Job, Overtaken};
 use crate::trace::{TARGET, carried, child, continued, link};
@@ -49,6 +50,8 @@ pub(super) enum Stop {
     Time,
     /// The revision must be read again.
     Revision,
+    /// The node goes down.
+    Draining,
     /// The update failed.
     Failed(Failure),
     /// The update can never be executed.
@@ -91,7 +94,7 @@ impl Executor {
     pub(super) async fn batch(
         &self,
         turn: &Turn,
-        (read, active): (Instant, ActiveRevision),
+        (read, active): (Asked, ActiveRevision),
         program: &Program,
         username: Option<&str>,
     ) -> (Batch, Option<Stop>) {
@@ -121,7 +124,11 @@ impl Executor {
         let most = if turn.attempts > 0 { 1 } else { turn.updates.len() };
         for queued in turn.updates.iter().take(most) {
             let bot = &turn.lease.lane.bot;
-            if read.elapsed() > self.node.options.revision_lease || !self.floors.allows(bot, active.epoch) {
+            if self.node.draining.is_cancelled() {
+                stop = Some(Stop::Draining);
+                break;
+            }
+            if !read.holds(self.node.options.revision_lease) || !self.floors.allows(bot, active.epoch) {
                 stop = Some(Stop::Revision);
                 break;
             }
@@ -144,7 +151,7 @@ impl Executor {
                         &update,
                         &cause,
                         current,
-                        (program, active.epoch),
+                        (program, read, active.epoch),
                         username,
                     )
                     .instrument(span(turn, queued, &update, batch.ran.is_empty()))
@@ -245,14 +252,19 @@ impl Executor {
         update: &Routed<'_>,
         cause: &str,
         state: Option<&RawValue>,
-        (program, epoch): (&Program, Epoch),
+        (program, read, epoch): (&Program, Asked, Epoch),
         username: Option<&str>,
     ) -> Result<(Option<Box<RawValue>>, Vec<OutMessage>, Vec<Telemetry>, Duration), Failure> {
         let lane = &turn.lease.lane;
         let host = Host {
             pool: &self.node.pool,
             matcher: &self.node.matcher,
-            api: &self.node.guard,
+            api: &Fenced {
+                executor: self,
+                bot: &lane.bot,
+                epoch,
+                read,
+            },
             places: &self.node.calls,
             overtaken: Overtaken::above(epoch, self.floors.watch(&lane.bot)),
         };

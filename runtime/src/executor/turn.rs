@@ -13,7 +13,7 @@ use tracing::{Instrument, Span};
 
 use super::batch::{Batch, Stop};
 use super::parking::{TROUBLE, Why};
-use super::{Executor, Held, parking};
+use super::{Asked, Executor, Held, parking};
 use crate::bots::Found;
 use crate::reports::{Run, from_bot_code, plain};
 use crate::step_loop::Failure;
@@ -25,6 +25,8 @@ const CHAIN: (Duration, usize) = (Duration::from_millis(200), 16);
 const SUSPECT: u32 = 2;
 /// Ends of a lease without any outcome after which an update is given up: it takes whole processes with it.
 const POISON: u32 = 10;
+/// Times that an update may find its revision too old before it is run, in a row.
+const STALE: u32 = 5;
 /// Run time that counts as one more turn, for fairness between bots.
 const CHARGE: Duration = Duration::from_millis(5);
 
@@ -112,12 +114,15 @@ impl Executor {
                 self.load.started(held.bot(), waited);
             }
         }
-        loop {
+        for _ in 0..STALE {
             match self.once(held, may_keep).await? {
                 Committed::Next(next) => return next,
                 Committed::Stale(again) => held = again,
             }
         }
+        // The store answers too late for what it says to be relied on.
+        self.wait(held, (TROUBLE, Why::Trouble)).await;
+        None
     }
 
     async fn once(self: &Arc<Self>, mut held: Held, may_keep: bool) -> Option<Committed> {
@@ -180,7 +185,7 @@ impl Executor {
             Some(Stop::Hopeless { reason, detail }) => self.fail(held, 1, reason, detail).await,
             Some(Stop::Migration(step)) => self.migrate(held, step, program.state_ttl_ms).await,
             Some(Stop::Revision) => return Some(Committed::Stale(held)),
-            Some(Stop::Time) | None => self.give_back(&[held.lease]).await,
+            Some(Stop::Time | Stop::Draining) | None => self.give_back(&[held.lease]).await,
         }
         None
     }
@@ -229,7 +234,7 @@ impl Executor {
             charge: u32::try_from(wall.as_micros() / CHARGE.as_micros()).unwrap_or(u32::MAX),
         };
         fault::point("before-commit");
-        let asked = Instant::now();
+        let asked = Asked::now(&self.node);
         let span = child(|| {
             tracing::info_span!(
                 target: TARGET,
@@ -245,11 +250,11 @@ impl Executor {
         span.record("botloom.outcome", name(&outcome));
         fault::point("after-commit");
         let meters = &self.node.meters;
-        meters.commit_seconds.record(asked.elapsed());
+        meters.commit_seconds.record(asked.at().elapsed());
         match outcome.map(|outcomes| outcomes.into_iter().next()) {
             Ok(Some(CommitOutcome::Committed { next, out })) => {
                 if let (Some(out), Some(place)) = (out, place) {
-                    self.sender.start(*out, asked, place);
+                    self.sender.start(*out, asked.at(), place);
                 }
                 meters.handled.increment(ran.len() as u64);
                 meters.handle_seconds.record(wall);

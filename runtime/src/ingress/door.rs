@@ -22,7 +22,7 @@ use tracing::field::Empty;
 
 use super::Load;
 use crate::bots::LiveBot;
-use crate::executor::{Executor, Held};
+use crate::executor::{Asked, Executor, Held};
 use crate::meters::count_dead_letters;
 use crate::node::Node;
 use crate::slots::Slot;
@@ -164,7 +164,7 @@ impl Door {
         permit: OwnedSemaphorePermit,
         tell: oneshot::Sender<bool>,
     ) {
-        let asked = Instant::now();
+        let asked = Asked::now(&self.node);
         let mut granted = match self.write(&bot, sorted).await {
             Ok(granted) => granted,
             Err(error) => {

@@ -9,6 +9,7 @@
 //! * `task`: what a slot is asked to do.
 //! * `watchdog`: one thread that kills the process of a call that is over its budget.
 //! * `keeper`: one thread that starts processes and buries them.
+//! * `bytecode`: the second tier of the cache, behind what workers have loaded.
 //! * `answer`: judges what bot code returned. `protocol`: the frames.
 //!
 //! **State.** A revision stays loaded and serves many chats. Everything that bot code can reach is frozen before it
@@ -23,6 +24,7 @@
 //! next time it can only hurt others like it.
 
 mod answer;
+mod bytecode;
 mod keeper;
 mod limits;
 mod lru;

@@ -18,6 +18,8 @@ const MAX_BOUNCES: u8 = 20;
 pub(super) struct Task {
     pub(super) key: Sha256Hash,
     pub(super) source: Arc<str>,
+    /// Digest of the source, which names its bytecode.
+    pub(super) digest: Sha256Hash,
     pub(super) work: Work,
     pub(super) reply: oneshot::Sender<Result<Done, Error>>,
     pub(super) ticket: Ticket,
