@@ -83,7 +83,9 @@ impl LaneItem {
     /// Whether it may be gone before anybody compares.
     pub(crate) fn is_fleeting(&self, now: TimestampMs) -> bool {
         let until = match self {
-            Self::Seen { until, .. } | Self::OutDelay { until, .. } | Self::Park { until, .. } => Some(*until),
+            Self::Seen { until, .. } | Self::OutDelay { until, .. } | Self::Park { until, .. } => {
+                Some(*until)
+            }
             Self::State { until, .. } => *until,
             _ => None,
         };
@@ -96,16 +98,26 @@ impl LaneItem {
         match self {
             Self::Revision { bot, revision } => {
                 fields.text("revision").text(bot.as_str());
-                fields.number(revision.epoch.0.cast_signed()).text(&revision.rev.to_string());
+                fields
+                    .number(revision.epoch.0.cast_signed())
+                    .text(&revision.rev.to_string());
             }
             Self::Seen { bot, key, until } => {
                 fields.text("seen").text(bot.as_str()).dedup(key).number(until.0);
             }
-            Self::State { lane, document, until } => {
+            Self::State {
+                lane,
+                document,
+                until,
+            } => {
                 fields.text("state").lane(lane).bytes(document);
                 fields.option(until.map(|until| until.0));
             }
-            Self::Update { lane, position, update } => {
+            Self::Update {
+                lane,
+                position,
+                update,
+            } => {
                 fields.text("update").lane(lane).number(position.cast_signed());
                 fields.dedup(&update.dedup).bytes(&update.envelope);
                 fields.number(update.accepted_at.0).trace(update.trace.as_ref());
@@ -120,7 +132,9 @@ impl LaneItem {
             } => {
                 fields.text("message").lane(lane).number(position.cast_signed());
                 fields.message(&message.message);
-                fields.number(i64::from(message.attempts)).number(i64::from(message.maybe_sent));
+                fields
+                    .number(i64::from(message.attempts))
+                    .number(i64::from(message.maybe_sent));
             }
             Self::OutDelay { lane, until } => {
                 fields.text("delay").lane(lane).number(until.0);
@@ -134,9 +148,15 @@ impl LaneItem {
                 letter,
                 message,
             } => {
-                fields.text("letter").text(letter.bot.as_str()).number(position.cast_signed());
+                fields
+                    .text("letter")
+                    .text(letter.bot.as_str())
+                    .number(position.cast_signed());
                 fields.text(letter.chat.as_ref().map_or("", |chat| chat.as_str()));
-                fields.text(&letter.reason).text(&letter.detail).bytes(&letter.body);
+                fields
+                    .text(&letter.reason)
+                    .text(&letter.detail)
+                    .bytes(&letter.body);
                 fields.number(letter.at.0).number(i64::from(*attempts));
                 if let Some(message) = message {
                     fields.message(message);
@@ -175,7 +195,8 @@ impl Fields {
     }
 
     fn option(&mut self, number: Option<i64>) -> &mut Self {
-        self.number(i64::from(number.is_some())).number(number.unwrap_or(0))
+        self.number(i64::from(number.is_some()))
+            .number(number.unwrap_or(0))
     }
 
     fn lane(&mut self, lane: &Lane) -> &mut Self {
@@ -203,8 +224,12 @@ impl Fields {
             Ambiguous::Resend => "resend",
             Ambiguous::Skip => "skip",
         };
-        self.text(&message.method).bytes(&message.params).text(class).text(ambiguous);
-        self.option(message.not_after.map(|until| until.0)).text(&message.cause);
+        self.text(&message.method)
+            .bytes(&message.params)
+            .text(class)
+            .text(ambiguous);
+        self.option(message.not_after.map(|until| until.0))
+            .text(&message.cause);
         self
     }
 }

@@ -22,11 +22,17 @@ pub(crate) async fn move_installation(file: Option<&Path>, to: SideArg) -> Comma
     say(format!("{:20} {:>34} {:>34}", "", "from", "to"));
     for (what, from) in &report.from {
         let there = report.to.get(what).copied().unwrap_or_default();
-        say(format!("{what:20} {:>34} {:>34}", from.to_string(), there.to_string()));
+        say(format!(
+            "{what:20} {:>34} {:>34}",
+            from.to_string(),
+            there.to_string()
+        ));
     }
     let differences = report.differences();
     if differences.is_empty() {
-        say("\nEverything is there. Start the nodes with the new settings; keep the old side until you are content.");
+        say(
+            "\nEverything is there. Start the nodes with the new settings; keep the old side until you are content.",
+        );
         return Ok(());
     }
     Err(CommandError::Other(format!(
