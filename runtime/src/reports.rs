@@ -141,3 +141,28 @@ async fn flush(analytics: &dyn Analytics, batch: &mut Vec<AnalyticsEvent>) {
     }
     batch.clear();
 }
+
+#[cfg(test)]
+mod tests {
+    use botloom_core::ids::ChatId;
+    use botloom_core::time::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_kept_for_as_long_as_the_bot_says() {
+        let (reports, mut writer) = reports(Arc::new(SystemClock));
+        let (bot, chat) = (BotId::new("pizza").unwrap(), ChatId::from(5));
+        let run = Run {
+            bot: &bot,
+            chat: &chat,
+            rev: None,
+            at: TimestampMs(1_000),
+            cause: "77",
+        };
+        reports.keep_for(&bot, Some(86_400_000));
+        reports.record(plain(run, "x", "{}".to_owned()));
+        let row = writer.rows.try_recv().unwrap();
+        assert_eq!(row.expires_at, TimestampMs(86_401_000));
+    }
+}

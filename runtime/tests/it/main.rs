@@ -15,3 +15,4 @@ mod repeating;
 mod sandbox;
 mod sending;
 mod support;
+mod telling;
