@@ -4,6 +4,7 @@ use botloom_core::ports::StoreError;
 use botloom_core::{Coded, Kind};
 
 use crate::data_dir::DataDirError;
+use crate::redis::RedisConnectError;
 
 /// Why the backends could not be connected. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum ConnectError {
         /// Oldest version that will do.
         oldest: String,
     },
+    /// The Redis is not one to keep an installation in.
+    #[error(transparent)]
+    Redis(#[from] RedisConnectError),
     /// A store did not open.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -51,6 +55,7 @@ impl Coded for ConnectError {
             Self::DataDir(error) => error.kind(),
             Self::SchemaTooNew { .. } | Self::SchemaChanged(_) | Self::ServerTooOld { .. } => Kind::Conflict,
             Self::InvalidUrl { .. } => Kind::Invalid,
+            Self::Redis(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
     }
@@ -62,6 +67,7 @@ impl Coded for ConnectError {
             Self::SchemaChanged(_) => "schema-changed",
             Self::InvalidUrl { .. } => "service-url-invalid",
             Self::ServerTooOld { .. } => "server-too-old",
+            Self::Redis(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -69,6 +75,7 @@ impl Coded for ConnectError {
     fn outside(&self) -> String {
         match self {
             Self::DataDir(error) => error.outside(),
+            Self::Redis(error) => error.outside(),
             Self::SchemaTooNew { found, newest } => format!(
                 "The data was written by a newer version (schema {found}, this one knows {newest}); start that version."
             ),

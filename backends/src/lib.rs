@@ -10,6 +10,7 @@ mod error;
 mod event_log;
 mod lanes;
 mod nodes;
+mod redis;
 mod sql;
 mod tasks;
 
@@ -21,7 +22,10 @@ pub use data_dir::{DataDir, DataDirError};
 pub use embedded::{Connected, EmbeddedOptions, Health, connect_embedded};
 pub use error::ConnectError;
 pub use event_log::SqlEventLog;
-pub use lanes::{MemoryDriver, ModelLanes, SqliteDriver, SqliteLanes, SqliteTuning, Store};
+pub use lanes::{
+    MemoryDriver, ModelLanes, RedisLanes, SetSpread, SqliteDriver, SqliteLanes, SqliteTuning, Store,
+};
 pub use nodes::LocalNodes;
+pub use redis::{DedupeMode, Homes, RedisConnectError, RedisLink, RedisOptions};
 pub use sql::{Database, newest_schema};
 pub use tasks::SqlTasks;

@@ -132,6 +132,13 @@ pub trait Outbox: Debug + Send + Sync {
     /// restarts.
     async fn park(&self, bot: &BotId, until: Option<TimestampMs>) -> StoreResult<()>;
 
+    /// This node's part of each bot's rate, 0 to 1, in the same order, given how many messages of the bot wait here. The
+    /// parts of all nodes add up to about 1 and follow the backlogs, max-min fair; asked once a second. A bot whose
+    /// outboxes are all sent by one node has 1.
+    async fn rate_shares(&self, backlogs: &[(BotId, u64)]) -> StoreResult<Vec<f64>> {
+        Ok(vec![1.0; backlogs.len()])
+    }
+
     /// Resolves when outboxes may have become ready since the last call: a hint, may be late, early or lost.
     async fn out_ready(&self);
 }
