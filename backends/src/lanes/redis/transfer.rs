@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_trait::async_trait;
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    DedupKey, Direction, Lanes as _, NewDeadLetter, OutClass, OutMessage, Outbox as _, QueuedMessage,
+    DedupKey, Direction, Lanes as _, NewDeadLetter, OutClass, OutMessage, Outbox as _,
     StoreError, StoreResult,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};

@@ -156,7 +156,13 @@ impl Watch {
         let mut ready = std::mem::take(&mut known.ready);
         ready.retain(|shard| allowed(*shard));
         let mut look = std::mem::take(&mut known.touched);
-        look.extend(known.due.iter().filter(|(_, due)| **due <= now).map(|(shard, _)| *shard));
+        look.extend(
+            known
+                .due
+                .iter()
+                .filter(|(_, due)| **due <= now)
+                .map(|(shard, _)| *shard),
+        );
         look.retain(|shard| allowed(*shard) && !ready.contains(shard));
         (ready, look.into_iter().collect())
     }
