@@ -62,11 +62,12 @@ def compose():
     text = interpolated((DEPLOY / "compose.yml").read_text(), environment)
     expect("${" not in text, "compose.yml: a variable without :? or :-")
     document = yaml.safe_load(text)
-    # Without merge keys and anchors, which the library does not resolve.
-    plain = {key: value for key, value in json.loads(json.dumps(document)).items() if not key.startswith("x-")}
     try:
-        compose_spec.loads(yaml.safe_dump(plain))
-    except Exception as error:  # the library documents no type
+        # As JSON: what merge keys and anchors stand for, which the library does not look into.
+        parsed = compose_spec.PyCompose.from_json(json.dumps(document))
+        parsed.validate()
+        parsed.to_spec()
+    except ValueError as error:
         expect(False, f"compose.yml: {error}")
     services = document["services"]
     for name, service in services.items():

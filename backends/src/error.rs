@@ -3,8 +3,10 @@
 use botloom_core::ports::StoreError;
 use botloom_core::{Coded, Kind};
 
+use crate::clickhouse::ClickHouseError;
 use crate::data_dir::DataDirError;
 use crate::redis::RedisConnectError;
+use crate::s3::S3Error;
 
 /// Why the backends could not be connected. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,12 @@ pub enum ConnectError {
         /// Oldest version that will do.
         oldest: String,
     },
+    /// ClickHouse cannot be used.
+    #[error(transparent)]
+    ClickHouse(#[from] ClickHouseError),
+    /// The object store cannot be used.
+    #[error(transparent)]
+    S3(#[from] S3Error),
     /// A store did not open.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -56,6 +64,8 @@ impl Coded for ConnectError {
             Self::Redis(error) => error.kind(),
             Self::SchemaTooNew { .. } | Self::SchemaChanged(_) | Self::ServerTooOld { .. } => Kind::Conflict,
             Self::InvalidUrl { .. } => Kind::Invalid,
+            Self::ClickHouse(error) => error.kind(),
+            Self::S3(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
     }
@@ -68,6 +78,8 @@ impl Coded for ConnectError {
             Self::Redis(error) => error.code(),
             Self::InvalidUrl { .. } => "service-url-invalid",
             Self::ServerTooOld { .. } => "server-too-old",
+            Self::ClickHouse(error) => error.code(),
+            Self::S3(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -92,6 +104,8 @@ impl Coded for ConnectError {
                 found,
                 oldest,
             } => format!("{service} is of version {found}, at least {oldest} is needed; upgrade it."),
+            Self::ClickHouse(error) => error.outside(),
+            Self::S3(error) => error.outside(),
             Self::Store(error) => error.outside(),
         }
     }

@@ -23,6 +23,7 @@ pub mod simulator;
 mod slots;
 mod start;
 mod step_loop;
+mod trace;
 
 pub use cluster::cluster_sandboxes;
 pub use effects::{DevHosts, Guard, InvalidDevHosts, Resolve, SystemResolver, is_public};

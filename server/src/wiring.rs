@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use botloom_backends::{
-    Connected, DataDir, DedupeMode, Health, RedisOptions, S3Options, ServiceOptions, StorageOptions, TransferReport,
-    connect,
+    Connected, DataDir, DedupeMode, Health, RedisOptions, S3Credentials, S3Options, ServiceOptions,
+    StorageOptions, TransferReport, connect,
 };
 use botloom_control_plane::{ControlPlane, Dependency, Readiness, Watch};
 use botloom_core::model::NodeBeat;
@@ -28,6 +28,7 @@ use crate::cli::SideArg;
 use crate::config::{Bucket, Config, Dedupe, SendLimits, Services};
 use crate::error::{CommandError, CommandResult};
 use crate::metrics;
+use crate::telemetry::traced;
 
 /// How long a store may take to answer `/readyz`.
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
@@ -117,8 +118,11 @@ pub(crate) async fn move_storage(config: &Config, to: SideArg) -> Result<Transfe
 }
 
 /// Starts the roles of this node. They run until `stop`; [`Node::serve`] waits for their end.
-pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<Node, CommandError> {
-    let metrics = recorder()?;
+pub(crate) async fn build(
+    config: &Config,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> Result<Node, CommandError> {
     let options = storage_options(config)?;
     let data_dir = options.data_dir.clone();
     let storage = connect(options).await.map_err(|error| refused(&error))?;
@@ -155,8 +159,17 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
 
     let roles = TaskTracker::new();
     let mut router = if config.roles.control_plane {
-        let api = control_plane(config, &ports, Arc::clone(&sandboxes), telegram, vault, watch, &stop).await?;
-        let router = api.router();
+        let api = control_plane(
+            config,
+            &ports,
+            Arc::clone(&sandboxes),
+            telegram,
+            vault,
+            watch,
+            &stop,
+        )
+        .await?;
+        let router = traced(api.router());
         roles.spawn({
             let stop = stop.clone();
             async move { api.run(stop).await }
@@ -169,7 +182,11 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
         // Webhooks have limits of their own: the API's layers must not see them.
         router = router.merge(handle.router());
     } else {
-        roles.spawn(beat(Arc::clone(&ports.nodes), config.roles.generator, stop.clone()));
+        roles.spawn(beat(
+            Arc::clone(&ports.nodes),
+            config.roles.generator,
+            stop.clone(),
+        ));
     }
     if config.roles.generator {
         roles.spawn(botloom_generator::worker::run(
@@ -399,6 +416,20 @@ fn redis_options(services: &Services) -> RedisOptions {
     }
 }
 
+fn s3_options(bucket: &Bucket) -> S3Options {
+    S3Options {
+        bucket: bucket.name.clone(),
+        prefix: String::new(),
+        endpoint: bucket.endpoint.clone(),
+        region: bucket.region.clone(),
+        credentials: S3Credentials {
+            access_key_id: Secret::new(&*bucket.access_key_id),
+            secret_access_key: bucket.secret_access_key.clone(),
+            session_token: bucket.session_token.clone(),
+        },
+    }
+}
+
 fn pool_options(config: &Config) -> PoolOptions {
     let defaults = PoolOptions::default();
     PoolOptions {
@@ -436,7 +467,8 @@ fn runtime_options(config: &Config) -> botloom_runtime::Options {
     }
 }
 
-fn recorder() -> Result<PrometheusHandle, CommandError> {
+/// Installs the recorder of metrics. What is counted before is lost.
+pub(crate) fn recorder() -> Result<PrometheusHandle, CommandError> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
         .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES))
@@ -485,7 +517,11 @@ impl Readiness for NodeReadiness {
         let mut dependencies = Vec::new();
         for (name, state) in self.health.check(HEALTH_LIMIT).await {
             let trouble = state.err().map(|error| error.outside());
-            let (failure, note) = if self.needs(name) { (trouble, None) } else { (None, trouble) };
+            let (failure, note) = if self.needs(name) {
+                (trouble, None)
+            } else {
+                (None, trouble)
+            };
             dependencies.push(Dependency {
                 name: name.to_owned(),
                 failure,

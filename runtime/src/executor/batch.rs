@@ -10,12 +10,14 @@ use botloom_telegram::update::Routed;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use super::fenced::Fenced;
 use super::migration::Migration;
 use super::{Asked, Executor};
 use crate::program::Program;
 use crate::step_loop::{self, Failure, Host, Job, Overtaken};
+use crate::trace::{TARGET, carried, child, continued, link};
 
 /// A batch ends after this time, so that other bots get their turn.
 const LONGEST: Duration = Duration::from_millis(200);
@@ -60,6 +62,25 @@ pub(super) enum Stop {
     },
     /// The update moves the chat's document.
     Migration(Migration),
+}
+
+/// An update's span: in the turn if it is the first, else in the update's own trace, so that no trace ends in a queue.
+fn span(turn: &Turn, queued: &QueuedUpdate, update: &Routed<'_>, is_first: bool) -> Span {
+    let make = || {
+        tracing::info_span!(
+            target: TARGET,
+            "update",
+            botloom.bot = %turn.lease.lane.bot,
+            botloom.update = %queued.dedup,
+            botloom.kind = update.kind.as_str(),
+        )
+    };
+    if is_first {
+        return child(make);
+    }
+    let span = continued(queued.trace.as_ref(), make);
+    link(&span, carried(&Span::current()).as_ref());
+    span
 }
 
 enum Read<'a> {
@@ -133,6 +154,7 @@ impl Executor {
                         (program, read, active.epoch),
                         username,
                     )
+                    .instrument(span(turn, queued, &update, batch.ran.is_empty()))
                     .await
                     .map(Some)
                     .map_err(|failure| match failure {
@@ -256,10 +278,11 @@ impl Executor {
             fresh: false,
         };
         let done = step_loop::run(&host, &job).await?;
+        let trace = carried(&Span::current());
         let messages = done
             .actions
             .into_iter()
-            .map(|action| step_loop::message(action, &lane.chat, queued.accepted_at, cause))
+            .map(|action| step_loop::message(action, &lane.chat, queued.accepted_at, (cause, trace.as_ref())))
             .collect::<Result<Vec<_>, _>>()
             .map_err(Failure::bad_result)?;
         Ok((done.state, messages, done.telemetry, done.wall))

@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use botloom_core::fault;
 use botloom_core::ids::BotId;
-use botloom_core::ports::{ActiveRevision, Commit, CommitOutcome, NextTurn, StateChange};
+use botloom_core::ports::analytics::event::UPDATE_HANDLED;
+use botloom_core::ports::{ActiveRevision, Commit, CommitOutcome, NextTurn, StateChange, StoreResult};
+use serde_json::json;
 use tokio::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::batch::{Batch, Stop};
 use super::parking::{TROUBLE, Why};
@@ -15,6 +19,7 @@ use super::{Asked, Executor, Held, parking};
 use crate::bots::Found;
 use crate::reports::{Run, from_bot_code, plain};
 use crate::step_loop::Failure;
+use crate::trace::{TARGET, child, continued, link};
 
 /// A lane is kept for further turns at most this long and for so many updates.
 const CHAIN: (Duration, usize) = (Duration::from_millis(200), 16);
@@ -26,6 +31,15 @@ const POISON: u32 = 10;
 const STALE: u32 = 5;
 /// Run time that counts as one more turn, for fairness between bots.
 const CHARGE: Duration = Duration::from_millis(5);
+
+fn name(outcome: &StoreResult<Vec<CommitOutcome>>) -> &'static str {
+    match outcome.as_ref().map(|outcomes| outcomes.first()) {
+        Ok(Some(CommitOutcome::Committed { .. })) => "committed",
+        Ok(Some(CommitOutcome::Stale(_))) => "stale",
+        Ok(Some(CommitOutcome::Fenced) | None) => "fenced",
+        Err(_) => "unknown",
+    }
+}
 
 /// How a commit ended.
 enum Committed {
@@ -45,8 +59,36 @@ impl Executor {
                 && !self.backlogged.load(Ordering::Relaxed)
                 && !self.node.draining.is_cancelled();
             updates += held.turn.updates.len();
-            next = self.turn(held, may_keep).await;
+            let span = self.span(&held);
+            next = self.turn(held, may_keep).instrument(span).await;
         }
+    }
+
+    /// A turn belongs to the trace of its first update; those of the others are linked.
+    fn span(&self, held: &Held) -> Span {
+        let turn = &held.turn;
+        let Some((first, others)) = turn.updates.split_first() else {
+            return Span::none();
+        };
+        let span = continued(first.trace.as_ref(), || {
+            tracing::info_span!(
+                target: TARGET,
+                parent: None,
+                "turn",
+                otel.kind = "consumer",
+                messaging.system = "botloom",
+                messaging.operation.type = "process",
+                messaging.destination.name = "lanes",
+                messaging.batch.message_count = turn.updates.len(),
+                botloom.bot = %held.bot(),
+                botloom.attempt = turn.attempts + 1,
+                botloom.queue_ms = self.node.now().since(first.accepted_at),
+            )
+        });
+        for other in others {
+            link(&span, other.trace.as_ref());
+        }
+        span
     }
 
     async fn turn(self: &Arc<Self>, mut held: Held, may_keep: bool) -> Option<Held> {
@@ -114,6 +156,7 @@ impl Executor {
                 return None;
             }
         };
+        self.node.reports.keep_for(held.bot(), program.analytics_ttl_ms);
         let username = bot.as_ref().and_then(|bot| bot.username.as_deref());
         let Held {
             turn,
@@ -195,7 +238,19 @@ impl Executor {
         };
         fault::point("before-commit");
         let asked = Asked::now(&self.node);
-        let outcome = self.node.ports.lanes.commit(vec![commit]).await;
+        let span = child(|| {
+            tracing::info_span!(
+                target: TARGET,
+                "commit",
+                botloom.updates = commit.updates,
+                botloom.messages = commit.messages.len(),
+                botloom.epoch = active.epoch.0,
+                botloom.outcome = Empty,
+            )
+        });
+        let committing = self.node.ports.lanes.commit(vec![commit]);
+        let outcome = committing.instrument(span.clone()).await;
+        span.record("botloom.outcome", name(&outcome));
         fault::point("after-commit");
         let meters = &self.node.meters;
         meters.commit_seconds.record(asked.at().elapsed());
@@ -261,8 +316,9 @@ impl Executor {
                 self.node.reports.record(row);
             }
             let micros = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
-            let fields = format!("{{\"wallUs\":{micros}}}");
-            self.node.reports.record(plain(run, "update_handled", fields));
+            let latency = self.node.now().since(ran.at).max(0);
+            let fields = json!({ "latencyMs": latency, "wallUs": micros }).to_string();
+            self.node.reports.record(plain(run, UPDATE_HANDLED, fields));
         }
     }
 }

@@ -42,7 +42,7 @@ pub mod worker;
 pub use bytecode::BytecodeStatus;
 pub use limits::{Limits, MAX_INPUT_BYTES, MAX_JOBS, MAX_MESSAGE_BYTES, MAX_SOURCE_BYTES};
 pub use one_shot::{OneShot, one_shot, wrap_body};
-pub use outcome::{Finished, Outcome, Position, ScriptError};
+pub use outcome::{Finished, Outcome, Position, RanAt, ScriptError};
 pub use pool::{CallOptions, Error, Pool, PoolOptions, Source, Status, seed};
 pub use process::WorkerCommand;
 pub use worker::{GLOBALS, Protections};

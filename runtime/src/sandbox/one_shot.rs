@@ -51,6 +51,7 @@ pub async fn one_shot(
             outcome,
             wall: Duration::ZERO,
             json: String::new(),
+            at: None,
         },
     };
     let message = finished.outcome.message();

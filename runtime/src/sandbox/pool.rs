@@ -102,6 +102,11 @@ impl Source {
         }
     }
 
+    /// What the source is called by: its revision, or its digest.
+    pub(crate) fn key(&self) -> &Sha256Hash {
+        &self.key
+    }
+
     /// A text without a revision, named by its digest.
     pub fn text(text: impl Into<Arc<str>>) -> Self {
         let text = text.into();
@@ -347,6 +352,7 @@ impl Pool {
                 outcome,
                 wall: Duration::ZERO,
                 json: String::new(),
+                at: None,
             });
         }
         match self
@@ -407,6 +413,7 @@ impl Pool {
             reply,
             ticket: Ticket::new(&slot.load),
             bounces: 0,
+            at: None,
         };
         slot.tasks.send(task).await.map_err(|_| Error::Closed)?;
         done.await.map_err(|_| Error::Closed)?

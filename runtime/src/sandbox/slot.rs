@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer;
 use super::keeper::Ready;
 use super::lru::Lru;
-use super::outcome::{Outcome, ScriptError};
+use super::outcome::{Outcome, RanAt, ScriptError};
 use super::pool::{Error, Shared};
 use super::process::Process;
 use super::protocol::{self, Answer, DROPPED, MAX_ANSWER, RETIRING, Request, Tag};
@@ -201,7 +201,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Queues the frames of `task`.
-    fn send(&mut self, task: Task) {
+    fn send(&mut self, mut task: Task) {
         if task.reply.is_closed() {
             return;
         }
@@ -212,6 +212,10 @@ impl<'a> Worker<'a> {
         } else {
             self.loaded.touch(&task.key, now)
         };
+        task.at = Some(RanAt {
+            pid: self.process.pid,
+            warm: warm.is_some(),
+        });
         let handle = if let Some(handle) = warm {
             self.shared.meters.hits.increment(1);
             handle

@@ -17,3 +17,4 @@ mod repeating;
 mod sandbox;
 mod sending;
 mod support;
+mod telling;

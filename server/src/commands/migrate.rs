@@ -10,8 +10,9 @@ use crate::{telemetry, wiring};
 /// Opens the storage, which creates or migrates its schemas, and closes it again.
 pub(crate) async fn migrate(file: Option<&Path>) -> CommandResult {
     let config = Config::load(file)?;
-    telemetry::start(&config)?;
+    let traces = telemetry::start(&config)?;
     wiring::open_storage(&config).await?;
+    traces.end().await;
     if config.services.database.is_some() {
         say("the database is up to date");
     } else {

@@ -228,5 +228,6 @@ pub(crate) fn reference() -> String {
     page.push_str(
         "\nEach of the services may be used alone by one node that has all roles. Several nodes need all four, and one\n`BOTLOOM_MASTER_KEY`; a node that would share only a part refuses to start and names the missing key.\n",
     );
+    page.push_str("\nThe other variables of OpenTelemetry are read from the environment as its specification says: `OTEL_EXPORTER_OTLP_HEADERS`,\n`OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` (default\n`parentbased_always_on`), `OTEL_TRACES_SAMPLER_ARG`, `OTEL_BSP_SCHEDULE_DELAY`.\n");
     page
 }

@@ -76,6 +76,7 @@ pub(crate) fn passport(bot: &BotId, bot_js: &str) -> RevJson {
             name: "Test".into(),
             timezone: "UTC".into(),
             state_ttl_sec: None,
+            analytics_ttl_sec: None,
         },
         allowed_updates: vec!["message".into(), "callback_query".into()],
         author: None,

@@ -2,8 +2,10 @@
 
 pub(crate) mod api;
 pub(crate) mod balancer;
+pub(crate) mod collector;
 pub(crate) mod http;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod services;
 pub(crate) mod specs;
 pub(crate) mod stories;

@@ -36,7 +36,15 @@ impl Services {
     pub(crate) async fn new() -> Self {
         let name = format!("world_{}", uuid::Uuid::new_v4().simple());
         let postgres = given("BOTLOOM_TEST_POSTGRES_URL");
-        run("psql", &["--quiet", &postgres, "--command", &format!("CREATE DATABASE {name}")]);
+        run(
+            "psql",
+            &[
+                "--quiet",
+                &postgres,
+                "--command",
+                &format!("CREATE DATABASE {name}"),
+            ],
+        );
         let clickhouse = given("BOTLOOM_TEST_CLICKHOUSE_URL");
         create_clickhouse_database(&clickhouse, &name).await;
         let (redis, lock) = redis_number();
@@ -81,7 +89,14 @@ async fn create_clickhouse_database(url: &str, name: &str) {
     target.set_path("/");
     target
         .query_pairs_mut()
-        .append_pair("user", if url.username().is_empty() { "default" } else { url.username() })
+        .append_pair(
+            "user",
+            if url.username().is_empty() {
+                "default"
+            } else {
+                url.username()
+            },
+        )
         .append_pair("password", url.password().unwrap_or_default());
     let answer = Http::new()
         .send("POST", target.as_str(), &[], format!("CREATE DATABASE {name}"))
