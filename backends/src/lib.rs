@@ -30,7 +30,9 @@ pub use data_dir::{DataDir, DataDirError};
 pub use embedded::{EmbeddedOptions, connect_embedded};
 pub use error::ConnectError;
 pub use event_log::SqlEventLog;
-pub use lanes::{MemoryDriver, ModelLanes, SqliteDriver, SqliteLanes, SqliteTuning, Store};
+pub use lanes::{
+    MemoryDriver, ModelLanes, RedisLanes, SetSpread, SqliteDriver, SqliteLanes, SqliteTuning, Store,
+};
 pub use nodes::LocalNodes;
 pub use redis::{DedupeMode, Homes, RedisConnectError, RedisLink, RedisOptions};
 pub use s3::{ArtifactCache, S3Artifacts, S3Credentials, S3Error, S3Options};

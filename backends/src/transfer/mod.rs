@@ -22,7 +22,8 @@ use sha2::{Digest as _, Sha256};
 use sqlx::query;
 use tokio::sync::mpsc;
 
-pub(crate) use item::{LaneItem, LaneTransfer};
+use item::is_fleeting;
+pub(crate) use item::{LaneItem, LaneTransfer, SEEN_MARGIN_MS};
 pub use tally::{Tallies, Tally};
 
 use crate::catalog::SqlCatalog;
@@ -58,7 +59,7 @@ pub(crate) trait AnalyticsTransfer: botloom_core::ports::Analytics {
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The side to be filled holds an installation already.
-    #[error("the target is not empty: it has rows in {0}")]
+    #[error("the target is not empty: something is in {0}")]
     NotEmpty(&'static str),
     /// A node uses the services.
     #[error("a node is running on the services: stop all nodes first")]
@@ -116,6 +117,9 @@ pub async fn transfer(from: StorageOptions, to: StorageOptions) -> Result<Transf
         if !table.is_empty(&to.db).await? {
             return Err(TransferError::NotEmpty(table.name));
         }
+    }
+    if !to.lanes.is_empty().await? {
+        return Err(TransferError::NotEmpty("the lanes"));
     }
     for table in TABLES {
         table.copy(&from.db, &to.db).await?;
@@ -320,6 +324,7 @@ async fn tallies(side: &Side, now: TimestampMs) -> Result<Tallies, TransferError
     let mut recorded = Tally::default();
     telemetry(side, async |page| {
         page.iter()
+            .filter(|event| !is_fleeting(event.expires_at, now))
             .try_for_each(|event| add_json(&mut recorded, &Recorded(event)))
     })
     .await?;
@@ -347,8 +352,9 @@ impl serde::Serialize for Recorded<'_> {
             event.rev.map(|rev| rev.to_string()),
             (event.at.0, event.expires_at.0),
             &event.event,
-            &event.flow,
-            &event.step,
+            // Engines that know no absence keep it as an empty text.
+            event.flow.as_deref().unwrap_or_default(),
+            event.step.as_deref().unwrap_or_default(),
             &event.fields,
         )
             .serialize(serializer)
