@@ -26,6 +26,18 @@ fn child<'a>(spans: &'a [Span], parent: &Span, name: &str) -> &'a Span {
     first
 }
 
+fn count(spans: &[Span], name: &str) -> usize {
+    spans.iter().filter(|span| span.name == name).count()
+}
+
+/// Whether no span waits for its parent, which ends later and so comes later.
+fn is_whole(spans: &[Span]) -> bool {
+    let has = |id: &str| spans.iter().any(|span| span.id == id);
+    spans
+        .iter()
+        .all(|span| span.parent.is_empty() || has(&span.parent))
+}
+
 /// A bot that asks a host and repeats what it was told.
 fn asking(text: &str) -> serde_json::Value {
     let mut spec = specs::chain("traced-bot", "");
@@ -61,7 +73,7 @@ async fn one_trace_from_the_webhook_to_the_answer_of_telegram() {
     );
 
     let spans = collector
-        .wait(|spans| spans.iter().any(|span| span.name == "acknowledge"))
+        .wait(|spans| count(spans, "sendMessage") == 1 && is_whole(spans))
         .await;
     let send = spans
         .iter()
@@ -164,8 +176,9 @@ async fn updates_of_one_turn_stay_in_their_own_traces() {
         .wait_messages(bot, ada, after, 8, crate::support::world::PATIENCE)
         .await
         .unwrap();
-    let sent = |spans: &[Span]| spans.iter().filter(|span| span.name == "sendMessage").count();
-    let spans = collector.wait(|spans| sent(spans) >= 8).await;
+    let spans = collector
+        .wait(|spans| count(spans, "sendMessage") == 8 && is_whole(spans))
+        .await;
     for send in spans.iter().filter(|span| span.name == "sendMessage") {
         let mut at = send;
         while let Some(parent) = spans.iter().find(|span| span.id == at.parent) {
