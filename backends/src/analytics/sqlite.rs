@@ -62,6 +62,10 @@ impl SqliteAnalytics {
         Ok(Self::new(&Database::open_sqlite(path).await?))
     }
 
+    pub(crate) const fn database(&self) -> &Database {
+        &self.db
+    }
+
     /// Waits for what is under way and closes the file; every later call fails.
     pub async fn close(&self) {
         self.db.close().await;

@@ -12,6 +12,7 @@ mod sqlite;
 mod store;
 
 pub use memory::MemoryDriver;
+pub(crate) use sqlite::SqliteLaneFile;
 pub use sqlite::{SqliteDriver, SqliteTuning};
 pub use store::Store;
 

@@ -12,6 +12,7 @@ mod data_dir;
 mod database;
 mod embedded;
 mod lanes;
+mod support;
 mod proxy;
 mod s3;
 mod settings;

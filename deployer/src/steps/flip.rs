@@ -57,7 +57,8 @@ pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<S
             revision,
         })
         .await;
-    metrics::counter!("botloom_flips_total").increment(1);
+    let kind = if row.rollback { "rollback" } else { "deploy" };
+    metrics::counter!("botloom_flips_total", "kind" => kind).increment(1);
     mark(deps, row, wanted).await;
     Ok(StepDone::Flipped(wanted))
 }
@@ -84,5 +85,6 @@ async fn mark(deps: &Deps, row: &Deployment, epoch: Epoch) {
 }
 
 fn superseded() -> StepFailed {
+    metrics::counter!("botloom_epochs_refused_total").increment(1);
     StepFailed::final_(code::SUPERSEDED, "Another activation of the bot came first.")
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::parking::{TROUBLE, Why};
 use super::revision::Wait;
 use super::{Executor, Held};
+use crate::meters::count_dead_letters;
 use crate::reports::{Run, plain};
 use crate::step_loop::Failure;
 
@@ -70,6 +71,7 @@ impl Executor {
             }
         };
         node.meters.dead_in.increment(1);
+        count_dead_letters(Direction::In, reason, 1);
         tracing::warn!(%lane, update, id, reason, "an update was set aside");
         let run = Run {
             bot: &lane.bot,
