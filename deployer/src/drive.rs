@@ -7,7 +7,10 @@ use botloom_core::event::BotEvent;
 use botloom_core::fault;
 use botloom_core::model::{BotRow, DeployError, Deployment, Stage, TaskStatus};
 use botloom_core::ports::{StoreError, StoreResult};
+use botloom_core::trace::TARGET;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::machine::{self, Action, Event};
 use crate::steps::{self, StepDone, StepFailed};
@@ -91,7 +94,16 @@ async fn step(deps: &Deps, options: Options, row: &Deployment) -> StoreResult<Re
         if bot.deleted_at.is_some() && row.stage <= Stage::Flip {
             return Ok(Err(StepFailed::final_(code::BOT_DELETED, "The bot was deleted.")));
         }
-        let run = steps::run(deps, options.barrier, row, &bot);
+        let span = tracing::info_span!(
+            target: TARGET,
+            "stage",
+            otel.name = row.stage.as_str(),
+            otel.status_code = Empty,
+            botloom.revision = %row.to_rev,
+            botloom.attempt = tried,
+            botloom.result = Empty,
+        );
+        let run = steps::run(deps, options.barrier, row, &bot).instrument(span.clone());
         let started = Instant::now();
         let result = tokio::time::timeout(options.step_timeout, run)
             .await
@@ -105,17 +117,16 @@ async fn step(deps: &Deps, options: Options, row: &Deployment) -> StoreResult<Re
                     detail,
                 }))
             });
-        let labels = [
-            ("stage", row.stage.as_str()),
-            (
-                "result",
-                match &result {
-                    Ok(_) => "ok",
-                    Err(StepFailed::Away(_)) => "away",
-                    Err(StepFailed::Final(_)) => "failed",
-                },
-            ),
-        ];
+        let ended = match &result {
+            Ok(_) => "ok",
+            Err(StepFailed::Away(_)) => "away",
+            Err(StepFailed::Final(_)) => "failed",
+        };
+        span.record("botloom.result", ended);
+        if result.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        let labels = [("stage", row.stage.as_str()), ("result", ended)];
         metrics::histogram!("botloom_deploy_stage_seconds", &labels).record(started.elapsed());
         match result {
             Err(StepFailed::Away(error)) if tried < options.step_tries => {

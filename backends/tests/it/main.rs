@@ -6,8 +6,14 @@
 )]
 
 mod artifacts;
+mod clickhouse;
 mod conformance;
 mod data_dir;
 mod database;
 mod embedded;
 mod lanes;
+mod proxy;
+mod s3;
+mod settings;
+mod support;
+mod telemetry;

@@ -14,9 +14,11 @@ use botloom_core::event::BotEvent;
 use botloom_core::model::{TaskError, TaskKind};
 use botloom_core::ports::{Artifacts, Catalog, EventLog, Ports, TaskLease, Tasks};
 use botloom_core::time::SharedClock;
+use botloom_core::trace::TARGET;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use job::{Fault, Job};
 
@@ -94,7 +96,15 @@ pub async fn run(deps: Deps, options: Options, shutdown: CancellationToken) {
             Ok(Some(lease)) => {
                 let deps = deps.clone();
                 running.spawn(async move {
-                    work(&deps, options, &lease).await;
+                    let span = tracing::info_span!(
+                        target: TARGET,
+                        "generate",
+                        otel.kind = "consumer",
+                        botloom.bot = %lease.task.bot,
+                        botloom.task = %lease.task.id,
+                        botloom.attempt = lease.task.attempts,
+                    );
+                    work(&deps, options, &lease).instrument(span).await;
                     drop(slot);
                 });
             }

@@ -6,12 +6,14 @@
 mod batch;
 mod claims;
 mod failing;
+mod fenced;
 mod floors;
 mod migration;
 mod notices;
 mod parking;
 mod quarantine;
 mod renewal;
+mod repair;
 mod revision;
 mod turn;
 
@@ -33,9 +35,8 @@ use crate::slots::{Slot, Slots};
 use floors::Floors;
 use parking::{Parking, Why};
 use quarantine::Quarantine;
-
-/// The share of one bot in the turns that run: a quarter.
-const SHARE: usize = 4;
+use repair::Repairs;
+pub(crate) use revision::Asked;
 
 /// The executor of a node.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ pub(crate) struct Executor {
     /// Told when a lane was delayed: the next claim learns until when.
     delayed: Notify,
     quarantine: Quarantine,
+    repairs: Repairs,
 }
 
 /// A turn in our hands.
@@ -62,16 +64,16 @@ pub(crate) struct Held {
     /// Since when the lease counts, at the latest.
     leased: Instant,
     /// When the revision of the turn was asked for.
-    read: Instant,
+    read: Asked,
 }
 
 impl Held {
     /// A turn that was asked for at this moment.
-    pub(crate) fn new(turn: Box<Turn>, asked: Instant) -> Self {
+    pub(crate) fn new(turn: Box<Turn>, asked: Asked) -> Self {
         Self {
             lease: turn.lease.clone(),
             turn,
-            leased: asked,
+            leased: asked.at(),
             read: asked,
         }
     }
@@ -99,18 +101,18 @@ impl Drop for Running<'_> {
 
 impl Executor {
     pub(crate) fn new(node: Arc<Node>, sender: Arc<Sender>, load: Load) -> Self {
-        let turns = node.options.turns;
         let parking = Parking::new(node.options.lease_part(4));
         Self {
-            node,
             sender,
             load,
-            slots: Slots::new(turns, turns / SHARE),
+            slots: node.turns.clone(),
             parking,
             floors: Floors::default(),
             backlogged: AtomicBool::new(false),
             delayed: Notify::new(),
             quarantine: Quarantine::default(),
+            repairs: Repairs::default(),
+            node,
         }
     }
 

@@ -1,13 +1,14 @@
 //! Messages out: per chat in order, paced, at most one request per chat at a time.
 //!
 //! `claims` fetches lanes with messages, `lane` sends one lane's messages, `verdict` says what an answer of Telegram
-//! means for the queue, `pacer` says when the next message may leave.
+//! means for the queue, `pacer` says when the next message may leave, `shares` divides the rates of a bot between nodes.
 
 mod claims;
 mod delivery;
 mod gcra;
 mod lane;
 mod pacer;
+mod shares;
 mod verdict;
 
 use std::collections::HashSet;

@@ -14,6 +14,9 @@ pub(super) struct Meters {
     pub(super) heap_bytes: Histogram,
     pub(super) hits: Counter,
     pub(super) misses: Counter,
+    bytecode_hits: Counter,
+    bytecode_misses: Counter,
+    pub(super) compiled: Counter,
     pub(super) evictions: Counter,
     pub(super) kills: Counter,
     pub(super) crashes: Counter,
@@ -34,6 +37,9 @@ impl Meters {
             heap_bytes: histogram!("botloom_sandbox_heap_bytes"),
             hits: counter!("botloom_cache_requests_total", "tier" => "runtime", "result" => "hit"),
             misses: counter!("botloom_cache_requests_total", "tier" => "runtime", "result" => "miss"),
+            bytecode_hits: counter!("botloom_cache_requests_total", "tier" => "bytecode", "result" => "hit"),
+            bytecode_misses: counter!("botloom_cache_requests_total", "tier" => "bytecode", "result" => "miss"),
+            compiled: counter!("botloom_sandbox_compiled_total"),
             evictions: counter!("botloom_sandbox_evictions_total"),
             kills: counter!("botloom_sandbox_kills_total"),
             crashes: counter!("botloom_sandbox_crashes_total"),
@@ -43,6 +49,15 @@ impl Meters {
             memory_bytes: gauge!("botloom_sandbox_memory_bytes"),
             worker_starts: counter!("botloom_sandbox_worker_starts_total"),
         }
+    }
+
+    pub(super) fn looked_for_bytecode(&self, found: bool) {
+        if found {
+            &self.bytecode_hits
+        } else {
+            &self.bytecode_misses
+        }
+        .increment(1);
     }
 
     pub(super) fn outcome(&self, outcome: &Outcome) {

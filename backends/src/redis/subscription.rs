@@ -1,0 +1,38 @@
+//! Hearing what is published.
+
+use futures_util::StreamExt as _;
+use redis::aio::PubSubStream;
+
+/// A message of a channel.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// The channel as it was subscribed to.
+    pub(crate) channel: String,
+    /// What was published.
+    pub(crate) payload: Vec<u8>,
+}
+
+/// Subscribed channels on a connection of their own.
+pub(crate) struct Subscription {
+    pub(super) stream: PubSubStream,
+}
+
+impl Subscription {
+    /// The next message; `None` when the connection was lost: subscribe again, and look for what was missed.
+    pub(crate) async fn next(&mut self) -> Option<Message> {
+        let Some(message) = self.stream.next().await else {
+            metrics::counter!("botloom_bus_lost_total").increment(1);
+            return None;
+        };
+        Some(Message {
+            channel: message.get_channel_name().to_owned(),
+            payload: message.get_payload_bytes().to_vec(),
+        })
+    }
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Subscription")
+    }
+}
