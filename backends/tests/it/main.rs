@@ -11,3 +11,4 @@ mod data_dir;
 mod database;
 mod embedded;
 mod lanes;
+mod support;

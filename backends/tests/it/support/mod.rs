@@ -1,0 +1,3 @@
+//! What tests of several stores share.
+
+pub mod redis;
