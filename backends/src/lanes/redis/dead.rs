@@ -116,7 +116,7 @@ impl RedisLanes {
         let Some(id) = LetterId::parse(id) else {
             return Ok(None);
         };
-        let Some(shard) = self.all_shards_of(bot).nth(id.offset.into()) else {
+        let Some(shard) = self.letter_shards(bot).nth(id.offset.into()) else {
             return Ok(None);
         };
         let key = self.letters_key(bot, id.direction(), shard);
@@ -193,7 +193,7 @@ impl DeadLetters for RedisLanes {
         let bot = &letter.bot;
         let shard = match &letter.chat {
             Some(chat) => self.link.names().shard(bot, chat, self.spread_of(bot)),
-            None => self.all_shards_of(bot).next().unwrap_or(0),
+            None => self.letter_shards(bot).next().unwrap_or(0),
         };
         let mut args = args![
             self.limits.dead_letter_cap.max(1),
@@ -224,19 +224,17 @@ impl DeadLetters for RedisLanes {
             before => before.flatten(),
         };
         let limit = page.limit.clamp(1, PAGE) as usize;
-        let reads = (0..)
-            .zip(self.all_shards_of(bot))
-            .map(|(offset, shard)| async move {
-                let newest = match before {
-                    None => "+".to_owned(),
-                    Some(id) if offset < id.offset => id.entry(),
-                    Some(id) => format!("({}", id.entry()),
-                };
-                let mut range = cmd("XREVRANGE");
-                range.arg(self.letters_key(bot, direction, shard)).arg(newest);
-                range.arg("-").arg("COUNT").arg(limit + 1);
-                read(bot, direction, offset, self.link.run(&range).await?)
-            });
+        let reads = (0..).zip(self.letter_shards(bot)).map(|(offset, shard)| async move {
+            let newest = match before {
+                None => "+".to_owned(),
+                Some(id) if offset < id.offset => id.entry(),
+                Some(id) => format!("({}", id.entry()),
+            };
+            let mut range = cmd("XREVRANGE");
+            range.arg(self.letters_key(bot, direction, shard)).arg(newest);
+            range.arg("-").arg("COUNT").arg(limit + 1);
+            read(bot, direction, offset, self.link.run(&range).await?)
+        });
         let mut found: Vec<Stored> = try_join_all(reads).await?.into_iter().flatten().collect();
         found.sort_by_key(|stored| std::cmp::Reverse(stored.id));
         let more = found.len() > limit;
@@ -325,7 +323,7 @@ impl DeadLetters for RedisLanes {
         let Some(id) = LetterId::parse(id) else {
             return Ok(false);
         };
-        let Some(shard) = self.all_shards_of(bot).nth(id.offset.into()) else {
+        let Some(shard) = self.letter_shards(bot).nth(id.offset.into()) else {
             return Ok(false);
         };
         let key = self.letters_key(bot, id.direction(), shard);
