@@ -105,11 +105,17 @@ impl RedisLanes {
         let mut letters = Vec::new();
         for (offset, shard) in (0..).zip(self.all_shards_of(bot)) {
             let mut range = cmd("XRANGE");
-            range.arg(self.letters_key(bot, direction, shard)).arg("-").arg("+");
+            range
+                .arg(self.letters_key(bot, direction, shard))
+                .arg("-")
+                .arg("+");
             letters.extend(read(bot, direction, offset, self.link.run(&range).await?)?);
         }
         letters.sort_by_key(|stored| stored.id);
-        Ok(letters.into_iter().map(|stored| (stored.letter, stored.attempts)).collect())
+        Ok(letters
+            .into_iter()
+            .map(|stored| (stored.letter, stored.attempts))
+            .collect())
     }
 
     async fn find(&self, bot: &BotId, id: &str) -> StoreResult<Option<Stored>> {
@@ -224,17 +230,19 @@ impl DeadLetters for RedisLanes {
             before => before.flatten(),
         };
         let limit = page.limit.clamp(1, PAGE) as usize;
-        let reads = (0..).zip(self.letter_shards(bot)).map(|(offset, shard)| async move {
-            let newest = match before {
-                None => "+".to_owned(),
-                Some(id) if offset < id.offset => id.entry(),
-                Some(id) => format!("({}", id.entry()),
-            };
-            let mut range = cmd("XREVRANGE");
-            range.arg(self.letters_key(bot, direction, shard)).arg(newest);
-            range.arg("-").arg("COUNT").arg(limit + 1);
-            read(bot, direction, offset, self.link.run(&range).await?)
-        });
+        let reads = (0..)
+            .zip(self.letter_shards(bot))
+            .map(|(offset, shard)| async move {
+                let newest = match before {
+                    None => "+".to_owned(),
+                    Some(id) if offset < id.offset => id.entry(),
+                    Some(id) => format!("({}", id.entry()),
+                };
+                let mut range = cmd("XREVRANGE");
+                range.arg(self.letters_key(bot, direction, shard)).arg(newest);
+                range.arg("-").arg("COUNT").arg(limit + 1);
+                read(bot, direction, offset, self.link.run(&range).await?)
+            });
         let mut found: Vec<Stored> = try_join_all(reads).await?.into_iter().flatten().collect();
         found.sort_by_key(|stored| std::cmp::Reverse(stored.id));
         let more = found.len() > limit;

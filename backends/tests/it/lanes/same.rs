@@ -9,8 +9,8 @@ use botloom_backends::{ModelLanes, RedisLanes, RedisLink, SqliteLanes};
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
     AckOut, AckOutOutcome, ActiveRevision, AfterAck, Commit, CommitOutcome, DeadLetters, DedupKey, Direction,
-    Fail, FailOutcome, Ingest, IngestOutcome, LaneLease, LaneLimits, Lanes, NewDeadLetter, NextTurn, OutClass, OutMessage,
-    OutTurn, Outbox, PageRequest, QueuedUpdate, StateChange, Token, Turn,
+    Fail, FailOutcome, Ingest, IngestOutcome, LaneLease, LaneLimits, Lanes, NewDeadLetter, NextTurn,
+    OutClass, OutMessage, OutTurn, Outbox, PageRequest, QueuedUpdate, StateChange, Token, Turn,
 };
 use botloom_core::testing::ManualClock;
 use botloom_core::{BotId, ChatId, Clock as _, Epoch, Lane, RevHash, Sha256Hash, TimestampMs};
@@ -463,7 +463,10 @@ impl Both {
                     return;
                 };
                 let a = model.replay(bot, id).await.map_err(|error| error.to_string());
-                let b = other.replay(bot, other_id).await.map_err(|error| error.to_string());
+                let b = other
+                    .replay(bot, other_id)
+                    .await
+                    .map_err(|error| error.to_string());
                 assert_eq!(a, b);
             }
             Op::Discard(n) => {

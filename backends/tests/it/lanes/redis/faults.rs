@@ -154,7 +154,9 @@ async fn proxy(port: u16) -> (Secret, Arc<AtomicBool>) {
             tokio::spawn(async move {
                 let mut buffer = [0; 4096];
                 while let Ok(count @ 1..) = from_server.read(&mut buffer).await {
-                    if armed.swap(false, Ordering::SeqCst) || to_client.write_all(&buffer[..count]).await.is_err() {
+                    if armed.swap(false, Ordering::SeqCst)
+                        || to_client.write_all(&buffer[..count]).await.is_err()
+                    {
                         break;
                     }
                 }

@@ -73,7 +73,11 @@ fn every_guard_is_needed(part: usize, parts: usize) {
         }
     }
     set_hook(hook);
-    assert_eq!(unnoticed, Vec::<&String>::new(), "nothing notices that these are missing");
+    assert_eq!(
+        unnoticed,
+        Vec::<&String>::new(),
+        "nothing notices that these are missing"
+    );
     assert!(checks.len() > 30, "the marks in the scripts were found");
 }
 
