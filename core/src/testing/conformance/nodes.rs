@@ -47,6 +47,7 @@ fn beat(member: &Member, free_turns: u32) -> NodeBeat {
     NodeBeat {
         node: member.nodes.me(),
         runs_bots: true,
+        generates: false,
         free_turns,
         turns: 8,
         version: "1.2.3".to_owned(),
