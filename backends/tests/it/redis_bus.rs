@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 use crate::support::proxy::Proxy;
-use crate::support::redis::TestRedis;
+use crate::support::test_redis::TestRedis;
 use crate::support::{PATIENCE, eventually};
 
 fn numbered(number: usize) -> Notice {

@@ -9,7 +9,7 @@ use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::ports::{EventLog as _, EventPage};
 use redis::cmd;
 
-use crate::support::redis::TestRedis;
+use crate::support::test_redis::TestRedis;
 
 #[tokio::test]
 async fn a_log_that_was_forgotten_gives_out_no_number_twice() {

@@ -12,7 +12,7 @@ use redis::cmd;
 use tempfile::TempDir;
 
 use crate::support::proxy::Proxy;
-use crate::support::redis::TestRedis;
+use crate::support::test_redis::TestRedis;
 use crate::support::{PATIENCE, eventually};
 
 /// Short, because tests wait for its end.

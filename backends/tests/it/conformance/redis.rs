@@ -8,7 +8,7 @@ use botloom_core::testing::conformance;
 use tempfile::TempDir;
 
 use crate::support::postgres::TestDatabase;
-use crate::support::redis::TestRedis;
+use crate::support::test_redis::TestRedis;
 
 async fn bus(redis: TestRedis) -> (conformance::bus::Subject, TestRedis) {
     (Arc::new(RedisBus::start(&redis.link().await).await), redis)

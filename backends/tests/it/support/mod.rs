@@ -2,7 +2,7 @@
 
 pub(crate) mod postgres;
 pub(crate) mod proxy;
-pub(crate) mod redis;
+pub(crate) mod test_redis;
 
 use std::time::{Duration, Instant};
 
