@@ -81,7 +81,11 @@ impl RedisLanes {
             .await?;
         let park: Option<String> = self
             .link
-            .run(cmd("ZSCORE").arg(names.of_shard("opark", first)).arg(bot.as_str()))
+            .run(
+                cmd("ZSCORE")
+                    .arg(names.of_shard("opark", first))
+                    .arg(bot.as_str()),
+            )
             .await?;
         for shard in to {
             if let Some(revision) = &revision {
@@ -246,10 +250,19 @@ mod tests {
         assert!(near(max_min(0, &[0]), 0.5));
         assert!(near(max_min(0, &[1_000]), 0.125), "enough for a first message");
         assert!(near(max_min(1_000, &[0]), 0.875));
-        for backlogs in [[0, 0, 0], [3, 50, 900], [5, 5, 500], [1_000, 1_000, 1_000], [0, 1, 9]] {
+        for backlogs in [
+            [0, 0, 0],
+            [3, 50, 900],
+            [5, 5, 500],
+            [1_000, 1_000, 1_000],
+            [0, 1, 9],
+        ] {
             let sum: f64 = (0..3)
                 .map(|at| {
-                    let others: Vec<u64> = (0..3).filter(|other| *other != at).map(|at| backlogs[at]).collect();
+                    let others: Vec<u64> = (0..3)
+                        .filter(|other| *other != at)
+                        .map(|at| backlogs[at])
+                        .collect();
                     max_min(backlogs[at], &others)
                 })
                 .sum();

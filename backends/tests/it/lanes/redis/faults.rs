@@ -136,10 +136,7 @@ async fn a_full_server_says_so_and_goes_on_when_there_is_room() {
     assert_eq!(waiting, accepted.len() as u64);
     assert_eq!(lanes.claim(1).await.unwrap().turns.len(), 1);
     server.command::<()>(&limit("0")).await.unwrap();
-    lanes
-        .ingest(vec![item(&lane(0, 1), 1_000, false)])
-        .await
-        .unwrap();
+    lanes.ingest(vec![item(&lane(0, 1), 1_000, false)]).await.unwrap();
     lanes.check().await.unwrap();
 }
 
@@ -159,7 +156,9 @@ async fn proxy(port: u16) -> (Secret, Arc<AtomicBool>) {
             tokio::spawn(async move {
                 let mut buffer = [0; 4096];
                 while let Ok(count @ 1..) = from_server.read(&mut buffer).await {
-                    if armed.swap(false, Ordering::SeqCst) || to_client.write_all(&buffer[..count]).await.is_err() {
+                    if armed.swap(false, Ordering::SeqCst)
+                        || to_client.write_all(&buffer[..count]).await.is_err()
+                    {
                         break;
                     }
                 }
@@ -184,7 +183,8 @@ async fn what_was_done_without_an_answer_is_not_done_again() {
         .await
         .unwrap();
     let update = item(&lane(0, 1), 1, false);
-    // The wake-ups are subscribed to: the next answer is that of the update.
+    lanes.ingest(vec![item(&lane(0, 1), 0, false)]).await.unwrap();
+    // The server knows the script and the wake-ups are subscribed to: the next answer is that of the update.
     loop {
         let channels: Vec<String> = server.command(cmd("PUBSUB").arg("CHANNELS")).await.unwrap();
         if !channels.is_empty() {
@@ -212,7 +212,7 @@ async fn what_was_done_without_an_answer_is_not_done_again() {
     let again = lanes.commit(vec![commit]).await.unwrap();
     assert_eq!(again, [botloom_core::ports::CommitOutcome::Fenced]);
     let stats = lanes.stats().await.unwrap();
-    assert_eq!((stats.updates, stats.messages), (0, 1));
+    assert_eq!((stats.updates, stats.messages), (0, 2), "one for each update");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -74,7 +74,11 @@ fn every_guard_is_needed(part: usize, parts: usize) {
         }
     }
     set_hook(hook);
-    assert_eq!(unnoticed, Vec::<&String>::new(), "nothing notices that these are missing");
+    assert_eq!(
+        unnoticed,
+        Vec::<&String>::new(),
+        "nothing notices that these are missing"
+    );
     assert!(checks.len() > 30, "the marks in the scripts were found");
 }
 
@@ -93,7 +97,8 @@ async fn replays(lanes: &Arc<RedisLanes>) -> u64 {
     let id = lanes.set_aside(letter(&lane(0, 1))).await.unwrap();
     let replays = (0..8).map(|_| {
         let (lanes, id) = (Arc::clone(lanes), id.clone());
-        async move { lanes.replay(&lane(0, 1).bot, &id).await.unwrap() }
+        // Those that come late may find the lane full.
+        async move { lanes.replay(&lane(0, 1).bot, &id).await.ok() }
     });
     join_all(replays).await;
     lanes.stats().await.unwrap().updates

@@ -18,7 +18,11 @@ async fn a_server_that_may_forget_is_refused_with_what_to_set() {
     let server = RedisServer::start(&["--appendonly", "no"]).await;
     let error = refused(&server.url(), patient(16)).await;
     assert_eq!(error.code(), "redis-volatile");
-    assert!(error.outside().contains("set appendonly yes"), "{}", error.outside());
+    assert!(
+        error.outside().contains("set appendonly yes"),
+        "{}",
+        error.outside()
+    );
     let keys: u64 = server.command(&cmd("DBSIZE")).await.unwrap();
     assert_eq!(keys, 0, "nothing was written");
     let evicting = RedisServer::start(&["--maxmemory-policy", "allkeys-lru"]).await;
@@ -59,6 +63,8 @@ async fn nobody_there_is_unavailable_and_passwords_are_not_told() {
     assert_eq!(error.code(), "unavailable");
     let url = database().await;
     let wrong = url.expose().replace("redis://", "redis://:hush@");
-    let error = RedisLink::connect(&Secret::new(wrong), patient(16)).await.unwrap_err();
+    let error = RedisLink::connect(&Secret::new(wrong), patient(16))
+        .await
+        .unwrap_err();
     assert!(!format!("{error} {error:?} {}", error.outside()).contains("hush"));
 }

@@ -180,7 +180,11 @@ async fn spreads(url: &Secret) {
     }
     assert_eq!(one.lanes.set_spread(&bot, 4).await.unwrap(), SetSpread::Set);
     // The other node learns at the door, and what was known is still known.
-    let known = other.lanes.ingest(vec![item(&lane(0, 3), 3, false)]).await.unwrap();
+    let known = other
+        .lanes
+        .ingest(vec![item(&lane(0, 3), 3, false)])
+        .await
+        .unwrap();
     assert_eq!(known, [IngestOutcome::Duplicate]);
     for chat in 0..12 {
         let update = item(&lane(0, chat), 100 + chat, false);
@@ -204,7 +208,11 @@ async fn spreads(url: &Secret) {
     };
     let mut ids = Vec::new();
     loop {
-        let found = other.lanes.dead_letters(&bot, Direction::In, &page).await.unwrap();
+        let found = other
+            .lanes
+            .dead_letters(&bot, Direction::In, &page)
+            .await
+            .unwrap();
         ids.extend(found.items.into_iter().map(|letter| letter.id));
         page.cursor = found.next_cursor;
         if page.cursor.is_none() {
