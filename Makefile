@@ -1,21 +1,29 @@
-# The commands of the project. `make run` and `make test` need nothing but Rust, Node and Python.
-.PHONY: run test check regen bench fmt help
+# The commands of the project. `make run` needs Rust; `make test` needs Node and Python too, and installs Debian packages.
+.PHONY: run run-services test check check-deploy regen bench fmt help
 
 help:
 	@echo "make run    build and start the server on http://127.0.0.1:8080 with embedded storage"
-	@echo "make test   everything: format, lints, tests"
+	@echo "make run-services  PostgreSQL, Redis, S3, ClickHouse and two nodes of the server on them"
+	@echo "make test   everything: format, lints, deploy files, tests on real servers"
 	@echo "make check  format and lints only"
+	@echo "make check-deploy  the files of deploy/ and the shell scripts only"
 	@echo "make regen  rewrite the generated files that tests compare (schema, OpenAPI, golden files, pages)"
 	@echo "make bench  measure; see bench/README.md"
 
 run:
 	@scripts/run
 
+run-services:
+	@scripts/run-services
+
 test:
 	@scripts/test
 
 check:
 	@scripts/check
+
+check-deploy:
+	@scripts/check-deploy
 
 regen:
 	@scripts/regen

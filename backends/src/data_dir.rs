@@ -106,6 +106,21 @@ impl DataDir {
         self.path.join("runtime.db")
     }
 
+    /// The database of the telemetry, where the control plane's is elsewhere.
+    pub fn analytics_db(&self) -> PathBuf {
+        self.path.join("analytics.db")
+    }
+
+    /// Telemetry on its way to ClickHouse.
+    pub fn spool(&self) -> PathBuf {
+        self.path.join("spool")
+    }
+
+    /// Copies of artifacts that are kept in a bucket.
+    pub fn artifact_cache(&self) -> PathBuf {
+        self.path.join("cache").join("artifacts")
+    }
+
     /// The folder of the artifacts.
     pub fn artifacts(&self) -> PathBuf {
         self.path.join("artifacts")

@@ -3,8 +3,10 @@
 use botloom_core::ports::StoreError;
 use botloom_core::{Coded, Kind};
 
+use crate::clickhouse::ClickHouseError;
 use crate::data_dir::DataDirError;
 use crate::redis::RedisConnectError;
+use crate::s3::S3Error;
 
 /// Why the backends could not be connected. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,30 @@ pub enum ConnectError {
     /// The Redis is not one to keep an installation in.
     #[error(transparent)]
     Redis(#[from] RedisConnectError),
+    /// The address of a service is not one.
+    #[error("the address of {service} does not have the form {form}")]
+    InvalidUrl {
+        /// Name of the service.
+        service: &'static str,
+        /// What an address looks like.
+        form: &'static str,
+    },
+    /// A service is older than what the software needs.
+    #[error("{service} is of version {found}, at least {oldest} is needed")]
+    ServerTooOld {
+        /// Name of the service.
+        service: &'static str,
+        /// Its version.
+        found: String,
+        /// Oldest version that will do.
+        oldest: String,
+    },
+    /// ClickHouse cannot be used.
+    #[error(transparent)]
+    ClickHouse(#[from] ClickHouseError),
+    /// The object store cannot be used.
+    #[error(transparent)]
+    S3(#[from] S3Error),
     /// A store did not open.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -35,8 +61,11 @@ impl Coded for ConnectError {
     fn kind(&self) -> Kind {
         match self {
             Self::DataDir(error) => error.kind(),
-            Self::SchemaTooNew { .. } | Self::SchemaChanged(_) => Kind::Conflict,
             Self::Redis(error) => error.kind(),
+            Self::SchemaTooNew { .. } | Self::SchemaChanged(_) | Self::ServerTooOld { .. } => Kind::Conflict,
+            Self::InvalidUrl { .. } => Kind::Invalid,
+            Self::ClickHouse(error) => error.kind(),
+            Self::S3(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
     }
@@ -47,6 +76,10 @@ impl Coded for ConnectError {
             Self::SchemaTooNew { .. } => "schema-too-new",
             Self::SchemaChanged(_) => "schema-changed",
             Self::Redis(error) => error.code(),
+            Self::InvalidUrl { .. } => "service-url-invalid",
+            Self::ServerTooOld { .. } => "server-too-old",
+            Self::ClickHouse(error) => error.code(),
+            Self::S3(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -63,6 +96,16 @@ impl Coded for ConnectError {
                     "The data was written by another build (migration {version} differs); start that build."
                 )
             }
+            Self::InvalidUrl { service, form } => {
+                format!("The address of {service} is not one; it has the form {form}.")
+            }
+            Self::ServerTooOld {
+                service,
+                found,
+                oldest,
+            } => format!("{service} is of version {found}, at least {oldest} is needed; upgrade it."),
+            Self::ClickHouse(error) => error.outside(),
+            Self::S3(error) => error.outside(),
             Self::Store(error) => error.outside(),
         }
     }

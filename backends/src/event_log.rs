@@ -10,7 +10,7 @@ use botloom_core::time::TimestampMs;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, query};
 
-use crate::sql::{Database, RowExt, store_error};
+use crate::sql::{Database, RowExt, Statement};
 
 /// Events of a project that always stay.
 const KEEP_EVENTS: i64 = 1_000;
@@ -31,6 +31,10 @@ impl SqlEventLog {
     pub fn new(db: &Database, bus: Arc<dyn Bus>) -> Self {
         Self { db: db.clone(), bus }
     }
+
+    pub(crate) const fn database(&self) -> &Database {
+        &self.db
+    }
 }
 
 #[async_trait]
@@ -44,17 +48,24 @@ impl EventLog for SqlEventLog {
     ) -> StoreResult<LoggedEvent> {
         let json = serde_json::to_string(event).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let mut tx = self.db.write().await?;
-        let (_, latest) = bounds(tx.connection(), project).await?;
-        let seq = latest + 1;
-        query("INSERT INTO events (project_id, seq, bot_id, at, event) VALUES ($1, $2, $3, $4, $5)")
+        let seq = loop {
+            // Where transactions run side by side, two may come to the same number; the key makes the second one wait
+            // until the first is readable, then it looks again.
+            let inserted = query(
+                "INSERT INTO events (project_id, seq, bot_id, at, event) \
+                 SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4 FROM events WHERE project_id = $1 \
+                 ON CONFLICT DO NOTHING RETURNING seq",
+            )
             .bind(project.to_string())
-            .bind(seq)
             .bind(bot.as_str())
             .bind(at.0)
-            .bind(json)
-            .execute(tx.connection())
-            .await
-            .map_err(store_error)?;
+            .bind(&*json)
+            .optional_in(tx.connection())
+            .await?;
+            if let Some(row) = inserted {
+                break row.int("seq")?;
+            }
+        };
         if seq % PRUNE_EVERY == 0 {
             prune(tx.connection(), project, seq - KEEP_EVENTS, at.plus(-KEEP_MS)).await?;
         }
@@ -78,12 +89,10 @@ impl EventLog for SqlEventLog {
         .bind(project.to_string())
         .bind(after)
         .bind(i64::from(limit))
-        .fetch_all(self.db.reader())
-        .await
-        .map_err(store_error)?;
+        .all(&self.db)
+        .await?;
         // Read after the events: pruning in between can then report a gap that is none, never hide one.
-        let mut connection = self.db.reader().acquire().await.map_err(store_error)?;
-        let (oldest, latest) = bounds(&mut connection, project).await?;
+        let (oldest, latest) = self.bounds(project).await?;
         Ok(EventPage {
             events: rows.iter().map(logged).collect::<StoreResult<_>>()?,
             gap: after > latest || after < oldest - 1,
@@ -92,16 +101,18 @@ impl EventLog for SqlEventLog {
     }
 }
 
-/// Ids of the oldest and the newest event that are kept; 0 and 0 if there are none.
-async fn bounds(connection: &mut AnyConnection, project: ProjectId) -> StoreResult<(i64, i64)> {
-    let row = query(
-        "SELECT COALESCE(MIN(seq), 0) AS oldest, COALESCE(MAX(seq), 0) AS latest FROM events WHERE project_id = $1",
-    )
-    .bind(project.to_string())
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)?;
-    Ok((row.int("oldest")?, row.int("latest")?))
+impl SqlEventLog {
+    /// Ids of the oldest and the newest event that are kept; 0 and 0 if there are none.
+    async fn bounds(&self, project: ProjectId) -> StoreResult<(i64, i64)> {
+        let row = query(
+            "SELECT COALESCE(MIN(seq), 0) AS oldest, COALESCE(MAX(seq), 0) AS latest FROM events WHERE project_id = $1",
+        )
+        .bind(project.to_string())
+        .optional(&self.db)
+        .await?
+        .ok_or_else(|| StoreError::Corrupt("an aggregate without a row".to_owned()))?;
+        Ok((row.int("oldest")?, row.int("latest")?))
+    }
 }
 
 /// Forgets what is both older than the events that stay and older than the time that stays.
@@ -115,10 +126,9 @@ async fn prune(
         .bind(project.to_string())
         .bind(up_to)
         .bind(before.0)
-        .execute(connection)
+        .execute_in(connection)
         .await
         .map(drop)
-        .map_err(store_error)
 }
 
 fn logged(row: &AnyRow) -> StoreResult<LoggedEvent> {

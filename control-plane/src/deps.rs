@@ -26,7 +26,24 @@ pub trait Readiness: fmt::Debug + Send + Sync {
     async fn dependencies(&self) -> Vec<Dependency>;
 
     /// Generators that take tasks of this installation.
-    fn live_generators(&self) -> u32;
+    async fn live_generators(&self) -> u32;
+}
+
+/// What machines that watch this node are told.
+#[derive(Clone)]
+pub struct Watch {
+    /// Answers `/readyz`.
+    pub readiness: Arc<dyn Readiness>,
+    /// Answers `/metrics` in the Prometheus text format.
+    pub metrics_render: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch")
+            .field("readiness", &self.readiness)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Everything handed in by the composition root.
@@ -40,17 +57,15 @@ pub struct Deps {
     pub telegram: Client,
     /// Seals bot tokens and webhook secrets.
     pub vault: Vault,
-    /// Answers `/readyz`.
-    pub readiness: Arc<dyn Readiness>,
-    /// Answers `/metrics` in the Prometheus text format.
-    pub metrics_render: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Answers `/readyz` and `/metrics`.
+    pub watch: Watch,
 }
 
 impl fmt::Debug for Deps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deps")
             .field("ports", &self.ports)
-            .field("readiness", &self.readiness)
+            .field("watch", &self.watch)
             .finish_non_exhaustive()
     }
 }

@@ -25,7 +25,8 @@ mod state;
 mod sweep;
 
 pub use app::Error;
-pub use deps::{Dependency, Deps, Readiness};
+pub use deps::{Dependency, Deps, Readiness, Watch};
 pub use openapi::openapi_json;
 pub use options::{InvalidOptions, Limits, Options, PasswordCost};
+pub use router::watched;
 pub use state::ControlPlane;

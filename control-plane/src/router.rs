@@ -1,12 +1,13 @@
 //! Every route of the API, on one page. Paths and methods stand at the handlers.
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::outermost::outermost;
+use crate::deps::Watch;
+use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
     auth, bots, connection, dead_letters, deployments, events, generate, pages, projects, revisions, spec,
@@ -72,4 +73,15 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(async || Problem::not_found())
         .layer(from_fn_with_state(app.clone(), outermost))
         .with_state(app)
+}
+
+/// The routes for machines that watch, for a node without this API: `/healthz`, `/readyz`, `/metrics`.
+pub fn watched(watch: Watch) -> Router {
+    Router::new()
+        .route("/healthz", get(system::health))
+        .route("/readyz", get(system::ready))
+        .route("/metrics", get(system::metrics))
+        .fallback(async || Problem::not_found())
+        .layer(from_fn(finished))
+        .with_state(watch)
 }

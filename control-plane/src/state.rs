@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use botloom_core::TimestampMs;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Error};
 use crate::auth::attempts::Attempts;
 use crate::auth::password::Passwords;
-use crate::deps::Deps;
+use crate::deps::{Deps, Watch};
 use crate::events::Streams;
 use crate::limits::Rates;
 use crate::options::{InvalidOptions, Options};
@@ -30,6 +31,12 @@ pub(crate) struct Shared {
     pub(crate) streams: Streams,
     /// Ends event streams, so that a shutdown need not wait for them.
     pub(crate) stop: CancellationToken,
+}
+
+impl FromRef<App> for Watch {
+    fn from_ref(app: &App) -> Self {
+        app.deps.watch.clone()
+    }
 }
 
 impl Shared {

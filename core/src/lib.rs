@@ -8,6 +8,7 @@ pub mod error;
 pub mod event;
 pub mod fault;
 pub mod hash;
+pub mod homes;
 pub mod ids;
 pub mod model;
 pub mod ports;

@@ -6,6 +6,10 @@ use std::sync::Arc;
 
 use crate::ids::InvalidId;
 
+/// Target of spans that are exported as traces. They are no log lines: nothing is formatted for them, and where no
+/// collector is set they are not made.
+pub const TARGET: &str = "botloom::trace";
+
 /// Value of a `traceparent` header, version 00 (W3C Trace Context, section 3.2):
 /// `00-<trace id, 32 hex>-<parent id, 16 hex>-<flags, 2 hex>`, 55 characters, never with an id of zeros only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

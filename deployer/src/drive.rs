@@ -1,11 +1,16 @@
 //! Moves one deployment from where it stands to its end.
 
+use std::time::Instant;
+
 use botloom_core::TaskId;
 use botloom_core::event::BotEvent;
 use botloom_core::fault;
 use botloom_core::model::{BotRow, DeployError, Deployment, Stage, TaskStatus};
 use botloom_core::ports::{StoreError, StoreResult};
+use botloom_core::trace::TARGET;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::machine::{self, Action, Event};
 use crate::steps::{self, StepDone, StepFailed};
@@ -89,7 +94,17 @@ async fn step(deps: &Deps, options: Options, row: &Deployment) -> StoreResult<Re
         if bot.deleted_at.is_some() && row.stage <= Stage::Flip {
             return Ok(Err(StepFailed::final_(code::BOT_DELETED, "The bot was deleted.")));
         }
-        let run = steps::run(deps, options.barrier, row, &bot);
+        let span = tracing::info_span!(
+            target: TARGET,
+            "stage",
+            otel.name = row.stage.as_str(),
+            otel.status_code = Empty,
+            botloom.revision = %row.to_rev,
+            botloom.attempt = tried,
+            botloom.result = Empty,
+        );
+        let run = steps::run(deps, options.barrier, row, &bot).instrument(span.clone());
+        let started = Instant::now();
         let result = tokio::time::timeout(options.step_timeout, run)
             .await
             .unwrap_or_else(|_| {
@@ -102,6 +117,17 @@ async fn step(deps: &Deps, options: Options, row: &Deployment) -> StoreResult<Re
                     detail,
                 }))
             });
+        let ended = match &result {
+            Ok(_) => "ok",
+            Err(StepFailed::Away(_)) => "away",
+            Err(StepFailed::Final(_)) => "failed",
+        };
+        span.record("botloom.result", ended);
+        if result.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        let labels = [("stage", row.stage.as_str()), ("result", ended)];
+        metrics::histogram!("botloom_deploy_stage_seconds", &labels).record(started.elapsed());
         match result {
             Err(StepFailed::Away(error)) if tried < options.step_tries => {
                 tracing::warn!(bot = %row.bot, deploy = %row.task, stage = %row.stage, code = error.code, "step will be tried again");
@@ -122,6 +148,11 @@ async fn announce(deps: &Deps, bot: &BotRow, before: &Deployment, after: &Deploy
             epoch,
         };
         events::tell(ports, bot, flipped).await;
+    }
+    if after.status.is_final() {
+        let kind = if after.rollback { "rollback" } else { "deploy" };
+        metrics::counter!("botloom_deployments_total", "kind" => kind, "result" => after.status.as_str())
+            .increment(1);
     }
     match after.status {
         TaskStatus::Failed => {

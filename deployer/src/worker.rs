@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use botloom_core::model::{Deployment, TaskError, TaskKind, TaskStatus};
 use botloom_core::ports::{StoreResult, TaskLease};
+use botloom_core::trace::TARGET;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::drive::{Driven, drive};
 use crate::{Deps, Options, code};
@@ -37,7 +39,16 @@ pub async fn run(deps: &Deps, options: Options, shutdown: &CancellationToken) {
             Ok(Some(lease)) => {
                 let (deps, shutdown) = (deps.clone(), shutdown.clone());
                 running.spawn(async move {
-                    if let Err(error) = work(&deps, options, &lease, &shutdown).await {
+                    let span = tracing::info_span!(
+                        target: TARGET,
+                        "deploy",
+                        otel.kind = "consumer",
+                        botloom.bot = %lease.task.bot,
+                        botloom.task = %lease.task.id,
+                        botloom.attempt = lease.task.attempts,
+                    );
+                    let working = work(&deps, options, &lease, &shutdown).instrument(span);
+                    if let Err(error) = working.await {
                         tracing::warn!(deploy = %lease.task.id, ?error, "deployment interrupted by a store");
                     }
                     drop(slot);

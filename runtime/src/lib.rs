@@ -5,6 +5,7 @@
 //! `effects`), and commits state and messages in one step; the *sender* (`outbound`) brings the messages to Telegram.
 
 mod bots;
+mod cluster;
 mod effects;
 mod executor;
 mod ingress;
@@ -22,7 +23,9 @@ pub mod simulator;
 mod slots;
 mod start;
 mod step_loop;
+mod trace;
 
+pub use cluster::cluster_sandboxes;
 pub use effects::{DevHosts, Guard, InvalidDevHosts, Resolve, SystemResolver, is_public};
 pub use options::{Options, PollOptions, SendLimits};
 pub use start::{Deps, Handle, Status, start};

@@ -1,10 +1,38 @@
 //! The runtime's metrics. Handles are made once: looking a counter up by its name for every update would cost more than
-//! parsing the update. No label ever names a chat or a bot.
+//! parsing the update. No label ever names a chat or a bot. `docs/metrics.md` says what each of them means.
 
-use metrics::{
-    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
-    histogram,
-};
+use botloom_core::ports::Direction;
+use botloom_telegram::CallError;
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+/// Statuses of answers of the Bot API that are counted apart.
+const ANSWERS: [&str; 10] = [
+    "200", "400", "401", "403", "404", "409", "429", "5xx", "other", "none",
+];
+/// Reasons of dead letters that are counted apart; what Telegram or a later version invents is `other`.
+const REASONS: [&str; 21] = [
+    "ambiguous",
+    "bad-call",
+    "bad_result",
+    "cpu_limit",
+    "expired",
+    "job_limit",
+    "load_failed",
+    "malformed",
+    "memory_limit",
+    "never-ended",
+    "output_limit",
+    "overflow",
+    "script_error",
+    "stack_limit",
+    "state-corrupt",
+    "telegram-400",
+    "telegram-403",
+    "telegram-404",
+    "telegram-409",
+    "telegram-unreachable",
+    "worker_crashed",
+];
 
 /// All of them. Made after the process has installed its recorder.
 #[derive(Debug)]
@@ -17,6 +45,7 @@ pub(crate) struct Meters {
     pub(crate) refused_busy: Counter,
     pub(crate) refused_unavailable: Counter,
     pub(crate) wrong_secrets: Counter,
+    pub(crate) persist_seconds: Histogram,
     /// Updates executed.
     pub(crate) handled: Counter,
     pub(crate) ignored: Counter,
@@ -26,13 +55,20 @@ pub(crate) struct Meters {
     pub(crate) fenced: Counter,
     pub(crate) handle_seconds: Histogram,
     pub(crate) queue_seconds: Histogram,
+    pub(crate) commit_seconds: Histogram,
     pub(crate) lanes_ready: Gauge,
     pub(crate) updates_waiting: Gauge,
     pub(crate) messages_waiting: Gauge,
-    pub(crate) oldest_update_seconds: Gauge,
+    pub(crate) lanes_leased: Gauge,
+    pub(crate) lanes_delayed: Gauge,
+    pub(crate) queue_age_seconds: Gauge,
+    pub(crate) turns_running: Gauge,
     /// Messages.
     pub(crate) sent: Counter,
     pub(crate) send_seconds: Histogram,
+    pub(crate) pace_seconds: Histogram,
+    pub(crate) delivery_seconds: Histogram,
+    answers: [Counter; ANSWERS.len()],
     pub(crate) flood_waits: Counter,
     pub(crate) send_retries: Counter,
     pub(crate) send_expired: Counter,
@@ -45,43 +81,6 @@ pub(crate) struct Meters {
 
 impl Default for Meters {
     fn default() -> Self {
-        describe_counter!("botloom_updates_total", "Updates at the door by outcome");
-        describe_counter!("botloom_updates_run_total", "Updates executed by outcome");
-        describe_counter!("botloom_messages_total", "Messages to Telegram by outcome");
-        describe_counter!(
-            "botloom_outbound_ambiguous_total",
-            "Sends whose outcome nobody knows, by what was done about it"
-        );
-        describe_counter!(
-            "botloom_poll_conflicts_total",
-            "Answers of getUpdates that somebody else reads the updates"
-        );
-        describe_counter!(
-            "botloom_analytics_dropped_total",
-            "Rows of telemetry that were not stored"
-        );
-        describe_counter!("botloom_events_dropped_total", "Live events that were not logged");
-        describe_counter!(
-            "botloom_revision_failures_total",
-            "Active revisions that could not be run, by code"
-        );
-        describe_counter!(
-            "botloom_restarted_parts_total",
-            "Background parts that ended early and were started again"
-        );
-        describe_histogram!("botloom_handle_seconds", "Wall time of bot code for one commit");
-        describe_histogram!(
-            "botloom_queue_seconds",
-            "From accepting an update to its first start"
-        );
-        describe_histogram!("botloom_send_seconds", "One call of the Bot API");
-        describe_gauge!("botloom_lanes_ready", "Chats that wait for a place");
-        describe_gauge!("botloom_updates_waiting", "Updates in all lanes");
-        describe_gauge!("botloom_messages_waiting", "Messages in all outboxes");
-        describe_gauge!(
-            "botloom_oldest_update_seconds",
-            "Age of the oldest update that waits"
-        );
         let update = |outcome| counter!("botloom_updates_total", "outcome" => outcome);
         let run = |outcome| counter!("botloom_updates_run_total", "outcome" => outcome);
         let message = |outcome| counter!("botloom_messages_total", "outcome" => outcome);
@@ -94,6 +93,7 @@ impl Default for Meters {
             refused_busy: update("busy"),
             refused_unavailable: update("unavailable"),
             wrong_secrets: update("wrong_secret"),
+            persist_seconds: histogram!("botloom_persist_seconds"),
             handled: run("handled"),
             ignored: run("ignored"),
             failed: run("failed"),
@@ -102,12 +102,19 @@ impl Default for Meters {
             fenced: run("fenced"),
             handle_seconds: histogram!("botloom_handle_seconds"),
             queue_seconds: histogram!("botloom_queue_seconds"),
+            commit_seconds: histogram!("botloom_commit_seconds"),
             lanes_ready: gauge!("botloom_lanes_ready"),
             updates_waiting: gauge!("botloom_updates_waiting"),
             messages_waiting: gauge!("botloom_messages_waiting"),
-            oldest_update_seconds: gauge!("botloom_oldest_update_seconds"),
+            lanes_leased: gauge!("botloom_lanes_leased"),
+            lanes_delayed: gauge!("botloom_lanes_delayed"),
+            queue_age_seconds: gauge!("botloom_queue_age_seconds"),
+            turns_running: gauge!("botloom_turns_running"),
             sent: message("sent"),
             send_seconds: histogram!("botloom_send_seconds"),
+            pace_seconds: histogram!("botloom_pace_seconds"),
+            delivery_seconds: histogram!("botloom_delivery_seconds"),
+            answers: ANSWERS.map(|status| counter!("botloom_telegram_answers_total", "status" => status)),
             flood_waits: message("flood_wait"),
             send_retries: message("retried"),
             send_expired: message("expired"),
@@ -117,4 +124,40 @@ impl Default for Meters {
             poll_conflicts: counter!("botloom_poll_conflicts_total"),
         }
     }
+}
+
+impl Meters {
+    /// Counts an answer of the Bot API to a message.
+    pub(crate) fn answered(&self, outcome: &Result<(), CallError>) {
+        let status = match outcome {
+            Ok(()) => "200",
+            Err(CallError::Api { code, .. }) => match code {
+                400 => "400",
+                401 => "401",
+                403 => "403",
+                404 => "404",
+                409 => "409",
+                429 => "429",
+                500..=599 => "5xx",
+                _ => "other",
+            },
+            Err(CallError::BadAnswer { .. }) => "other",
+            Err(CallError::Connect { .. } | CallError::Ambiguous { .. } | CallError::BadCall { .. }) => {
+                "none"
+            }
+        };
+        let at = ANSWERS.iter().position(|known| *known == status);
+        self.answers[at.expect("every status above is in the list")].increment(1);
+    }
+}
+
+/// Counts dead letters by their reason.
+pub(crate) fn count_dead_letters(direction: Direction, reason: &str, letters: u64) {
+    let reason = if reason.starts_with("telegram-5") {
+        "telegram-5xx"
+    } else {
+        REASONS.iter().find(|known| **known == reason).unwrap_or(&"other")
+    };
+    counter!("botloom_dead_letters_total", "direction" => direction.as_str(), "reason" => reason)
+        .increment(letters);
 }

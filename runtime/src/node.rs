@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bots::Bots;
+use crate::cluster::Membership;
 use crate::effects::{Guard, Matcher};
 use crate::meters::Meters;
 use crate::options::Options;
@@ -24,6 +25,10 @@ pub(crate) struct Node {
     pub(crate) bots: Bots,
     pub(crate) revisions: Revisions,
     pub(crate) pool: Pool,
+    /// Places for turns.
+    pub(crate) turns: Slots,
+    /// This node among the others.
+    pub(crate) membership: Arc<Membership>,
     /// Places for calls at the pool's workers.
     pub(crate) calls: Slots,
     pub(crate) matcher: Matcher,
@@ -48,11 +53,20 @@ impl Node {
         F: Fn() -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let node = Arc::clone(self);
-        self.tasks.spawn(async move {
+        supervise(&self.tasks, self.draining.clone(), name, part);
+    }
+}
+
+/// Spawns a part that runs until `end`. One that panics is started again.
+pub(crate) fn supervise<F, Fut>(tasks: &TaskTracker, end: CancellationToken, name: &'static str, part: F)
+where
+    F: Fn() -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    tasks.spawn(async move {
             loop {
                 let ended = tokio::spawn(part()).await;
-                if node.draining.is_cancelled() {
+                if end.is_cancelled() {
                     return;
                 }
                 match ended {
@@ -63,7 +77,6 @@ impl Node {
                 tokio::time::sleep(RESTART_PAUSE).await;
             }
         });
-    }
 }
 
 const RESTART_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);

@@ -35,6 +35,8 @@ pub struct Options {
     /// How long lanes of bots without a revision rest before they are looked at again. Below the lease of a lane.
     /// Default 4 s.
     pub park: Duration,
+    /// Whether this process also takes tasks of generation, which its beats say. Default false.
+    pub generates: bool,
     /// How often rows of bots are read again, in case a notice was lost. Default 2 s.
     pub reconcile: Duration,
     /// Sending.
@@ -58,6 +60,7 @@ impl Default for Options {
             bot_lag: Duration::from_secs(30),
             revision_lease: Duration::from_millis(300),
             park: Duration::from_secs(4),
+            generates: false,
             reconcile: Duration::from_secs(2),
             send: SendLimits::default(),
             poll: PollOptions::default(),

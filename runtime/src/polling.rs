@@ -1,5 +1,8 @@
 //! `getUpdates` for bots without a webhook, through the same door. The offset moves only past updates that the door
 //! took, so what is lost on the way is asked for again.
+//!
+//! Of several nodes the home of a bot polls it. When homes move, the new one asks from the first update that was not
+//! confirmed; while two nodes ask, Telegram refuses one of them, and what both get is a duplicate at the door.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +26,10 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Pause when the store did not take the updates.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Asks for the updates of all polled bots.
+/// Refusals in a row after which somebody else seems to ask for a bot's updates: one comes about when homes move.
+const CONFLICTS: u32 = 2;
+
+/// Asks for the updates of all bots that are polled and have their home here.
 #[derive(Debug)]
 pub(crate) struct Poller {
     pub(crate) node: Arc<Node>,
@@ -34,11 +40,12 @@ impl Poller {
     /// Keeps one task for each polled bot until the node goes down.
     pub(crate) async fn run(self: Arc<Self>) {
         let mut changes = self.node.bots.changes();
+        let mut moves = self.node.membership.moves();
         let mut running: HashMap<BotId, JoinHandle<()>> = HashMap::new();
         loop {
             running.retain(|_, task| !task.is_finished());
             let most = self.node.options.poll.bots;
-            for bot in self.node.bots.all().into_iter().filter(|bot| bot.is_polled()) {
+            for bot in self.node.bots.all().into_iter().filter(|bot| self.polls(bot)) {
                 if running.contains_key(&bot.id) {
                     continue;
                 }
@@ -56,20 +63,26 @@ impl Poller {
             tokio::select! {
                 () = self.node.draining.cancelled() => return,
                 _ = changes.changed() => {}
+                _ = moves.changed() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
     }
 
-    /// Asks for one bot's updates until it is not polled any more.
+    /// Whether this node asks for the bot's updates.
+    fn polls(&self, bot: &LiveBot) -> bool {
+        bot.is_polled() && self.node.membership.is_home(&bot.id)
+    }
+
+    /// Asks for one bot's updates until this node does not poll it any more.
     async fn poll(&self, id: BotId) {
         let options = self.node.options.poll;
-        let (mut offset, mut pause, mut conflicting) = (0, options.first_pause, false);
+        let (mut offset, mut pause, mut conflicts) = (0, options.first_pause, 0);
         let mut asked: Option<Arc<LiveBot>> = None;
-        while let Some(bot) = self.node.bots.known(&id).filter(|bot| bot.is_polled()) {
+        while let Some(bot) = self.node.bots.known(&id).filter(|bot| self.polls(bot)) {
             if asked.as_ref().is_some_and(|before| !before.has_token_of(&bot)) {
                 // It may be another bot at Telegram: the old offset would confirm updates that nobody saw.
-                (offset, pause, conflicting) = (0, options.first_pause, false);
+                (offset, pause, conflicts) = (0, options.first_pause, 0);
             }
             asked = Some(Arc::clone(&bot));
             let outcome = tokio::select! {
@@ -80,7 +93,7 @@ impl Poller {
             };
             let error = match outcome {
                 Ok(updates) => {
-                    (pause, conflicting) = (options.first_pause, false);
+                    (pause, conflicts) = (options.first_pause, 0);
                     if let Some(next) = self.hand_in(&bot, updates).await {
                         offset = next;
                     }
@@ -97,8 +110,8 @@ impl Poller {
                 }
                 Class::ConflictingConsumer => {
                     self.node.meters.poll_conflicts.increment(1);
-                    if !conflicting {
-                        conflicting = true;
+                    conflicts += 1;
+                    if conflicts == CONFLICTS {
                         self.report_conflict(&bot, &error);
                     }
                     pause
@@ -144,7 +157,7 @@ impl Poller {
     }
 
     /// Brings updates to the door until it takes them; answers the offset after them. `None`: none came, the bot is
-    /// another one or not polled any more, or the node goes down.
+    /// another one or not polled here any more, or the node goes down.
     async fn hand_in(&self, bot: &Arc<LiveBot>, updates: Vec<Bytes>) -> Option<i64> {
         #[derive(Deserialize)]
         struct Numbered {
@@ -170,16 +183,20 @@ impl Poller {
         }
     }
 
-    /// Resolves when the bot is not polled any more, or with another token.
+    /// Resolves when the bot is not polled here any more, or with another token.
     async fn until_other(&self, bot: &LiveBot) {
-        let mut changes = self.node.bots.changes();
+        let (mut changes, mut moves) = (self.node.bots.changes(), self.node.membership.moves());
         while self
             .node
             .bots
             .known(&bot.id)
-            .is_some_and(|now| now.is_polled() && now.has_token_of(bot))
+            .is_some_and(|now| self.polls(&now) && now.has_token_of(bot))
         {
-            if changes.changed().await.is_err() {
+            let changed = tokio::select! {
+                changed = changes.changed() => changed,
+                moved = moves.changed() => moved,
+            };
+            if changed.is_err() {
                 return;
             }
         }

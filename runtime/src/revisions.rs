@@ -7,6 +7,7 @@ use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::BotId;
 use botloom_core::model::{RevJson, RevisionRow};
 use botloom_core::ports::{ArtifactError, ArtifactName, Artifacts, Catalog, StoreError};
+use metrics::{Counter, counter};
 use moka::future::Cache;
 
 use crate::program::Program;
@@ -70,6 +71,8 @@ pub(crate) struct Revisions {
     catalog: Arc<dyn Catalog>,
     artifacts: Arc<dyn Artifacts>,
     cache: Cache<RevHash, Arc<Program>>,
+    hits: Counter,
+    misses: Counter,
 }
 
 impl Revisions {
@@ -80,14 +83,18 @@ impl Revisions {
             catalog,
             artifacts,
             cache: Cache::builder().weigher(weight).max_capacity(KEPT_BYTES).build(),
+            hits: counter!("botloom_cache_requests_total", "tier" => "program", "result" => "hit"),
+            misses: counter!("botloom_cache_requests_total", "tier" => "program", "result" => "miss"),
         }
     }
 
     /// The revision of a bot. A failure is not kept: the next call reads again.
     pub(crate) async fn get(&self, bot: &BotId, rev: &RevHash) -> Result<Arc<Program>, Arc<RevisionError>> {
         if let Some(program) = self.cache.get(rev).await.filter(|program| program.bot == *bot) {
+            self.hits.increment(1);
             return Ok(program);
         }
+        self.misses.increment(1);
         self.cache.try_get_with(*rev, self.read(bot, rev)).await
     }
 

@@ -128,7 +128,7 @@ impl Sandboxes for LocalSandboxes {
         let chat = ChatId::from(PROBED);
         let mut messages = 0;
         for action in done.actions {
-            step_loop::message(action, &chat, TimestampMs(0), "probe")
+            step_loop::message(action, &chat, TimestampMs(0), ("probe", None))
                 .map_err(|detail| failed(Failure::bad_result(detail)))?;
             messages += 1;
         }

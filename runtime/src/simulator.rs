@@ -249,7 +249,7 @@ impl Conversation {
         let messages = done
             .actions
             .into_iter()
-            .map(|action| step_loop::message(action, &lane, self.now, "simulated").map(sent))
+            .map(|action| step_loop::message(action, &lane, self.now, ("simulated", None)).map(sent))
             .collect::<Result<Vec<_>, _>>()
             .map_err(Failure::bad_result)?;
         match done.state {

@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bots::Bots;
+use crate::cluster::{Answering, Membership};
 use crate::effects::{Guard, Matcher, Resolve};
 use crate::executor::Executor;
 use crate::ingress::{self, Door, Load};
 use crate::meters::Meters;
-use crate::node::Node;
+use crate::node::{self, Node};
 use crate::options::Options;
 use crate::outbound::Sender;
 use crate::polling::Poller;
@@ -26,6 +27,8 @@ use crate::slots::Slots;
 
 /// Calls at a time for each sandbox worker, and the share of one bot in them: enough to keep all workers busy.
 const CALLS: (usize, usize) = (8, 2);
+/// The share of one bot in the turns that run: a quarter.
+const SHARE: usize = 4;
 
 /// What a node needs of others.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ pub struct Handle {
 pub struct Status {
     /// It takes nothing new any more.
     pub draining: bool,
+    /// Nodes that take on bots, as this one sees them; 0 while it cannot see the list.
+    pub nodes: usize,
     /// Its sandbox workers.
     pub sandbox: sandbox::Status,
 }
@@ -73,7 +78,18 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
     } = deps;
     let (reports, writer) = reports(Arc::clone(&ports.clock));
     let guard = Guard::new(resolver, options.dev_hosts.clone(), options.api_call_longest);
+    let draining = shutdown.child_token();
+    let turns = Slots::new(options.turns, options.turns / SHARE);
+    let places = (turns.clone(), options.turns);
+    let membership = Membership::new(
+        Arc::clone(&ports.nodes),
+        places,
+        options.generates,
+        draining.clone(),
+    );
     let node = Arc::new(Node {
+        turns,
+        membership: Arc::new(membership),
         bots: Bots::new(Arc::clone(&ports.catalog), Arc::clone(&ports.bus), vault),
         revisions: Revisions::new(Arc::clone(&ports.catalog), Arc::clone(&ports.artifacts)),
         calls: Slots::new(pool.workers() * CALLS.0, pool.workers() * CALLS.1),
@@ -84,7 +100,7 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
         reports,
         meters: Meters::default(),
         tasks: TaskTracker::new(),
-        draining: shutdown.child_token(),
+        draining,
         ports,
         options,
     });
@@ -102,6 +118,22 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
     });
 
     let reconcile = node.options.reconcile;
+    // What the other nodes and the deployer need of this one as long as anything of it runs.
+    let (outlasting, ended) = (TaskTracker::new(), CancellationToken::new());
+    outlast(
+        &outlasting,
+        &ended,
+        "membership",
+        &node.membership,
+        Membership::run,
+    );
+    let answering = Arc::new(Answering::new(LocalSandboxes {
+        node: Arc::clone(&node),
+        executor: Arc::clone(&executor),
+    }));
+    outlast(&outlasting, &ended, "asks", &answering, Answering::run);
+    outlasting.close();
+
     supervise(&node, "bots", &node, move |node| {
         node.bots.clone().run(reconcile, node.draining.clone())
     });
@@ -111,6 +143,7 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
     supervise(&node, "notices", &executor, Executor::follow_notices);
     supervise(&node, "messages", &sender, Sender::claim_messages);
     supervise(&node, "tokens", &sender, Sender::follow_tokens);
+    supervise(&node, "shares", &sender, Sender::follow_shares);
     supervise(&node, "polling", &poller, Poller::run);
 
     let (drained, written) = (CancellationToken::new(), CancellationToken::new());
@@ -130,6 +163,8 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
             {
                 tracing::warn!(tasks = node.tasks.len(), "what still runs is left to its leases");
             }
+            ended.cancel();
+            outlasting.wait().await;
             written.cancel();
             if writing.await.is_err() {
                 tracing::error!("the writer of telemetry had panicked");
@@ -156,13 +191,26 @@ where
     node.supervise(name, move || run(Arc::clone(&part)));
 }
 
+/// Supervises a part that goes on while the node drains, until `end`.
+fn outlast<T, F, Fut>(tasks: &TaskTracker, end: &CancellationToken, name: &'static str, part: &Arc<T>, run: F)
+where
+    T: Send + Sync + 'static,
+    F: Fn(Arc<T>, CancellationToken) -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let (part, token) = (Arc::clone(part), end.clone());
+    node::supervise(tasks, end.clone(), name, move || {
+        run(Arc::clone(&part), token.clone())
+    });
+}
+
 impl Handle {
     /// `POST /wh/{botId}`. Serve it with connection info (`into_make_service_with_connect_info::<SocketAddr>`).
     pub fn router(&self) -> Router {
         ingress::router(Arc::clone(&self.node), Arc::clone(&self.door))
     }
 
-    /// The runtime as the deployer and the control plane see it.
+    /// This node alone as the deployer and the control plane see it; [`crate::cluster_sandboxes`] is all of them.
     pub fn sandboxes(&self) -> Arc<dyn Sandboxes> {
         Arc::new(LocalSandboxes {
             node: Arc::clone(&self.node),
@@ -174,6 +222,7 @@ impl Handle {
     pub fn status(&self) -> Status {
         Status {
             draining: self.node.draining.is_cancelled(),
+            nodes: self.node.membership.moves().borrow().len(),
             sandbox: self.node.pool.status(),
         }
     }

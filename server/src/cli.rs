@@ -31,10 +31,30 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the server: API, generator, deployer and runtime in one process.
+    /// Run a node: API, generator, deployer and runtime, or those of them that BOTLOOM_ROLES names.
     Serve(ServeArgs),
-    /// Create or update the embedded storage, then stop. `serve` does the same at start.
+    /// Create or update the schemas of the storage, then stop. `serve` does the same at start.
     Migrate,
+    /// Copy a whole installation between the data folder and the services of the settings, and compare both sides.
+    ///
+    /// Stop all nodes first. The target must be empty; the side it came from is left as it is.
+    Move {
+        /// Where it goes: to the services that DATABASE_URL, REDIS_URL, S3_BUCKET and CLICKHOUSE_URL name, or back into
+        /// the data folder.
+        #[arg(long, value_name = "SIDE")]
+        to: SideArg,
+    },
+    /// Ask a server whether it takes work; fails if it does not.
+    Health {
+        /// The server.
+        #[arg(
+            long,
+            value_name = "URL",
+            env = "BOTLOOM_SERVER",
+            default_value = "http://127.0.0.1:8080"
+        )]
+        server: url::Url,
+    },
     /// Check a BotSpec: syntax, schema, meaning; all findings at once.
     Validate {
         /// The spec, or - for standard input.
@@ -106,6 +126,15 @@ pub(crate) enum Command {
     /// The process that holds bot code; started by the server, never by people.
     #[command(hide = true)]
     SandboxWorker,
+}
+
+/// One side of a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SideArg {
+    /// PostgreSQL, Redis, S3 and ClickHouse.
+    Services,
+    /// The data folder.
+    Embedded,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config;
 mod error;
+mod metrics;
 mod telemetry;
 mod terminal;
 mod wiring;
@@ -38,6 +39,8 @@ fn run(cli: Cli) -> CommandResult {
     match cli.command {
         Command::Serve(args) => commands::serve::serve(config, args),
         Command::Migrate => block_on(commands::migrate::migrate(config)),
+        Command::Move { to } => block_on(commands::move_installation::move_installation(config, to)),
+        Command::Health { server } => block_on(commands::health::health(&server)),
         Command::Validate { file, json } => commands::validate::validate(&file, json),
         Command::Compile { file, out } => commands::compile::compile(&file, out.as_deref()),
         Command::Simulate(args) => block_on(commands::simulate::simulate(config, &args)),

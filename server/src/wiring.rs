@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use botloom_backends::{Connected, DataDir, EmbeddedOptions, Health, connect_embedded};
-use botloom_control_plane::{ControlPlane, Dependency, Readiness};
-use botloom_core::ports::LaneLimits;
+use botloom_backends::{
+    Connected, DataDir, DedupeMode, Health, RedisOptions, S3Credentials, S3Options, ServiceOptions,
+    StorageOptions, TransferReport, connect,
+};
+use botloom_control_plane::{ControlPlane, Dependency, Readiness, Watch};
+use botloom_core::model::NodeBeat;
+use botloom_core::ports::{BEAT_EVERY, LaneLimits, Nodes, Ports, Sandboxes};
 use botloom_core::time::SystemClock;
 use botloom_core::vault::Vault;
 use botloom_core::{Coded, Secret};
@@ -20,8 +24,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, SendLimits};
+use crate::cli::SideArg;
+use crate::config::{Bucket, Config, Dedupe, SendLimits, Services};
 use crate::error::{CommandError, CommandResult};
+use crate::metrics;
+use crate::telemetry::traced;
 
 /// How long a store may take to answer `/readyz`.
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
@@ -30,16 +37,35 @@ const BUCKETS: [f64; 12] = [
     0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0,
 ];
 
+/// The same for sizes, bytes: from a small bot's heap to the largest allowed.
+const BYTES: [f64; 8] = [
+    65_536.0,
+    131_072.0,
+    262_144.0,
+    524_288.0,
+    1_048_576.0,
+    2_097_152.0,
+    4_194_304.0,
+    8_388_608.0,
+];
+
 /// Everything that runs.
 #[derive(Debug)]
 pub(crate) struct Node {
     /// Whether somebody can log in.
     pub(crate) has_owner: bool,
     router: Router,
-    runtime: Handle,
+    runtime: Option<Runtime>,
     roles: TaskTracker,
-    sandboxes: CancellationToken,
     storage: Connected,
+}
+
+/// The part that runs bots.
+#[derive(Debug)]
+struct Runtime {
+    handle: Handle,
+    /// Ends the sandboxes, which must outlive the drain.
+    sandboxes: CancellationToken,
 }
 
 fn refused(error: &dyn Coded) -> CommandError {
@@ -51,43 +77,156 @@ fn broken(error: impl std::fmt::Display) -> CommandError {
     CommandError::Start(error.to_string())
 }
 
-/// Opens the embedded storage, creating or migrating it.
-async fn storage(config: &Config) -> Result<(DataDir, Connected), CommandError> {
-    let data_dir = DataDir::open(&config.data_dir).map_err(|error| refused(&error))?;
-    let options = EmbeddedOptions {
-        data_dir: data_dir.clone(),
+fn storage_options(config: &Config) -> Result<StorageOptions, CommandError> {
+    let services = &config.services;
+    Ok(StorageOptions {
+        data_dir: DataDir::open(&config.data_dir).map_err(|error| refused(&error))?,
         clock: Arc::new(SystemClock),
         lane_limits: LaneLimits::default(),
-    };
-    let connected = connect_embedded(options).await.map_err(|error| refused(&error))?;
-    Ok((data_dir, connected))
+        services: ServiceOptions {
+            database: services.database.clone(),
+            redis: services.redis.clone().map(|url| (url, redis_options(services))),
+            bucket: services.bucket.as_ref().map(s3_options),
+            artifact_cache: config.artifact_cache,
+            clickhouse: services.clickhouse.clone(),
+        },
+    })
 }
 
-/// Brings the embedded storage up to date and closes it.
+/// Brings the storage up to date and closes it.
 pub(crate) async fn open_storage(config: &Config) -> CommandResult {
-    let (_, connected) = storage(config).await?;
+    let connected = connect(storage_options(config)?)
+        .await
+        .map_err(|error| refused(&error))?;
     connected.close().await;
     Ok(())
 }
 
-/// Starts all roles. They run until `stop`; [`Node::serve`] waits for their end.
-pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<Node, CommandError> {
-    let metrics = recorder()?;
-    let (data_dir, storage) = storage(config).await?;
+/// Copies an installation between the data folder and the services of the settings.
+pub(crate) async fn move_storage(config: &Config, to: SideArg) -> Result<TransferReport, CommandError> {
+    let services = storage_options(config)?;
+    check_key(config, services.data_dir.path())?;
+    let embedded = StorageOptions {
+        services: ServiceOptions::default(),
+        ..services.clone()
+    };
+    let (from, to) = match to {
+        SideArg::Services => (embedded, services),
+        SideArg::Embedded => (services, embedded),
+    };
+    botloom_backends::transfer(from, to).await.map_err(broken)
+}
+
+/// Starts the roles of this node. They run until `stop`; [`Node::serve`] waits for their end.
+pub(crate) async fn build(
+    config: &Config,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> Result<Node, CommandError> {
+    let options = storage_options(config)?;
+    let data_dir = options.data_dir.clone();
+    let storage = connect(options).await.map_err(|error| refused(&error))?;
     let ports = storage.ports.clone();
+    alone(config, &*ports.nodes).await?;
     let vault = vault(config, data_dir.path())?;
     let telegram = botloom_telegram::Options {
         api_root: config.telegram_api_root.clone(),
         ..Default::default()
     };
     let telegram = botloom_telegram::Client::new(telegram).map_err(broken)?;
+    let runtime = if config.roles.runtime {
+        Some(start_runtime(config, &ports, &vault, &telegram, &stop).await?)
+    } else {
+        None
+    };
+    let handle = runtime.as_ref().map(|runtime| &runtime.handle);
+    let sandboxes = match handle {
+        Some(handle) if config.services.redis.is_none() => handle.sandboxes(),
+        _ => botloom_runtime::cluster_sandboxes(Arc::clone(&ports.nodes), Arc::clone(&ports.bus)),
+    };
+    let watch = Watch {
+        readiness: Arc::new(NodeReadiness {
+            health: storage.health.clone(),
+            shared: config.services.any(),
+            runtime: handle.cloned(),
+            nodes: Arc::clone(&ports.nodes),
+        }),
+        metrics_render: Arc::new({
+            let metrics = metrics.clone();
+            move || metrics.render()
+        }),
+    };
 
+    let roles = TaskTracker::new();
+    let mut router = if config.roles.control_plane {
+        let api = control_plane(
+            config,
+            &ports,
+            Arc::clone(&sandboxes),
+            telegram,
+            vault,
+            watch,
+            &stop,
+        )
+        .await?;
+        let router = traced(api.router());
+        roles.spawn({
+            let stop = stop.clone();
+            async move { api.run(stop).await }
+        });
+        router
+    } else {
+        botloom_control_plane::watched(watch)
+    };
+    if let Some(handle) = handle {
+        // Webhooks have limits of their own: the API's layers must not see them.
+        router = router.merge(handle.router());
+    } else {
+        roles.spawn(beat(
+            Arc::clone(&ports.nodes),
+            config.roles.generator,
+            stop.clone(),
+        ));
+    }
+    if config.roles.generator {
+        roles.spawn(botloom_generator::worker::run(
+            (&ports).into(),
+            botloom_generator::worker::Options::default(),
+            stop.clone(),
+        ));
+    }
+    let has_owner = ports.catalog.has_users().await.map_err(|error| refused(&error))?;
+    if config.roles.deployer {
+        roles.spawn(botloom_deployer::run(
+            botloom_deployer::Deps { ports, sandboxes },
+            botloom_deployer::Options::default(),
+            stop.clone(),
+        ));
+    }
+    roles.spawn(upkeep(metrics, stop));
+    roles.close();
+    Ok(Node {
+        has_owner,
+        router,
+        runtime,
+        roles,
+        storage,
+    })
+}
+
+async fn start_runtime(
+    config: &Config,
+    ports: &Ports,
+    vault: &Vault,
+    telegram: &botloom_telegram::Client,
+    stop: &CancellationToken,
+) -> Result<Runtime, CommandError> {
     // Bot code runs until the node has drained, which is after everything else was told to stop.
     let sandboxes = CancellationToken::new();
     let pool = Pool::start(pool_options(config), sandboxes.clone())
         .await
         .map_err(|error| refused(&error))?;
-    let runtime = botloom_runtime::start(
+    let handle = botloom_runtime::start(
         botloom_runtime::Deps {
             ports: ports.clone(),
             vault: vault.clone(),
@@ -96,22 +235,27 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
             resolver: Arc::new(SystemResolver),
         },
         runtime_options(config),
-        &stop,
+        stop,
     );
+    Ok(Runtime { handle, sandboxes })
+}
+
+async fn control_plane(
+    config: &Config,
+    ports: &Ports,
+    sandboxes: Arc<dyn Sandboxes>,
+    telegram: botloom_telegram::Client,
+    vault: Vault,
+    watch: Watch,
+    stop: &CancellationToken,
+) -> Result<ControlPlane, CommandError> {
     let api = ControlPlane::new(
         botloom_control_plane::Deps {
             ports: ports.clone(),
-            sandboxes: runtime.sandboxes(),
+            sandboxes,
             telegram,
             vault,
-            readiness: Arc::new(NodeReadiness {
-                health: storage.health.clone(),
-                runtime: runtime.clone(),
-            }),
-            metrics_render: Arc::new({
-                let metrics = metrics.clone();
-                move || metrics.render()
-            }),
+            watch,
         },
         botloom_control_plane::Options {
             public_url: config.public_url.clone(),
@@ -131,39 +275,53 @@ pub(crate) async fn build(config: &Config, stop: CancellationToken) -> Result<No
             tracing::info!("the owner of the settings was created");
         }
     }
-    let has_owner = ports.catalog.has_users().await.map_err(|error| refused(&error))?;
+    Ok(api)
+}
 
-    let roles = TaskTracker::new();
-    roles.spawn(botloom_generator::worker::run(
-        (&ports).into(),
-        botloom_generator::worker::Options::default(),
-        stop.clone(),
-    ));
-    let deployer = botloom_deployer::Deps {
-        ports,
-        sandboxes: runtime.sandboxes(),
+/// A node whose storage others cannot see as a whole must be the only one.
+async fn alone(config: &Config, nodes: &dyn Nodes) -> CommandResult {
+    let Some(missing) = config.services.embedded_part() else {
+        return Ok(());
     };
-    roles.spawn(botloom_deployer::run(
-        deployer,
-        botloom_deployer::Options::default(),
-        stop.clone(),
-    ));
-    roles.spawn({
-        let (api, stop) = (api.clone(), stop.clone());
-        async move { api.run(stop).await }
-    });
-    roles.spawn(upkeep(metrics, stop));
-    roles.close();
-    // Webhooks have limits of their own: the API's layers must not see them.
-    let router = api.router().merge(runtime.router());
-    Ok(Node {
-        has_owner,
-        router,
-        runtime,
-        roles,
-        sandboxes,
-        storage,
-    })
+    nodes
+        .beat(&told(nodes, config.roles.generator, false))
+        .await
+        .map_err(|error| refused(&error))?;
+    let live = nodes.live().await.map_err(|error| refused(&error))?;
+    if live.iter().all(|beat| beat.node == nodes.me()) {
+        return Ok(());
+    }
+    nodes.leave().await.map_err(|error| refused(&error))?;
+    Err(CommandError::Start(format!(
+        "{missing} is not set, so that part of the storage is embedded, and another node uses the same REDIS_URL: set it, or stop the other node"
+    )))
+}
+
+fn told(nodes: &dyn Nodes, generates: bool, runs_bots: bool) -> NodeBeat {
+    NodeBeat {
+        node: nodes.me(),
+        runs_bots,
+        generates,
+        free_turns: 0,
+        turns: 0,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Says that a node without the runtime lives; one with it says so itself.
+async fn beat(nodes: Arc<dyn Nodes>, generates: bool, stop: CancellationToken) {
+    let beat = told(&*nodes, generates, false);
+    loop {
+        if let Err(error) = nodes.beat(&beat).await {
+            tracing::warn!(%error, "this node could not say that it lives");
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(BEAT_EVERY) => {}
+        }
+    }
+    // Who cannot say it is forgotten a moment later.
+    nodes.leave().await.ok();
 }
 
 impl Node {
@@ -174,9 +332,16 @@ impl Node {
         let serving = tokio::spawn(async move { serving.await });
         stop.cancelled().await;
         // Roles end by themselves; connections that are idle or still being read do not keep them waiting.
-        tokio::join!(self.runtime.drained(), self.roles.wait());
+        let drained = async {
+            if let Some(runtime) = &self.runtime {
+                runtime.handle.drained().await;
+            }
+        };
+        tokio::join!(drained, self.roles.wait());
         let ended = tokio::time::timeout(Duration::from_secs(2), serving).await;
-        self.sandboxes.cancel();
+        if let Some(runtime) = &self.runtime {
+            runtime.sandboxes.cancel();
+        }
         self.storage.close().await;
         match ended {
             Ok(Ok(Err(error))) => Err(broken(error)),
@@ -225,6 +390,46 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     std::fs::rename(part, path)
 }
 
+/// Before secrets are moved: the key that the other side will be started with must be the one that sealed them.
+fn check_key(config: &Config, data_dir: &Path) -> CommandResult {
+    let path = data_dir.join("master.key");
+    let (Some(key), Ok(file)) = (&config.master_key, std::fs::read_to_string(&path)) else {
+        return Ok(());
+    };
+    if key.expose().trim() == file.trim() {
+        return Ok(());
+    }
+    Err(CommandError::Other(format!(
+        "BOTLOOM_MASTER_KEY is not the key in {}: bot tokens could not be opened on the other side",
+        path.display()
+    )))
+}
+
+fn redis_options(services: &Services) -> RedisOptions {
+    RedisOptions {
+        allow_volatile: services.redis_allow_volatile,
+        dedupe: match services.redis_dedupe {
+            Dedupe::Keys => DedupeMode::Keys,
+            Dedupe::Bitmap => DedupeMode::Bitmap,
+        },
+        ..RedisOptions::default()
+    }
+}
+
+fn s3_options(bucket: &Bucket) -> S3Options {
+    S3Options {
+        bucket: bucket.name.clone(),
+        prefix: String::new(),
+        endpoint: bucket.endpoint.clone(),
+        region: bucket.region.clone(),
+        credentials: S3Credentials {
+            access_key_id: Secret::new(&*bucket.access_key_id),
+            secret_access_key: bucket.secret_access_key.clone(),
+            session_token: bucket.session_token.clone(),
+        },
+    }
+}
+
 fn pool_options(config: &Config) -> PoolOptions {
     let defaults = PoolOptions::default();
     PoolOptions {
@@ -248,6 +453,7 @@ fn runtime_options(config: &Config) -> botloom_runtime::Options {
     botloom_runtime::Options {
         dev_hosts: config.dev_hosts.clone(),
         drain_within: config.drain,
+        generates: config.roles.generator,
         send: botloom_runtime::SendLimits {
             bot_per_s: f64::from(bot_per_s),
             bulk_per_s: f64::from(bulk_per_s),
@@ -261,11 +467,15 @@ fn runtime_options(config: &Config) -> botloom_runtime::Options {
     }
 }
 
-fn recorder() -> Result<PrometheusHandle, CommandError> {
-    PrometheusBuilder::new()
+/// Installs the recorder of metrics. What is counted before is lost.
+pub(crate) fn recorder() -> Result<PrometheusHandle, CommandError> {
+    let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES))
         .and_then(PrometheusBuilder::install_recorder)
-        .map_err(broken)
+        .map_err(broken)?;
+    metrics::describe();
+    Ok(recorder)
 }
 
 /// Keeps the recorder's memory bounded between scrapes.
@@ -287,41 +497,58 @@ fn unprotected(status: &Status) -> Option<String> {
 #[derive(Debug)]
 struct NodeReadiness {
     health: Health,
-    runtime: Handle,
+    /// Whether parts of the storage are services.
+    shared: bool,
+    runtime: Option<Handle>,
+    nodes: Arc<dyn Nodes>,
+}
+
+impl NodeReadiness {
+    /// Whether the node cannot do its work without this store. Bots that run go on without a database or a bucket; a
+    /// node that said otherwise would be taken out of service, and they with it.
+    fn needs(&self, store: &str) -> bool {
+        !(self.shared && self.runtime.is_some() && store != "lanes")
+    }
 }
 
 #[async_trait]
 impl Readiness for NodeReadiness {
     async fn dependencies(&self) -> Vec<Dependency> {
-        let status = self.runtime.status();
-        let stores = self.health.check(HEALTH_LIMIT).await;
-        let stores = stores
-            .into_iter()
-            .map(|(name, state)| (name, state.err().map(|error| error.outside())));
-        let sandbox = status
-            .sandbox
-            .workers
-            .is_empty()
-            .then(|| "No sandbox worker is running.".to_owned());
-        let node = status.draining.then(|| "The node is shutting down.".to_owned());
-        stores
-            .chain([("sandbox", sandbox), ("node", node)])
-            .map(|(name, failure)| Dependency {
+        let mut dependencies = Vec::new();
+        for (name, state) in self.health.check(HEALTH_LIMIT).await {
+            let trouble = state.err().map(|error| error.outside());
+            let (failure, note) = if self.needs(name) {
+                (trouble, None)
+            } else {
+                (None, trouble)
+            };
+            dependencies.push(Dependency {
                 name: name.to_owned(),
                 failure,
+                note,
+            });
+        }
+        if let Some(runtime) = &self.runtime {
+            let status = runtime.status();
+            let idle = status.sandbox.workers.is_empty();
+            dependencies.push(Dependency {
+                name: "sandbox".to_owned(),
+                failure: idle.then(|| "No sandbox worker is running.".to_owned()),
+                note: unprotected(&status),
+            });
+            dependencies.push(Dependency {
+                name: "node".to_owned(),
+                failure: status.draining.then(|| "The node is shutting down.".to_owned()),
                 note: None,
-            })
-            .map(|dependency| match dependency.name.as_str() {
-                "sandbox" => Dependency {
-                    note: unprotected(&status),
-                    ..dependency
-                },
-                _ => dependency,
-            })
-            .collect()
+            });
+        }
+        dependencies
     }
 
-    fn live_generators(&self) -> u32 {
-        u32::from(!self.runtime.status().draining)
+    async fn live_generators(&self) -> u32 {
+        // Who cannot be asked may well be there: the task waits for them.
+        let count = |beats: Vec<NodeBeat>| beats.iter().filter(|beat| beat.generates).count();
+        let live = self.nodes.live().await.map_or(1, count);
+        u32::try_from(live).unwrap_or(u32::MAX)
     }
 }

@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::SqlCatalog;
-use crate::sql::{RowExt, store_error};
+use crate::sql::{RowExt, Statement};
 
 #[async_trait]
 impl Accounts for SqlCatalog {
@@ -21,10 +21,9 @@ impl Accounts for SqlCatalog {
         )
         .bind(user.id.to_string())
         .bind(user.created_at.0)
-        .execute(tx.connection())
-        .await
-        .map_err(store_error)?;
-        if first.rows_affected() == 0 {
+        .execute_in(tx.connection())
+.await?;
+        if first == 0 {
             return Ok(false);
         }
         query(
@@ -35,41 +34,34 @@ impl Accounts for SqlCatalog {
         .bind(user.email.to_lowercase())
         .bind(&*user.password_hash)
         .bind(user.created_at.0)
-        .execute(tx.connection())
-        .await
-        .map_err(store_error)?;
+        .execute_in(tx.connection())
+        .await?;
         query("INSERT INTO projects (id, name, created_at) VALUES ($1, $2, $3)")
             .bind(project.id.to_string())
             .bind(&*project.name)
             .bind(project.created_at.0)
-            .execute(tx.connection())
-            .await
-            .map_err(store_error)?;
+            .execute_in(tx.connection())
+            .await?;
         query("INSERT INTO members (project_id, user_id, role) VALUES ($1, $2, $3)")
             .bind(project.id.to_string())
             .bind(user.id.to_string())
             .bind(Role::Owner.as_str())
-            .execute(tx.connection())
-            .await
-            .map_err(store_error)?;
+            .execute_in(tx.connection())
+            .await?;
         tx.commit().await?;
         Ok(true)
     }
 
     async fn has_users(&self) -> StoreResult<bool> {
-        let found = query("SELECT id FROM users LIMIT 1")
-            .fetch_optional(self.db.reader())
-            .await
-            .map_err(store_error)?;
+        let found = query("SELECT id FROM users LIMIT 1").optional(&self.db).await?;
         Ok(found.is_some())
     }
 
     async fn user_by_email(&self, email: &str) -> StoreResult<Option<User>> {
         query("SELECT id, email, password_hash, created_at FROM users WHERE email_key = $1")
             .bind(email.to_lowercase())
-            .fetch_optional(self.db.reader())
-            .await
-            .map_err(store_error)?
+            .optional(&self.db)
+            .await?
             .map(|row| user(&row))
             .transpose()
     }
@@ -77,9 +69,8 @@ impl Accounts for SqlCatalog {
     async fn user(&self, id: UserId) -> StoreResult<Option<User>> {
         query("SELECT id, email, password_hash, created_at FROM users WHERE id = $1")
             .bind(id.to_string())
-            .fetch_optional(self.db.reader())
-            .await
-            .map_err(store_error)?
+            .optional(&self.db)
+            .await?
             .map(|row| user(&row))
             .transpose()
     }
@@ -90,9 +81,8 @@ impl Accounts for SqlCatalog {
              WHERE m.user_id = $1 ORDER BY p.created_at, p.id",
         )
         .bind(user.to_string())
-        .fetch_all(self.db.reader())
-        .await
-        .map_err(store_error)?;
+        .all(&self.db)
+        .await?;
         rows.iter().map(membership).collect()
     }
 
@@ -112,9 +102,8 @@ impl Accounts for SqlCatalog {
     async fn session(&self, hash: &SessionHash) -> StoreResult<Option<Session>> {
         query("SELECT hash, user_id, csrf, created_at, seen_at FROM sessions WHERE hash = $1")
             .bind(hash.to_string())
-            .fetch_optional(self.db.reader())
-            .await
-            .map_err(store_error)?
+            .optional(&self.db)
+            .await?
             .map(|row| session(&row))
             .transpose()
     }

@@ -12,7 +12,7 @@ use sqlx::{Any, AssertSqlSafe, query};
 
 use super::SqlCatalog;
 use crate::sql::cursor::{self, Start};
-use crate::sql::{RowExt, store_error};
+use crate::sql::{RowExt, Statement};
 
 const COLUMNS: &str = "id, project_id, name, active_rev, epoch, token, telegram_id, telegram_username, ingress, \
     webhook_secret, suspended, deleted_at, created_at, version";
@@ -45,9 +45,8 @@ impl Bots for SqlCatalog {
     async fn bot(&self, id: &BotId) -> StoreResult<Option<BotRow>> {
         query(AssertSqlSafe(format!("SELECT {COLUMNS} FROM bots WHERE id = $1")))
             .bind(id.as_str())
-            .fetch_optional(self.db.reader())
-            .await
-            .map_err(store_error)?
+            .optional(&self.db)
+            .await?
             .map(|row| bot_row(&row))
             .transpose()
     }
@@ -58,6 +57,10 @@ impl Bots for SqlCatalog {
             Start::After([id]) => id,
             Start::Nowhere => return Ok(cursor::empty()),
         };
+        if projects.is_empty() {
+            // An empty list of values is no SQL.
+            return Ok(cursor::empty());
+        }
         // Only placeholders are put together here, never values.
         let placeholders: Vec<String> = (0..projects.len()).map(|n| format!("${}", n + 3)).collect();
         let sql = format!(
@@ -71,7 +74,7 @@ impl Bots for SqlCatalog {
         for project in projects {
             select = select.bind(project.to_string());
         }
-        let rows = select.fetch_all(self.db.reader()).await.map_err(store_error)?;
+        let rows = select.all(&self.db).await?;
         cursor::page(LIST, page, &rows, bot_row, |bot| [bot.id.to_string()])
     }
 
@@ -80,10 +83,7 @@ impl Bots for SqlCatalog {
             "SELECT {COLUMNS} FROM bots WHERE deleted_at IS NULL AND (ingress IS NOT NULL OR active_rev IS NOT NULL) \
              ORDER BY id"
         );
-        let rows = query(AssertSqlSafe(sql))
-            .fetch_all(self.db.reader())
-            .await
-            .map_err(store_error)?;
+        let rows = query(AssertSqlSafe(sql)).all(&self.db).await?;
         rows.iter().map(bot_row).collect()
     }
 
@@ -110,9 +110,8 @@ impl Bots for SqlCatalog {
         query("SELECT id FROM bots WHERE telegram_id = $1 AND id <> $2 AND deleted_at IS NULL ORDER BY id LIMIT 1")
             .bind(telegram_id)
             .bind(except.as_str())
-            .fetch_optional(self.db.reader())
-            .await
-            .map_err(store_error)?
+            .optional(&self.db)
+.await?
             .map(|row| row.parsed("id"))
             .transpose()
     }

@@ -7,11 +7,14 @@ use botloom_core::model::{DeployError, Deployment, StageRecord};
 use botloom_core::ports::{Deployments, NewDeploymentOutcome, Page, PageRequest, StoreError, StoreResult};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
-use sqlx::{Any, query};
+use sqlx::{Any, AssertSqlSafe, query};
 
 use super::SqlCatalog;
 use crate::sql::cursor;
-use crate::sql::{RowExt, store_error};
+use crate::sql::{RowExt, Statement};
+
+const COLUMNS: &str = "task_id, bot_id, status, stage, stages, from_rev, to_rev, seen_epoch, epoch, is_rollback, \
+    min_sandboxes, error_code, error_detail, author, created_at, updated_at, version";
 
 #[async_trait]
 impl Deployments for SqlCatalog {
@@ -40,13 +43,14 @@ impl Deployments for SqlCatalog {
     }
 
     async fn deployment(&self, task: &TaskId) -> StoreResult<Option<Deployment>> {
-        query("SELECT * FROM deployments WHERE task_id = $1")
-            .bind(task.to_string())
-            .fetch_optional(self.db.reader())
-            .await
-            .map_err(store_error)?
-            .map(|row| deployment(&row))
-            .transpose()
+        query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM deployments WHERE task_id = $1"
+        )))
+        .bind(task.to_string())
+        .optional(&self.db)
+        .await?
+        .map(|row| deployment(&row))
+        .transpose()
     }
 
     async fn deployments(&self, bot: &BotId, page: &PageRequest) -> StoreResult<Page<Deployment>> {
@@ -54,17 +58,16 @@ impl Deployments for SqlCatalog {
         let Some((before, task)) = cursor::before(cursor::start(&list, page)) else {
             return Ok(cursor::empty());
         };
-        let rows = query(
-            "SELECT * FROM deployments WHERE bot_id = $1 AND (created_at, task_id) < ($2, $3) \
-             ORDER BY created_at DESC, task_id DESC LIMIT $4",
-        )
+        let rows = query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM deployments WHERE bot_id = $1 AND (created_at, task_id) < ($2, $3) \
+             ORDER BY created_at DESC, task_id DESC LIMIT $4"
+        )))
         .bind(bot.as_str())
         .bind(before)
         .bind(task)
         .bind(cursor::rows_to_fetch(page))
-        .fetch_all(self.db.reader())
-        .await
-        .map_err(store_error)?;
+        .all(&self.db)
+        .await?;
         cursor::page(&list, page, &rows, deployment, |row| {
             [row.created_at.0.to_string(), row.task.to_string()]
         })
@@ -82,12 +85,9 @@ impl Deployments for SqlCatalog {
     }
 
     async fn unfinished_deployments(&self) -> StoreResult<Vec<Deployment>> {
-        let rows = query(
-            "SELECT * FROM deployments WHERE status IN ('queued', 'running') ORDER BY created_at, task_id",
-        )
-        .fetch_all(self.db.reader())
-        .await
-        .map_err(store_error)?;
+        let rows = query(AssertSqlSafe(format!("SELECT {COLUMNS} FROM deployments WHERE status IN ('queued', 'running') ORDER BY created_at, task_id")))
+        .all(&self.db)
+.await?;
         rows.iter().map(deployment).collect()
     }
 
@@ -96,9 +96,8 @@ impl Deployments for SqlCatalog {
             "SELECT from_rev FROM deployments WHERE bot_id = $1 AND epoch IS NOT NULL ORDER BY epoch DESC LIMIT 1",
         )
         .bind(bot.as_str())
-        .fetch_optional(self.db.reader())
-        .await
-        .map_err(store_error)?;
+        .optional(&self.db)
+.await?;
         last_flip.map_or(Ok(None), |row| row.opt_parsed("from_rev"))
     }
 }
@@ -107,9 +106,8 @@ impl SqlCatalog {
     async fn under_way(&self, bot: &BotId) -> StoreResult<Option<TaskId>> {
         query("SELECT task_id FROM deployments WHERE bot_id = $1 AND status IN ('queued', 'running')")
             .bind(bot.as_str())
-            .fetch_optional(self.db.reader())
-            .await
-            .map_err(store_error)?
+            .optional(&self.db)
+            .await?
             .map(|row| row.parsed("task_id"))
             .transpose()
     }

@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::query;
 
 use super::SqlCatalog;
-use crate::sql::{RowExt, store_error};
+use crate::sql::{RowExt, Statement};
 
 #[async_trait]
 impl Idempotency for SqlCatalog {
@@ -118,9 +118,8 @@ impl SqlCatalog {
         .bind(key.user.to_string())
         .bind(&*key.route)
         .bind(&*key.key)
-        .fetch_optional(self.db.reader())
-        .await
-        .map_err(store_error)
+        .optional(&self.db)
+.await
     }
 }
 

@@ -10,7 +10,7 @@ use sqlx::query;
 
 use super::SqlCatalog;
 use crate::sql::cursor;
-use crate::sql::{RowExt, store_error};
+use crate::sql::{RowExt, Statement};
 
 #[async_trait]
 impl Revisions for SqlCatalog {
@@ -36,9 +36,8 @@ impl Revisions for SqlCatalog {
              created_at FROM revisions WHERE rev_hash = $1",
         )
         .bind(rev.to_string())
-        .fetch_optional(self.db.reader())
-        .await
-        .map_err(store_error)?
+        .optional(&self.db)
+.await?
         .map(|row| revision_row(&row))
         .transpose()
     }
@@ -57,9 +56,8 @@ impl Revisions for SqlCatalog {
         .bind(before)
         .bind(rev)
         .bind(cursor::rows_to_fetch(page))
-        .fetch_all(self.db.reader())
-        .await
-        .map_err(store_error)?;
+        .all(&self.db)
+.await?;
         cursor::page(&list, page, &rows, revision_row, |row| {
             [row.created_at.0.to_string(), row.rev_hash.to_string()]
         })

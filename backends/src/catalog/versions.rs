@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, query};
 
 use super::SqlCatalog;
 use crate::sql::cursor::{self, Start};
-use crate::sql::{RowExt, store_error};
+use crate::sql::{RowExt, Statement};
 
 fn list(bot: &BotId) -> String {
     format!("versions:{bot}")
@@ -51,9 +51,8 @@ impl Versions for SqlCatalog {
         )
         .bind(bot.as_str())
         .bind(i64::from(version))
-        .fetch_optional(self.db.reader())
-        .await
-        .map_err(store_error)?
+        .optional(&self.db)
+        .await?
         .map(|row| spec_version(&row))
         .transpose()
     }
@@ -64,9 +63,8 @@ impl Versions for SqlCatalog {
              WHERE bot_id = $1 ORDER BY version DESC LIMIT 1",
         )
         .bind(bot.as_str())
-        .fetch_optional(self.db.reader())
-        .await
-        .map_err(store_error)?
+        .optional(&self.db)
+        .await?
         .map(|row| spec_version(&row))
         .transpose()
     }
@@ -88,9 +86,8 @@ impl Versions for SqlCatalog {
         .bind(bot.as_str())
         .bind(before)
         .bind(cursor::rows_to_fetch(page))
-        .fetch_all(self.db.reader())
-        .await
-        .map_err(store_error)?;
+        .all(&self.db)
+        .await?;
         cursor::page(&list, page, &rows, summary, |item| [item.version.to_string()])
     }
 }
@@ -102,9 +99,8 @@ async fn latest_number(connection: &mut AnyConnection, bot: &BotId) -> StoreResu
          WHERE b.id = $1 AND b.deleted_at IS NULL",
     )
     .bind(bot.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?
+    .optional_in(connection)
+.await?
     .ok_or(StoreError::Missing("bot"))?
     .number("latest")
 }
@@ -119,9 +115,8 @@ async fn same_content(
     )
     .bind(version.bot.as_str())
     .bind(version.spec_hash.to_string())
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?
+    .optional_in(connection)
+    .await?
     .map(|row| summary(&row))
     .transpose()
 }
@@ -138,10 +133,9 @@ async fn insert(connection: &mut AnyConnection, version: &NewVersion, number: u3
     .bind(&*version.warnings)
     .bind(version.author.map(|author| author.to_string()))
     .bind(version.created_at.0)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(done.rows_affected() > 0)
+    .execute_in(connection)
+    .await?;
+    Ok(done > 0)
 }
 
 fn summary(row: &AnyRow) -> StoreResult<SpecVersionSummary> {

@@ -13,6 +13,7 @@ mod sqlite;
 mod store;
 
 pub use memory::MemoryDriver;
+pub(crate) use sqlite::SqliteLaneFile;
 pub use redis::{RedisLanes, SetSpread};
 pub use sqlite::{SqliteDriver, SqliteTuning};
 pub use store::Store;

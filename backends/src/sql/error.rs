@@ -2,28 +2,47 @@
 
 use botloom_core::ports::StoreError;
 use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
+
+use crate::failures::note_failure;
 
 // Primary result codes, https://sqlite.org/rescode.html
 const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_FULL: i32 = 13;
 const SQLITE_NOTADB: i32 = 26;
 
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const POSTGRES_DISK_FULL: &str = "53100";
+/// What is asked does not fit what is stored: wrong types, characters that no text may hold.
+const POSTGRES_DATA_EXCEPTION: &str = "22";
+const POSTGRES_DATA_CORRUPTED: &str = "XX001";
+const POSTGRES_INDEX_CORRUPTED: &str = "XX002";
+
 /// Any error of a statement.
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     match &error {
-        sqlx::Error::Database(database) => match sqlite_code(database.as_ref()) {
-            Some(SQLITE_FULL) => StoreError::Full,
-            Some(SQLITE_CORRUPT | SQLITE_NOTADB) => StoreError::Corrupt(database.to_string()),
-            _ if database.kind() != ErrorKind::Other => StoreError::Corrupt(database.to_string()),
-            _ => StoreError::unavailable(error),
-        },
+        sqlx::Error::Database(database) => {
+            if is_full(database.as_ref()) {
+                StoreError::Full
+            } else if database.kind() != ErrorKind::Other || is_corrupt(database.as_ref()) {
+                StoreError::Corrupt(database.to_string())
+            } else {
+                // Among them deadlocks (40P01), statements given up (57014), servers that stop or start (57P01, 57P03).
+                away(error)
+            }
+        }
         sqlx::Error::ColumnDecode { .. }
         | sqlx::Error::ColumnNotFound(_)
         | sqlx::Error::Decode(_)
         | sqlx::Error::RowNotFound => StoreError::Corrupt(error.to_string()),
-        _ => StoreError::unavailable(error),
+        _ => away(error),
     }
+}
+
+fn away(error: sqlx::Error) -> StoreError {
+    note_failure("database");
+    StoreError::unavailable(error)
 }
 
 /// An error of a statement that refers to a `what`.
@@ -32,6 +51,22 @@ pub(crate) fn missing(what: &'static str) -> impl Fn(sqlx::Error) -> StoreError 
         sqlx::Error::Database(database) if database.is_foreign_key_violation() => StoreError::Missing(what),
         _ => store_error(error),
     }
+}
+
+fn is_full(error: &dyn DatabaseError) -> bool {
+    sqlite_code(error) == Some(SQLITE_FULL) || postgres_code(error) == Some(POSTGRES_DISK_FULL)
+}
+
+fn is_corrupt(error: &dyn DatabaseError) -> bool {
+    matches!(sqlite_code(error), Some(SQLITE_CORRUPT | SQLITE_NOTADB))
+        || postgres_code(error).is_some_and(|code| {
+            code.starts_with(POSTGRES_DATA_EXCEPTION)
+                || [POSTGRES_DATA_CORRUPTED, POSTGRES_INDEX_CORRUPTED].contains(&code)
+        })
+}
+
+fn postgres_code(error: &dyn DatabaseError) -> Option<&str> {
+    Some(error.try_downcast_ref::<PgDatabaseError>()?.code())
 }
 
 fn sqlite_code(error: &dyn DatabaseError) -> Option<i32> {

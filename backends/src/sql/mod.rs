@@ -1,25 +1,31 @@
 //! The SQL database under catalog, tasks, events and analytics: connections, the one way to write, migrations.
 //!
 //! Statements are plain texts with `$1` placeholders that SQLite and PostgreSQL both accept; what must be atomic is
-//! one statement, a compare-and-set, or a [`WriteTx`].
+//! one statement, a compare-and-set, or a [`WriteTx`]. What differs stands in `sqlite.rs` and `postgres.rs`.
 
 pub(crate) mod cursor;
 mod error;
-mod open;
+mod postgres;
 mod row;
+mod sqlite;
+mod statement;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use botloom_core::ports::{StoreError, StoreResult};
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, install_default_drivers};
+use sqlx::migrate::MigrateError;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::error::ConnectError;
+
 pub(crate) use error::{missing, store_error};
-pub use open::newest_schema;
 pub(crate) use row::RowExt;
+pub use sqlite::newest_schema;
+pub(crate) use statement::Statement;
 
 /// How long a caller waits for a connection or for its turn to write.
 const WAIT: Duration = Duration::from_secs(10);
@@ -28,19 +34,22 @@ const WAIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: AnyPool,
-    /// SQLite has one writer at a time. Waiting in line here is fair; waiting inside SQLite is polling with luck.
-    writer: Arc<Semaphore>,
+    dialect: Dialect,
+}
+
+/// What the two databases want differently.
+#[derive(Debug, Clone)]
+enum Dialect {
+    Sqlite {
+        /// SQLite has one writer at a time. Waiting in line here is fair; waiting inside SQLite is polling with luck.
+        writer: Arc<Semaphore>,
+    },
+    /// Writers run side by side: what one statement reads, another transaction may change before the next one.
+    Postgres,
 }
 
 impl Database {
-    fn new(pool: AnyPool) -> Self {
-        Self {
-            pool,
-            writer: Arc::new(Semaphore::new(1)),
-        }
-    }
-
-    /// For statements that only read.
+    /// For statements that only read and take as long as they take; see [`Statement`] for those of the ports.
     pub(crate) fn reader(&self) -> &AnyPool {
         &self.pool
     }
@@ -64,26 +73,33 @@ impl Database {
         query: Query<'_, Any, AnyArguments>,
     ) -> StoreResult<Result<u64, sqlx::Error>> {
         let _turn = self.turn_to_write().await?;
-        let done = query.execute(&self.pool).await;
+        let done = statement::in_time(query.execute(&self.pool)).await?;
         Ok(done.map(|result| result.rows_affected()))
     }
 
-    /// Opens a transaction that will write: it sees the newest rows, and nobody else writes until it ends. Dropping it
-    /// undoes it.
+    /// Opens a transaction that will write. On SQLite it sees the newest rows, and nobody else writes until it ends; on
+    /// PostgreSQL each of its statements sees what was committed before that statement, so whatever depends on rows
+    /// read earlier must be guarded by a unique key or a compare-and-set. Dropping it undoes it.
     pub(crate) async fn write(&self) -> StoreResult<WriteTx> {
         let turn = self.turn_to_write().await?;
-        // A transaction that begins by reading and writes later fails under other writers, whatever the timeout.
-        let tx = self
-            .pool
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(store_error)?;
+        let begin = async {
+            match self.dialect {
+                // A transaction that begins by reading and writes later fails under other writers, whatever the timeout.
+                Dialect::Sqlite { .. } => self.pool.begin_with("BEGIN IMMEDIATE").await,
+                Dialect::Postgres => self.pool.begin().await,
+            }
+        };
+        let tx = statement::in_time(begin).await?.map_err(store_error)?;
         Ok(WriteTx { tx, _turn: turn })
     }
 
-    async fn turn_to_write(&self) -> StoreResult<OwnedSemaphorePermit> {
-        let turn = tokio::time::timeout(WAIT, Arc::clone(&self.writer).acquire_owned()).await;
+    async fn turn_to_write(&self) -> StoreResult<Option<OwnedSemaphorePermit>> {
+        let Dialect::Sqlite { writer } = &self.dialect else {
+            return Ok(None);
+        };
+        let turn = tokio::time::timeout(WAIT, Arc::clone(writer).acquire_owned()).await;
         turn.map_err(StoreError::unavailable)?
+            .map(Some)
             .map_err(StoreError::unavailable)
     }
 
@@ -106,7 +122,7 @@ impl Database {
 #[derive(Debug)]
 pub(crate) struct WriteTx {
     tx: Transaction<'static, Any>,
-    _turn: OwnedSemaphorePermit,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl WriteTx {
@@ -117,6 +133,28 @@ impl WriteTx {
 
     /// Makes it last.
     pub(crate) async fn commit(self) -> StoreResult<()> {
-        self.tx.commit().await.map_err(store_error)
+        statement::in_time(self.tx.commit()).await?.map_err(store_error)
+    }
+}
+
+/// Makes both databases known to the driver that chooses by URL.
+fn install_drivers() {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(install_default_drivers);
+}
+
+fn schema_error(error: MigrateError) -> ConnectError {
+    match error {
+        MigrateError::VersionMissing(found) => ConnectError::SchemaTooNew {
+            found,
+            newest: newest_schema(),
+        },
+        MigrateError::VersionMismatch(version) | MigrateError::Dirty(version) => {
+            ConnectError::SchemaChanged(version)
+        }
+        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
+            store_error(source).into()
+        }
+        other => StoreError::unavailable(other).into(),
     }
 }

@@ -6,9 +6,19 @@
 )]
 
 mod artifacts;
+mod clickhouse;
 mod conformance;
 mod data_dir;
 mod database;
 mod embedded;
 mod lanes;
+mod proxy;
+mod s3;
+mod settings;
+mod postgres;
+mod redis_bus;
+mod redis_events;
+mod redis_tasks;
+mod schema_parity;
 mod support;
+mod telemetry;

@@ -40,7 +40,7 @@ pub(crate) async fn generate(
         .version(&bot.id, version)
         .await?
         .ok_or(Error::NotFound)?;
-    if app.deps.readiness.live_generators() == 0 {
+    if app.deps.watch.readiness.live_generators().await == 0 {
         return Err(Error::NoGenerator);
     }
     let task = NewTask {

@@ -8,9 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::code;
+use crate::deps::Watch;
 use crate::openapi::openapi_json;
 use crate::problem::Problem;
-use crate::state::App;
 
 /// This process answers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,8 +53,8 @@ pub(crate) async fn health() -> Json<Health> {
     get, path = "/readyz", tag = "system", security(()),
     responses((status = 200, description = "It does", body = Ready))
 )]
-pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Ready>, Problem> {
-    let states = app.deps.readiness.dependencies().await;
+pub(crate) async fn ready(State(watch): State<Watch>) -> Result<Json<Ready>, Problem> {
+    let states = watch.readiness.dependencies().await;
     let views: Vec<_> = states
         .into_iter()
         .map(|state| DependencyView {
@@ -84,9 +84,9 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Ready>, Problem
     get, path = "/metrics", tag = "system", security(()),
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"))
 )]
-pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
+pub(crate) async fn metrics(State(watch): State<Watch>) -> impl IntoResponse {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, media_type)], (app.deps.metrics_render)())
+    ([(header::CONTENT_TYPE, media_type)], (watch.metrics_render)())
 }
 
 /// This document

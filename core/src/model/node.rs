@@ -42,11 +42,13 @@ impl std::str::FromStr for NodeId {
 pub struct NodeBeat {
     /// The node.
     pub node: NodeId,
-    /// Whether it runs bots; other nodes have no part in homes and flips.
+    /// Whether it takes on bots; other nodes are no homes. One that goes down says `false` and ends what it began.
     pub runs_bots: bool,
+    /// Whether it takes tasks of generation.
+    pub generates: bool,
     /// Places for turns that nobody uses.
     pub free_turns: u32,
-    /// All its places for turns.
+    /// All its places for turns; 0 on a node that never runs bots. Flips wait for all others.
     pub turns: u32,
     /// Version of the program.
     pub version: String,

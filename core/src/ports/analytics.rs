@@ -9,20 +9,43 @@ use crate::hash::RevHash;
 use crate::ids::{BotId, ChatId};
 use crate::time::TimestampMs;
 
+/// How long an event is kept whose bot says nothing about it: 400 days, so that a year can be compared with the one before.
+pub const DEFAULT_RETENTION_MS: i64 = 400 * 24 * 60 * 60 * 1_000;
+
+/// Names of events that the platform records itself, and of the events of bot code that queries know.
+pub mod event {
+    /// An update took effect. Field `latencyMs`: milliseconds from its acceptance to its commit.
+    pub const UPDATE_HANDLED: &str = "update_handled";
+    /// Telegram took a message.
+    pub const MESSAGE_SENT: &str = "message_sent";
+    /// An update or a message was set aside. Field `reason`: its code.
+    pub const ERROR: &str = "error";
+    /// A revision went live. Field `epoch`: its epoch.
+    pub const DEPLOYED: &str = "deployed";
+    /// A chat entered a flow.
+    pub const FLOW_STARTED: &str = "flow_started";
+    /// A chat came to the end of a flow.
+    pub const FLOW_COMPLETED: &str = "flow_completed";
+    /// A step of a flow is done.
+    pub const STEP_COMPLETED: &str = "step_completed";
+}
+
 /// One recorded event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnalyticsEvent {
-    /// Unique: the same id twice is counted once (`<bot>:<update>:<n>`).
+    /// Unique in the bot: the same id twice is counted once, and the first one counts (`<bot>:<update>:<n>`).
     pub id: String,
     /// The bot.
     pub bot: BotId,
-    /// The chat.
+    /// The chat; `-` where there is none.
     pub chat: ChatId,
     /// The revision that ran, if one did.
     pub rev: Option<RevHash>,
     /// When.
     pub at: TimestampMs,
-    /// Name: `flow_started`, `update_handled` …
+    /// From when on it may be deleted: some hours or days later it is.
+    pub expires_at: TimestampMs,
+    /// Name, one of [`event`] or of the bot's own.
     pub event: String,
     /// Flow, if the event belongs to one.
     pub flow: Option<String>,
@@ -32,36 +55,66 @@ pub struct AnalyticsEvent {
     pub fields: String,
 }
 
-/// Named queries; there is no free-form query.
+/// Named queries; there is no free-form query. Days are UTC, written `YYYY-MM-DD`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnalyticsQuery {
-    /// How often each event happened: rows `(event, count)`.
+    /// How often each event happened: `event | count`.
     Events,
-    /// Different chats per UTC day: rows `(YYYY-MM-DD, count)`.
-    ActiveChats,
-    /// How many different chats completed each step of a flow: rows `(step, count)`.
+    /// Updates that took effect and messages that Telegram took, per day: `day | in, out`.
+    Messages,
+    /// Different chats whose updates took effect, per day, and those of them whose first stored update is of that day
+    /// and within the time asked for: `day | active, new`.
+    Chats,
+    /// How far chats came in a flow: `step | chats, left`. `chats` is how many different chats completed the step,
+    /// `left` how many of them did nothing later in the flow: neither completed a step or the flow, nor started it
+    /// again. A first row with an empty key counts chats that started the flow and those that left before any step.
+    /// Of events of one moment, the one with the longer id is later, then the one with the greater id.
     Funnel {
         /// The flow.
         flow: String,
     },
+    /// Errors by reason: `reason | count`.
+    Errors,
+    /// Milliseconds from the acceptance of an update to its commit, per day: `day | updates, p50, p95, p99`. A percentile
+    /// is the smallest value that at least so many percent of the updates do not exceed (nearest rank), so that it is
+    /// always a time that really was.
+    Latency,
+    /// Which revision went live when, in order of time: `revision | atMs, epoch`.
+    Deploys,
+}
+
+impl AnalyticsQuery {
+    /// Names of the columns of the answer: the key's, then those of the values.
+    pub const fn columns(&self) -> &'static [&'static str] {
+        match self {
+            Self::Events => &["event", "count"],
+            Self::Messages => &["day", "in", "out"],
+            Self::Chats => &["day", "active", "new"],
+            Self::Funnel { .. } => &["step", "chats", "left"],
+            Self::Errors => &["reason", "count"],
+            Self::Latency => &["day", "updates", "p50", "p95", "p99"],
+            Self::Deploys => &["revision", "atMs", "epoch"],
+        }
+    }
 }
 
 /// One row of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnalyticsRow {
-    /// What is counted.
+    /// What the numbers are about.
     pub key: String,
-    /// How many.
-    pub count: u64,
+    /// One number for each of [`AnalyticsQuery::columns`] but the first.
+    pub values: Vec<u64>,
 }
 
 /// Telemetry: batches in at least once, named queries out. Never on the path of an answer: losing it hurts nobody.
 #[async_trait]
 pub trait Analytics: Debug + Send + Sync {
-    /// Stores a batch; ids that are stored already are skipped.
+    /// Takes a batch over; ids that are stored already are skipped. Queries may see it a little later (a second or two;
+    /// longer while a store behind a buffer is away).
     async fn record(&self, events: &[AnalyticsEvent]) -> StoreResult<()>;
 
-    /// Answers a named query over `from <= at < to`; rows by key.
+    /// Answers a named query over `from <= at < to`; rows by key, unless the query says otherwise.
     async fn query(
         &self,
         bot: &BotId,

@@ -2,7 +2,7 @@
 //! happens twice. `core::testing::conformance` holds the same promises as executable suites that every backend passes.
 
 mod accounts;
-mod analytics;
+pub mod analytics;
 mod artifacts;
 mod bots;
 mod bus;
@@ -24,7 +24,7 @@ mod dead_letters;
 use std::sync::Arc;
 
 pub use accounts::Accounts;
-pub use analytics::{Analytics, AnalyticsEvent, AnalyticsQuery, AnalyticsRow};
+pub use analytics::{Analytics, AnalyticsEvent, AnalyticsQuery, AnalyticsRow, DEFAULT_RETENTION_MS};
 pub use artifacts::{ArtifactError, ArtifactName, Artifacts};
 pub use bots::{Bots, Connection, NewBot};
 pub use bus::{Bus, Notice};

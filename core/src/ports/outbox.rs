@@ -132,9 +132,10 @@ pub trait Outbox: Debug + Send + Sync {
     /// restarts.
     async fn park(&self, bot: &BotId, until: Option<TimestampMs>) -> StoreResult<()>;
 
-    /// This node's part of each bot's rate, 0 to 1, in the same order, given how many messages of the bot wait here. The
-    /// parts of all nodes add up to about 1 and follow the backlogs, max-min fair; asked once a second. A bot whose
-    /// outboxes are all sent by one node has 1.
+    /// Says how many messages of each bot wait at this node for the bot's rate, and answers the share of that rate
+    /// which the node may use until it asks again, in the same order, above 0 and at most 1. The shares of all nodes
+    /// add up to 1 or less as soon as all have asked. Asked every second; a node that stops asking has no share.
+    /// A backend that serves one node gives it everything.
     async fn rate_shares(&self, backlogs: &[(BotId, u64)]) -> StoreResult<Vec<f64>> {
         Ok(vec![1.0; backlogs.len()])
     }

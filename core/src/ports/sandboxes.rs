@@ -50,6 +50,10 @@ impl Coded for SandboxError {
     fn kind(&self) -> Kind {
         match self {
             Self::NoNode | Self::Timeout => Kind::Unavailable,
+            // The store is away or full, the files may be sound.
+            Self::Artifact { code, .. } if matches!(*code, "unavailable" | "storage-full") => {
+                Kind::Unavailable
+            }
             Self::Outcome { .. } | Self::Artifact { .. } => Kind::Conflict,
         }
     }

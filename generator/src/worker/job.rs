@@ -6,9 +6,11 @@ use botloom_core::event::BotEvent;
 use botloom_core::fault;
 use botloom_core::model::{RevisionRow, SpecVersion, TaskPayload};
 use botloom_core::ports::{ArtifactError, ArtifactName, StoreError, TaskLease};
+use botloom_core::trace::TARGET;
 use botloom_core::{Coded, RevHash};
 use botloom_spec::accept;
 use bytes::Bytes;
+use tracing::Instrument;
 
 use super::{Deps, Options};
 use crate::{BuildError, BuildInputs, Built, build};
@@ -105,9 +107,11 @@ impl Job<'_> {
             // Of the task, not of this attempt: the next attempt writes the same passport.
             built_at: task.created_at,
         };
-        let built = self.built(version, inputs).await?;
+        let span = tracing::info_span!(target: TARGET, "build");
+        let built = self.built(version, inputs).instrument(span).await?;
         self.progress(60).await?;
-        self.store(&built).await?;
+        let span = tracing::info_span!(target: TARGET, "store", botloom.revision = %built.rev_hash);
+        self.store(&built).instrument(span).await?;
         Ok(built.rev_hash)
     }
 

@@ -8,15 +8,17 @@ mod job;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use botloom_core::event::BotEvent;
 use botloom_core::model::{TaskError, TaskKind};
 use botloom_core::ports::{Artifacts, Catalog, EventLog, Ports, TaskLease, Tasks};
 use botloom_core::time::SharedClock;
+use botloom_core::trace::TARGET;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use job::{Fault, Job};
 
@@ -94,7 +96,15 @@ pub async fn run(deps: Deps, options: Options, shutdown: CancellationToken) {
             Ok(Some(lease)) => {
                 let deps = deps.clone();
                 running.spawn(async move {
-                    work(&deps, options, &lease).await;
+                    let span = tracing::info_span!(
+                        target: TARGET,
+                        "generate",
+                        otel.kind = "consumer",
+                        botloom.bot = %lease.task.bot,
+                        botloom.task = %lease.task.id,
+                        botloom.attempt = lease.task.attempts,
+                    );
+                    work(&deps, options, &lease).instrument(span).await;
                     drop(slot);
                 });
             }
@@ -126,6 +136,7 @@ async fn work(deps: &Deps, options: Options, lease: &TaskLease) {
         lease,
         reached: AtomicU8::new(task.progress),
     };
+    let started = Instant::now();
     let done = tokio::select! {
         done = job.run() => done,
         () = renewed_until_lost(&job) => {
@@ -133,6 +144,12 @@ async fn work(deps: &Deps, options: Options, lease: &TaskLease) {
             return;
         }
     };
+    let result = match &done {
+        Ok(_) => "ok",
+        Err(Fault::Final { .. }) => "failed",
+        Err(Fault::Passing(_)) => "interrupted",
+    };
+    metrics::histogram!("botloom_generate_seconds", "result" => result).record(started.elapsed());
     let now = deps.clock.now();
     let result = match done {
         Ok(rev_hash) => {

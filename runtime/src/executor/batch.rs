@@ -10,11 +10,14 @@ use botloom_telegram::update::Routed;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
-use super::Executor;
+use super::fenced::Fenced;
 use super::migration::Migration;
+use super::{Asked, Executor};
 use crate::program::Program;
 use crate::step_loop::{self, Failure, Host, Job, Overtaken};
+use crate::trace::{TARGET, carried, child, continued, link};
 
 /// A batch ends after this time, so that other bots get their turn.
 const LONGEST: Duration = Duration::from_millis(200);
@@ -47,6 +50,8 @@ pub(super) enum Stop {
     Time,
     /// The revision must be read again.
     Revision,
+    /// The node goes down.
+    Draining,
     /// The update failed.
     Failed(Failure),
     /// The update can never be executed.
@@ -57,6 +62,25 @@ pub(super) enum Stop {
     },
     /// The update moves the chat's document.
     Migration(Migration),
+}
+
+/// An update's span: in the turn if it is the first, else in the update's own trace, so that no trace ends in a queue.
+fn span(turn: &Turn, queued: &QueuedUpdate, update: &Routed<'_>, is_first: bool) -> Span {
+    let make = || {
+        tracing::info_span!(
+            target: TARGET,
+            "update",
+            botloom.bot = %turn.lease.lane.bot,
+            botloom.update = %queued.dedup,
+            botloom.kind = update.kind.as_str(),
+        )
+    };
+    if is_first {
+        return child(make);
+    }
+    let span = continued(queued.trace.as_ref(), make);
+    link(&span, carried(&Span::current()).as_ref());
+    span
 }
 
 enum Read<'a> {
@@ -70,7 +94,7 @@ impl Executor {
     pub(super) async fn batch(
         &self,
         turn: &Turn,
-        (read, active): (Instant, ActiveRevision),
+        (read, active): (Asked, ActiveRevision),
         program: &Program,
         username: Option<&str>,
     ) -> (Batch, Option<Stop>) {
@@ -100,7 +124,11 @@ impl Executor {
         let most = if turn.attempts > 0 { 1 } else { turn.updates.len() };
         for queued in turn.updates.iter().take(most) {
             let bot = &turn.lease.lane.bot;
-            if read.elapsed() > self.node.options.revision_lease || !self.floors.allows(bot, active.epoch) {
+            if self.node.draining.is_cancelled() {
+                stop = Some(Stop::Draining);
+                break;
+            }
+            if !read.holds(self.node.options.revision_lease) || !self.floors.allows(bot, active.epoch) {
                 stop = Some(Stop::Revision);
                 break;
             }
@@ -123,9 +151,10 @@ impl Executor {
                         &update,
                         &cause,
                         current,
-                        (program, active.epoch),
+                        (program, read, active.epoch),
                         username,
                     )
+                    .instrument(span(turn, queued, &update, batch.ran.is_empty()))
                     .await
                     .map(Some)
                     .map_err(|failure| match failure {
@@ -223,14 +252,19 @@ impl Executor {
         update: &Routed<'_>,
         cause: &str,
         state: Option<&RawValue>,
-        (program, epoch): (&Program, Epoch),
+        (program, read, epoch): (&Program, Asked, Epoch),
         username: Option<&str>,
     ) -> Result<(Option<Box<RawValue>>, Vec<OutMessage>, Vec<Telemetry>, Duration), Failure> {
         let lane = &turn.lease.lane;
         let host = Host {
             pool: &self.node.pool,
             matcher: &self.node.matcher,
-            api: &self.node.guard,
+            api: &Fenced {
+                executor: self,
+                bot: &lane.bot,
+                epoch,
+                read,
+            },
             places: &self.node.calls,
             overtaken: Overtaken::above(epoch, self.floors.watch(&lane.bot)),
         };
@@ -244,10 +278,11 @@ impl Executor {
             fresh: false,
         };
         let done = step_loop::run(&host, &job).await?;
+        let trace = carried(&Span::current());
         let messages = done
             .actions
             .into_iter()
-            .map(|action| step_loop::message(action, &lane.chat, queued.accepted_at, cause))
+            .map(|action| step_loop::message(action, &lane.chat, queued.accepted_at, (cause, trace.as_ref())))
             .collect::<Result<Vec<_>, _>>()
             .map_err(Failure::bad_result)?;
         Ok((done.state, messages, done.telemetry, done.wall))

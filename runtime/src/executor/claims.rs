@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::{Asked, Executor, Held};
 use botloom_core::ports::{Claims, LaneLease};
-use tokio::time::Instant;
-
-use super::{Executor, Held};
 
 /// Most turns fetched at once: what is claimed cannot be taken by another node.
 const MOST: usize = 64;
@@ -33,7 +31,7 @@ impl Executor {
                     () = self.slots.freed() => continue,
                 }
             }
-            let asked = Instant::now();
+            let asked = Asked::now(&self.node);
             let Claims { turns, next_due } = match lanes.claim(max).await {
                 Ok(claims) => claims,
                 Err(error) => {

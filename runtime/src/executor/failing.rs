@@ -1,12 +1,14 @@
 //! What happens to a turn whose first update cannot be executed.
 
 use botloom_core::event::BotEvent;
+use botloom_core::ports::analytics::event::ERROR;
 use botloom_core::ports::{Direction, Fail, FailOutcome};
 use serde_json::json;
 
 use super::parking::{TROUBLE, Why};
 use super::revision::Wait;
 use super::{Executor, Held};
+use crate::meters::count_dead_letters;
 use crate::reports::{Run, plain};
 use crate::step_loop::Failure;
 
@@ -69,6 +71,7 @@ impl Executor {
             }
         };
         node.meters.dead_in.increment(1);
+        count_dead_letters(Direction::In, reason, 1);
         tracing::warn!(%lane, update, id, reason, "an update was set aside");
         let run = Run {
             bot: &lane.bot,
@@ -77,8 +80,9 @@ impl Executor {
             at: node.now(),
             cause: &id,
         };
-        let fields = json!({ "reason": reason, "detail": detail }).to_string();
-        node.reports.record(plain(run, "error", fields));
+        let direction = Direction::In.as_str();
+        let fields = json!({ "reason": reason, "direction": direction, "detail": detail }).to_string();
+        node.reports.record(plain(run, ERROR, fields));
         if let Some(bot) = node.bots.known(&lane.bot) {
             let (direction, reason) = (Direction::In.as_str().to_owned(), reason.to_owned());
             node.reports.tell(

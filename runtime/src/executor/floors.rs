@@ -1,4 +1,5 @@
-//! The lowest epoch on which updates of a bot may run here. Raised by the deployer's barrier and by notices.
+//! The lowest epoch on which updates of a bot may run here. Raised by the deployer's barrier, by notices, and by what
+//! the store itself said last.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -22,11 +23,23 @@ impl Floors {
     }
 
     pub(super) fn allows(&self, bot: &BotId, epoch: Epoch) -> bool {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(bot)
-            .is_none_or(|floor| epoch >= *floor.borrow())
+        self.floor(bot).is_none_or(|floor| epoch >= floor)
+    }
+
+    /// As [`Self::allows`], and nothing below `epoch` is allowed from now on.
+    pub(super) fn observe(&self, bot: &BotId, epoch: Epoch) -> bool {
+        match self.floor(bot) {
+            Some(floor) if floor >= epoch => floor == epoch,
+            _ => {
+                self.raise(bot, epoch);
+                self.allows(bot, epoch)
+            }
+        }
+    }
+
+    /// Whether the bot ever ran or flipped here.
+    pub(super) fn knows(&self, bot: &BotId) -> bool {
+        self.floor(bot).is_some_and(|floor| floor > Epoch::default())
     }
 
     /// The floor of a bot, now and later.
@@ -36,5 +49,13 @@ impl Floors {
         }
         let mut floors = self.0.write().unwrap_or_else(PoisonError::into_inner);
         floors.entry(bot.clone()).or_default().subscribe()
+    }
+
+    fn floor(&self, bot: &BotId) -> Option<Epoch> {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(bot)
+            .map(|floor| *floor.borrow())
     }
 }

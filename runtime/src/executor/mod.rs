@@ -6,12 +6,14 @@
 mod batch;
 mod claims;
 mod failing;
+mod fenced;
 mod floors;
 mod migration;
 mod notices;
 mod parking;
 mod quarantine;
 mod renewal;
+mod repair;
 mod revision;
 mod turn;
 
@@ -20,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use botloom_core::ids::{BotId, Epoch};
 use botloom_core::ports::{LaneLease, Turn};
+use metrics::Gauge;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -32,9 +35,8 @@ use crate::slots::{Slot, Slots};
 use floors::Floors;
 use parking::{Parking, Why};
 use quarantine::Quarantine;
-
-/// The share of one bot in the turns that run: a quarter.
-const SHARE: usize = 4;
+use repair::Repairs;
+pub(crate) use revision::Asked;
 
 /// The executor of a node.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub(crate) struct Executor {
     /// Told when a lane was delayed: the next claim learns until when.
     delayed: Notify,
     quarantine: Quarantine,
+    repairs: Repairs,
 }
 
 /// A turn in our hands.
@@ -61,16 +64,16 @@ pub(crate) struct Held {
     /// Since when the lease counts, at the latest.
     leased: Instant,
     /// When the revision of the turn was asked for.
-    read: Instant,
+    read: Asked,
 }
 
 impl Held {
     /// A turn that was asked for at this moment.
-    pub(crate) fn new(turn: Box<Turn>, asked: Instant) -> Self {
+    pub(crate) fn new(turn: Box<Turn>, asked: Asked) -> Self {
         Self {
             lease: turn.lease.clone(),
             turn,
-            leased: asked,
+            leased: asked.at(),
             read: asked,
         }
     }
@@ -80,20 +83,36 @@ impl Held {
     }
 }
 
+/// Counts a turn that runs, also when it ends in a panic.
+struct Running<'a>(&'a Gauge);
+
+impl<'a> Running<'a> {
+    fn new(gauge: &'a Gauge) -> Self {
+        gauge.increment(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
 impl Executor {
     pub(crate) fn new(node: Arc<Node>, sender: Arc<Sender>, load: Load) -> Self {
-        let turns = node.options.turns;
         let parking = Parking::new(node.options.lease_part(4));
         Self {
-            node,
             sender,
             load,
-            slots: Slots::new(turns, turns / SHARE),
+            slots: node.turns.clone(),
             parking,
             floors: Floors::default(),
             backlogged: AtomicBool::new(false),
             delayed: Notify::new(),
             quarantine: Quarantine::default(),
+            repairs: Repairs::default(),
+            node,
         }
     }
 
@@ -124,8 +143,9 @@ impl Executor {
         let bot = held.bot().clone();
         let mut work = Some((held, slot));
         while let Some((held, slot)) = work.take() {
+            let running = Running::new(&self.node.meters.turns_running);
             self.chain(held).await;
-            drop(slot);
+            drop((slot, running));
             if self.node.draining.is_cancelled() {
                 return;
             }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use botloom_core::TraceParent;
 use botloom_core::event::BotEvent;
 use botloom_core::fault;
 use botloom_core::ids::{ChatId, Lane};
@@ -16,12 +17,16 @@ use botloom_telegram::update::Routed;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::Load;
 use crate::bots::LiveBot;
-use crate::executor::{Executor, Held};
+use crate::executor::{Asked, Executor, Held};
+use crate::meters::count_dead_letters;
 use crate::node::Node;
 use crate::slots::Slot;
+use crate::trace::{TARGET, carried};
 
 /// What is kept of an update that is no update. One that has no room is kept whole, so that it can be replayed.
 const KEPT: usize = 64 * 1024;
@@ -76,9 +81,24 @@ impl Door {
             meters.refused_busy.increment(1);
             return Err(Refusal::Busy);
         }
-        let sorted = self.sort(bot, bodies);
-        let outcome = self.persist(Arc::clone(bot), sorted).await;
+        let span = tracing::info_span!(
+            target: TARGET,
+            "ingest",
+            otel.kind = "producer",
+            otel.status_code = Empty,
+            messaging.system = "botloom",
+            messaging.operation.type = "send",
+            messaging.destination.name = "lanes",
+            messaging.batch.message_count = bodies.len(),
+            botloom.bot = %bot.id,
+        );
+        let sorted = self.sort(bot, bodies, carried(&span).as_ref());
+        let outcome = self
+            .persist(Arc::clone(bot), sorted)
+            .instrument(span.clone())
+            .await;
         if outcome.is_err() {
+            span.record("otel.status_code", "ERROR");
             meters.refused_unavailable.increment(1);
         }
         outcome
@@ -98,7 +118,7 @@ impl Door {
         self.persist(Arc::clone(bot), sorted).await
     }
 
-    fn sort(&self, bot: &LiveBot, bodies: Vec<Bytes>) -> Sorted {
+    fn sort(&self, bot: &LiveBot, bodies: Vec<Bytes>, trace: Option<&TraceParent>) -> Sorted {
         let mut sorted = Sorted::default();
         let accepted_at = self.node.now();
         for body in bodies {
@@ -106,6 +126,7 @@ impl Door {
                 Ok(mut ingest) => {
                     let slot = self.executor.slot_at_once(&bot.id);
                     ingest.want_turn = slot.is_some();
+                    ingest.trace = trace.cloned();
                     sorted.updates.push(ingest);
                     sorted.slots.push(slot);
                 }
@@ -143,7 +164,7 @@ impl Door {
         permit: OwnedSemaphorePermit,
         tell: oneshot::Sender<bool>,
     ) {
-        let asked = Instant::now();
+        let asked = Asked::now(&self.node);
         let mut granted = match self.write(&bot, sorted).await {
             Ok(granted) => granted,
             Err(error) => {
@@ -183,7 +204,9 @@ impl Door {
         }
         // Cheap: the envelopes are shared.
         let copies = updates.clone();
+        let asked = Instant::now();
         let outcomes = self.node.ports.lanes.ingest(updates).await?;
+        meters.persist_seconds.record(asked.elapsed());
         let mut granted = Vec::new();
         for ((outcome, ingest), slot) in outcomes.into_iter().zip(copies).zip(slots) {
             match outcome {
@@ -228,6 +251,7 @@ impl Door {
             at: self.node.now(),
         };
         let id = self.node.ports.dead_letters.set_aside(letter).await?;
+        count_dead_letters(Direction::In, reason.as_str(), 1);
         let (direction, reason) = (Direction::In.as_str().to_owned(), reason.as_str().to_owned());
         self.node.reports.tell(
             bot.project,

@@ -84,6 +84,7 @@ impl Load {
                 _ = tick.tick() => {}
             }
             // Silence keeps the last numbers: without its store the door refuses everybody anyway.
+            node.pool.measure_memory();
             let Ok(stats) = node.ports.lanes.stats().await else {
                 continue;
             };
@@ -93,7 +94,9 @@ impl Load {
                 node.meters.updates_waiting.set(stats.updates as f64);
                 node.meters.messages_waiting.set(stats.messages as f64);
                 let age = stats.oldest_update.map_or(0, |at| node.now().since(at).max(0));
-                node.meters.oldest_update_seconds.set(age as f64 / 1_000.0);
+                node.meters.queue_age_seconds.set(age as f64 / 1_000.0);
+                node.meters.lanes_leased.set(stats.leased as f64);
+                node.meters.lanes_delayed.set(stats.delayed as f64);
             }
             *self.0.waiting.write().unwrap_or_else(PoisonError::into_inner) = stats.updates_by_bot;
             self.0

@@ -19,12 +19,15 @@ use axum::routing::post;
 use botloom_core::ids::BotId;
 use http::header::{CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 pub(crate) use door::{Door, Refusal};
 pub(crate) use load::Load;
 
 use crate::bots::{Found, LiveBot};
 use crate::node::Node;
+use crate::trace::TARGET;
 use body::Body;
 use limiter::Limiter;
 
@@ -56,12 +59,34 @@ async fn receive(
     Path(bot_id): Path<String>,
     request: Request,
 ) -> Response {
+    // Begins a trace whatever the request says: anybody may have written its headers.
+    let span = tracing::info_span!(
+        target: TARGET,
+        parent: None,
+        "POST /wh/{bot_id}",
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = "POST",
+        http.route = "/wh/{bot_id}",
+        http.response.status_code = Empty,
+    );
+    let response = answer(&webhook, &bot_id, request).instrument(span.clone()).await;
+    let status = response.status();
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+    metrics::counter!("botloom_ingress_answers_total", "status" => status.as_str().to_owned()).increment(1);
+    response
+}
+
+async fn answer(webhook: &Webhook, bot_id: &str, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let peer = parts
         .extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(Ipv4Addr::UNSPECIFIED.into(), |info| info.0.ip());
-    let bot = match webhook.recognise(&bot_id, &parts.headers, peer).await {
+    let bot = match webhook.recognise(bot_id, &parts.headers, peer).await {
         Ok(bot) => bot,
         Err(answer) => return answer,
     };

@@ -7,6 +7,7 @@ use botloom_core::bot_js::Ambiguous;
 use botloom_core::event::BotEvent;
 use botloom_core::fault;
 use botloom_core::ids::Lane;
+use botloom_core::ports::analytics::event::ERROR;
 use botloom_core::ports::{
     AckOut, AckOutOutcome, AfterAck, Direction, LaneLease, OutMessage, OutTurn, QueuedMessage,
 };
@@ -14,12 +15,16 @@ use botloom_telegram::{CallError, Token};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::Sender;
 use super::verdict::{AMBIGUOUS, Verdict, judge, shows_twice};
 use crate::bots::Found;
 use crate::executor::moved;
-use crate::reports::{Run, plain};
+use crate::meters::count_dead_letters;
+use crate::reports::{CHAT_BLOCKED, Run, plain, sent};
+use crate::trace::{TARGET, child, continued};
 
 /// Fifteenths of a lease after which it is renewed: 4 s of 15 s.
 const RENEWED_AFTER: u32 = 4;
@@ -48,6 +53,8 @@ struct LaneSender {
     sender: Arc<Sender>,
     lease: LaneLease,
     leased: Instant,
+    /// Messages that Telegram took.
+    sent: u64,
 }
 
 /// Sends until the lane has no messages, must wait, or the node goes down.
@@ -57,16 +64,18 @@ pub(super) async fn send_all(sender: Arc<Sender>, turn: OutTurn, asked: Instant)
         sender,
         lease: LaneLease::clone(&next.as_ref().expect("just set").lease),
         leased: asked,
+        sent: 0,
     };
     while let Some(turn) = next.take() {
         let Some(first) = turn.messages.first() else {
             return;
         };
-        let Ok(verdict) = lane.deliver(first).await else {
+        let span = lane.span(first);
+        let Ok(verdict) = lane.deliver(first).instrument(span.clone()).await else {
             return;
         };
         let asked = Instant::now();
-        next = lane.settle(first, verdict).await;
+        next = lane.settle(first, verdict).instrument(span).await;
         if let Some(turn) = &next {
             lane.lease = turn.lease.clone();
             lane.leased = asked;
@@ -75,6 +84,26 @@ pub(super) async fn send_all(sender: Arc<Sender>, turn: OutTurn, asked: Instant)
 }
 
 impl LaneSender {
+    /// The span of a message from its turn in the outbox to the note of what became of it.
+    fn span(&self, queued: &QueuedMessage) -> Span {
+        let message = &queued.message;
+        continued(message.trace.as_ref(), || {
+            tracing::info_span!(
+                target: TARGET,
+                parent: None,
+                "deliver",
+                otel.kind = "consumer",
+                messaging.system = "botloom",
+                messaging.operation.type = "process",
+                messaging.destination.name = "outbox",
+                botloom.bot = %self.lease.lane.bot,
+                botloom.method = message.method,
+                botloom.attempt = queued.attempts + 1,
+                botloom.verdict = Empty,
+            )
+        })
+    }
+
     /// Gets one message to Telegram, or finds out why not.
     async fn deliver(&mut self, queued: &QueuedMessage) -> Result<Verdict, Lost> {
         let sender = Arc::clone(&self.sender);
@@ -111,8 +140,10 @@ impl LaneSender {
             Err(wait) => return Ok(Verdict::Later { wait, attempt: 0 }),
             Ok(Duration::ZERO) => {}
             Ok(wait) => {
+                node.meters.pace_seconds.record(wait);
+                let span = child(|| tracing::info_span!(target: TARGET, "pace"));
                 if !self
-                    .keeping(unless_draining(&sender, tokio::time::sleep(wait)))
+                    .keeping(unless_draining(&sender, tokio::time::sleep(wait)).instrument(span))
                     .await?
                 {
                     return Ok(Verdict::GiveBack);
@@ -191,10 +222,28 @@ impl LaneSender {
         };
         fault::point("before-send");
         let started = Instant::now();
+        let span = child(|| {
+            tracing::info_span!(
+                target: TARGET,
+                "call",
+                otel.name = message.method,
+                otel.kind = "client",
+                otel.status_code = Empty,
+                http.request.method = "POST",
+                http.response.status_code = Empty,
+                server.address = sender.node.telegram.host(),
+                error.type = Empty,
+                botloom.retry_after_s = Empty,
+            )
+        });
         let call = sender.node.telegram.call_raw(token, &message.method, params);
-        let outcome = Box::pin(self.keeping(call)).await?.map(|_| ());
+        let outcome = Box::pin(self.keeping(call.instrument(span.clone())))
+            .await?
+            .map(|_| ());
+        describe(&span, &outcome);
         fault::point("after-send");
         sender.node.meters.send_seconds.record(started.elapsed());
+        sender.node.meters.answered(&outcome);
         Ok(outcome)
     }
 
@@ -202,6 +251,7 @@ impl LaneSender {
     async fn settle(&mut self, queued: &QueuedMessage, verdict: Verdict) -> Option<OutTurn> {
         let sender = Arc::clone(&self.sender);
         let node = &sender.node;
+        Span::current().record("botloom.verdict", verdict.name());
         let goes_on = if node.draining.is_cancelled() {
             AfterAck::Release
         } else {
@@ -217,6 +267,10 @@ impl LaneSender {
         match verdict {
             Verdict::Sent => {
                 node.meters.sent.increment(1);
+                self.report_sent(&queued.message);
+                sender
+                    .deliveries
+                    .sent(&self.lease.lane, &queued.message.cause, node.now());
                 ack.sent = 1;
             }
             Verdict::Expired => {
@@ -258,7 +312,8 @@ impl LaneSender {
             }
             Verdict::GiveBack => ack.after = AfterAck::Release,
         }
-        self.acknowledge(ack).await
+        let span = child(|| tracing::info_span!(target: TARGET, "acknowledge"));
+        self.acknowledge(ack).instrument(span).await
     }
 
     async fn acknowledge(&mut self, mut ack: AckOut) -> Option<OutTurn> {
@@ -283,7 +338,15 @@ impl LaneSender {
             node.meters.fenced.increment(1);
             return None;
         };
-        node.meters.dead_out.increment(dead_letters.len() as u64);
+        if let Some(reason) = &reason {
+            let letters = dead_letters.len() as u64;
+            node.meters.dead_out.increment(letters);
+            count_dead_letters(Direction::Out, reason, letters);
+            let fields = json!({ "reason": reason, "direction": Direction::Out.as_str() }).to_string();
+            for id in &dead_letters {
+                node.reports.record(plain(self.run(id), ERROR, fields.clone()));
+            }
+        }
         if let (Some(reason), Some(bot)) = (reason, node.bots.known(&self.lease.lane.bot)) {
             for id in dead_letters {
                 let (direction, reason) = (Direction::Out.as_str().to_owned(), reason.clone());
@@ -321,22 +384,30 @@ impl LaneSender {
         }
     }
 
+    /// What rows of telemetry about this lane share.
+    fn run<'a>(&'a self, cause: &'a str) -> Run<'a> {
+        Run {
+            bot: &self.lease.lane.bot,
+            chat: &self.lease.lane.chat,
+            rev: None,
+            at: self.sender.node.now(),
+            cause,
+        }
+    }
+
+    fn report_sent(&mut self, message: &OutMessage) {
+        self.sent += 1;
+        let number = format!("{}.{}", self.lease.token.0, self.sent);
+        let fields = json!({ "method": message.method }).to_string();
+        let row = sent(self.run(&message.cause), &number, fields);
+        self.sender.node.reports.record(row);
+    }
+
     /// Tells the author that a chat is closed to the bot.
     fn report_gone(&self, queued: &QueuedMessage, detail: &str) {
-        let lane = &self.lease.lane;
-        let (at, cause) = (self.sender.node.now(), queued.message.cause.as_str());
-        let run = Run {
-            bot: &lane.bot,
-            chat: &lane.chat,
-            rev: None,
-            at,
-            cause,
-        };
         let fields = json!({ "detail": detail }).to_string();
-        self.sender
-            .node
-            .reports
-            .record(plain(run, "chat_blocked", fields));
+        let row = plain(self.run(&queued.message.cause), CHAT_BLOCKED, fields);
+        self.sender.node.reports.record(row);
     }
 
     /// Does `work` and renews the lease meanwhile.
@@ -389,6 +460,35 @@ impl LaneSender {
                 Ok(())
             }
         }
+    }
+}
+
+/// Telegram's answer, without its words.
+fn describe(span: &Span, outcome: &Result<(), CallError>) {
+    let status = match outcome {
+        Ok(()) => Some(200),
+        Err(CallError::Api { code, parameters, .. }) => {
+            if let Some(secs) = parameters.retry_after {
+                span.record("botloom.retry_after_s", secs);
+            }
+            Some(*code)
+        }
+        Err(CallError::BadAnswer { status, .. }) => Some(*status),
+        Err(CallError::Connect { .. } | CallError::Ambiguous { .. } | CallError::BadCall { .. }) => None,
+    };
+    if let Some(status) = status {
+        span.record("http.response.status_code", status);
+    }
+    if let Err(error) = outcome {
+        let kind = match error {
+            CallError::Api { .. } => "refused",
+            CallError::Connect { .. } => "unreachable",
+            CallError::Ambiguous { .. } => "no-answer",
+            CallError::BadAnswer { .. } => "bad-answer",
+            CallError::BadCall { .. } => "bad-call",
+        };
+        span.record("error.type", kind);
+        span.record("otel.status_code", "ERROR");
     }
 }
 

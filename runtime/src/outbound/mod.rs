@@ -1,12 +1,14 @@
 //! Messages out: per chat in order, paced, at most one request per chat at a time.
 //!
 //! `claims` fetches lanes with messages, `lane` sends one lane's messages, `verdict` says what an answer of Telegram
-//! means for the queue, `pacer` says when the next message may leave.
+//! means for the queue, `pacer` says when the next message may leave, `shares` divides the rates of a bot between nodes.
 
 mod claims;
+mod delivery;
 mod gcra;
 mod lane;
 mod pacer;
+mod shares;
 mod verdict;
 
 use std::collections::HashSet;
@@ -15,12 +17,14 @@ use std::time::Duration;
 
 use botloom_core::ids::{BotId, Lane};
 use botloom_core::ports::OutTurn;
+use botloom_core::time::TimestampMs;
 use moka::sync::Cache;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::node::Node;
 use crate::slots::Slots;
+use delivery::Deliveries;
 use pacer::Pacer;
 
 /// Chats that moved, remembered so that what is queued for the old id is sent to the new one.
@@ -36,6 +40,7 @@ pub(crate) struct Sender {
     requests: Slots,
     chats: Arc<Semaphore>,
     moved: Cache<Lane, i64>,
+    deliveries: Deliveries,
     /// Told when a lane was delayed: the next claim learns until when.
     delayed: Notify,
     /// Bots that rest for want of a token.
@@ -50,6 +55,7 @@ impl Sender {
             requests: Slots::new(limits.requests, limits.requests_per_bot),
             chats: Arc::new(Semaphore::new(limits.chats)),
             moved: Cache::new(MOVED_KEPT),
+            deliveries: Deliveries::new(node.meters.delivery_seconds.clone()),
             delayed: Notify::new(),
             tokenless: Mutex::default(),
             node,
@@ -62,6 +68,11 @@ impl Sender {
             return None;
         }
         Arc::clone(&self.chats).try_acquire_owned().ok()
+    }
+
+    /// Remembers when an update came in that was committed with messages.
+    pub(crate) fn expect(&self, lane: &Lane, cause: &str, accepted_at: TimestampMs) {
+        self.deliveries.expect(lane, cause, accepted_at);
     }
 
     /// Sends a lane's messages in a task of its own. The lease counts from `asked`.

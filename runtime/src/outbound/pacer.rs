@@ -22,6 +22,8 @@ const CHATS_FOR_BOT: usize = 3;
 const QUIET: Duration = Duration::from_mins(1);
 /// Replies are free again when their rate has grown to this multiple of the starting point.
 const FREE_AGAIN: f64 = 10.0;
+/// A share is never less than this: a rate of nothing would be no rate.
+const SMALLEST_SHARE: f64 = 0.01;
 /// Buckets kept before the full ones are forgotten early.
 const MAX_CHATS: usize = 1_000_000;
 
@@ -37,6 +39,8 @@ struct State {
     chats: HashMap<Lane, Bucket>,
     bots: HashMap<BotId, BotPace>,
     swept: Option<Instant>,
+    /// Nodes that send, as far as known; 0 and 1 are the same.
+    nodes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +55,10 @@ struct BotPace {
     parked: Option<Instant>,
     /// Chats that were told to wait, with the moment.
     refused: Vec<(Lane, Instant)>,
+    /// Messages that wanted a rate of the bot since the shares were last given out.
+    wanted: u64,
+    /// This node's share of the bot's rates; `None` until it was told.
+    share: Option<f64>,
 }
 
 impl Pacer {
@@ -76,14 +84,18 @@ impl Pacer {
         most: Duration,
     ) -> Result<Duration, Duration> {
         let mut state = self.lock();
-        let State { chats, bots, .. } = &mut *state;
+        let State {
+            chats, bots, nodes, ..
+        } = &mut *state;
+        let fair = fair_share(*nodes);
         let bot = match bots.get_mut(&lane.bot) {
             Some(bot) => bot,
             None => bots.entry(lane.bot.clone()).or_default(),
         };
         bot.recover(self.limits.bot_per_s, now);
         let second = Duration::from_secs(1);
-        let per_s = |rate: f64| Rate::new(rate, second, 1);
+        let share = bot.share.unwrap_or(fair);
+        let per_s = |rate: f64| Rate::new(rate * share, second, 1);
         let bulk = (class == OutClass::Bulk)
             .then(|| per_s(self.limits.bulk_per_s))
             .flatten();
@@ -94,6 +106,9 @@ impl Pacer {
             .then(|| bot.reply_rate.and_then(per_s))
             .flatten();
         let chat_rate = self.chat_rate(lane, method, class);
+        if bulk.or(total).or(replies).is_some() {
+            bot.wanted += 1;
+        }
         let mut chat = chat_rate.map(|_| chats.get(lane).copied().unwrap_or_default());
 
         let mut wait = bot
@@ -168,6 +183,28 @@ impl Pacer {
         true
     }
 
+    /// Bots whose messages wanted a rate since this was last asked, and how many did. Shares of other bots are
+    /// forgotten: another node may have all of the rate meanwhile.
+    pub(super) fn backlogs(&self, nodes: usize) -> Vec<(BotId, u64)> {
+        let mut state = self.lock();
+        state.nodes = nodes;
+        let mut backlogs = Vec::new();
+        for (id, bot) in &mut state.bots {
+            match std::mem::take(&mut bot.wanted) {
+                0 => bot.share = None,
+                wanted => backlogs.push((id.clone(), wanted)),
+            }
+        }
+        backlogs
+    }
+
+    /// Notes this node's share of a bot's rates; `None`: nobody knows.
+    pub(super) fn set_share(&self, bot: &BotId, share: Option<f64>) {
+        if let Some(bot) = self.lock().bots.get_mut(bot) {
+            bot.share = share.map(|share| share.clamp(SMALLEST_SHARE, 1.0));
+        }
+    }
+
     /// How long nothing of a bot may leave.
     pub(super) fn parked(&self, bot: &BotId, now: Instant) -> Option<Duration> {
         let until = self.lock().bots.get(bot)?.parked?;
@@ -180,6 +217,11 @@ impl Pacer {
             bot.parked = None;
         }
     }
+}
+
+/// What a node takes of a bot's rates before it was told: as much as any other.
+fn fair_share(nodes: usize) -> f64 {
+    u32::try_from(nodes.max(1)).map_or(SMALLEST_SHARE, |nodes| f64::from(nodes).recip())
 }
 
 impl BotPace {
@@ -198,6 +240,7 @@ impl BotPace {
 
     fn is_forgettable(&self, now: Instant) -> bool {
         self.reply_rate.is_none()
+            && self.wanted == 0
             && self.parked.is_none_or(|until| until <= now)
             && self
                 .refused
@@ -337,6 +380,81 @@ mod tests {
             .flat_map(|chat| waits(&pacer, &lane(chat), OutClass::Reply, much_later, 1))
             .collect();
         assert_eq!(free, vec![0; 20]);
+    }
+
+    /// Two nodes send as much as they may, for bots whose shares change every second as their backlogs do.
+    #[test]
+    fn nodes_that_share_a_rate_keep_to_it_together() {
+        let start = Instant::now();
+        let limits = SendLimits::default();
+        let pacers = [Pacer::new(limits), Pacer::new(limits)];
+        let mut sends: Vec<Duration> = Vec::new();
+        let mut wants = [start; 2];
+        for second in 0..20_u32 {
+            let skew = f64::from(second % 5) / 5.0;
+            for (pacer, share) in pacers.iter().zip([skew, 1.0 - skew]) {
+                assert!(pacer.backlogs(2).len() <= 1);
+                pacer.set_share(&lane(1).bot, (second > 0).then_some(share.max(SMALLEST_SHARE)));
+            }
+            let end = start + Duration::from_secs(u64::from(second) + 1);
+            for (pacer, at) in pacers.iter().zip(&mut wants) {
+                for chat in 0.. {
+                    let wait = pacer.reserve(
+                        &lane(i64::from(second) * 1_000 + chat + 1),
+                        "sendMessage",
+                        OutClass::Bulk,
+                        *at,
+                        end.saturating_duration_since(*at),
+                    );
+                    let Ok(wait) = wait else {
+                        *at = end;
+                        break;
+                    };
+                    *at += wait;
+                    sends.push(at.duration_since(start));
+                }
+            }
+        }
+        sends.sort();
+        assert!(
+            sends.len() > 400,
+            "the rate is used, not only kept to: {}",
+            sends.len()
+        );
+        for (first, from) in sends.iter().enumerate() {
+            for (last, to) in sends.iter().enumerate().skip(first) {
+                let window = to.saturating_sub(*from).as_secs_f64();
+                let sent = f64::from(u32::try_from(last - first + 1).unwrap());
+                // One more for each node: their buckets do not know of each other. And 1 % for a share of nothing.
+                assert!(
+                    sent <= limits.bulk_per_s * 1.01 * window + 3.0,
+                    "{sent} sends within {window} s"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn who_has_no_share_yet_takes_that_of_one_among_many() {
+        let (pacer, now) = (Pacer::new(SendLimits::default()), Instant::now());
+        assert!(pacer.backlogs(4).is_empty());
+        let bulk = |chat| waits(&pacer, &lane(chat), OutClass::Bulk, now, 1)[0];
+        assert_eq!([bulk(1), bulk(2), bulk(3)], [0, 160, 320]);
+        assert_eq!(pacer.backlogs(4), [(lane(1).bot, 3)]);
+        pacer.set_share(&lane(1).bot, Some(1.0));
+        assert_eq!([bulk(4), bulk(5)], [480, 520]);
+        waits(&pacer, &lane(6), OutClass::Reply, now, 1);
+        assert_eq!(
+            pacer.backlogs(4),
+            [(lane(1).bot, 2)],
+            "replies that are not bound want nothing"
+        );
+        assert!(pacer.backlogs(4).is_empty());
+        assert_eq!(
+            [bulk(7), bulk(8)],
+            [560, 720],
+            "who stopped asking has to ask again"
+        );
     }
 
     #[test]

@@ -38,6 +38,22 @@ pub(super) enum Verdict {
     GiveBack,
 }
 
+impl Verdict {
+    /// Stable name, for traces.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Expired => "expired",
+            Self::Dead(..) | Self::ChatGone(..) => "dead_lettered",
+            Self::Later { .. } => "later",
+            Self::FloodWait(_) => "flood_wait",
+            Self::MovedTo(_) => "moved",
+            Self::Unauthorized | Self::NoToken => "no_token",
+            Self::GiveBack => "given_back",
+        }
+    }
+}
+
 /// Whether doing it twice shows twice.
 pub(super) fn shows_twice(method: &str) -> bool {
     method.starts_with("send") && method != "sendChatAction"

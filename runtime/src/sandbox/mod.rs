@@ -9,6 +9,7 @@
 //! * `task`: what a slot is asked to do.
 //! * `watchdog`: one thread that kills the process of a call that is over its budget.
 //! * `keeper`: one thread that starts processes and buries them.
+//! * `bytecode`: the second tier of the cache, behind what workers have loaded.
 //! * `answer`: judges what bot code returned. `protocol`: the frames.
 //!
 //! **State.** A revision stays loaded and serves many chats. Everything that bot code can reach is frozen before it
@@ -23,6 +24,7 @@
 //! next time it can only hurt others like it.
 
 mod answer;
+mod bytecode;
 mod keeper;
 mod limits;
 mod lru;
@@ -37,9 +39,10 @@ mod task;
 mod watchdog;
 pub mod worker;
 
+pub use bytecode::BytecodeStatus;
 pub use limits::{Limits, MAX_INPUT_BYTES, MAX_JOBS, MAX_MESSAGE_BYTES, MAX_SOURCE_BYTES};
 pub use one_shot::{OneShot, one_shot, wrap_body};
-pub use outcome::{Finished, Outcome, Position, ScriptError};
+pub use outcome::{Finished, Outcome, Position, RanAt, ScriptError};
 pub use pool::{CallOptions, Error, Pool, PoolOptions, Source, Status, seed};
 pub use process::WorkerCommand;
 pub use worker::{GLOBALS, Protections};

@@ -37,6 +37,7 @@ pub async fn one_shot(
     let options = PoolOptions {
         workers: 1,
         spares: 0,
+        bytecode_bytes: 0,
         ..options
     };
     let pool = Pool::start(options, shutdown).await?;
@@ -50,6 +51,7 @@ pub async fn one_shot(
             outcome,
             wall: Duration::ZERO,
             json: String::new(),
+            at: None,
         },
     };
     let message = finished.outcome.message();

@@ -138,6 +138,15 @@ impl fmt::Display for ScriptError {
     }
 }
 
+/// Where a call ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RanAt {
+    /// Process id of the worker.
+    pub pid: u32,
+    /// Whether the revision was loaded before the call came.
+    pub warm: bool,
+}
+
 /// The end of one call.
 #[derive(Debug)]
 pub struct Finished {
@@ -148,6 +157,8 @@ pub struct Finished {
     pub wall: Duration,
     /// The JSON text that `handle` returned, if it returned one, also when it does not fit. At most 128 KiB.
     pub json: String,
+    /// Where it ran; `None` if it never reached a worker.
+    pub at: Option<RanAt>,
 }
 
 #[cfg(test)]

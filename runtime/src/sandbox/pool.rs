@@ -9,6 +9,7 @@ use botloom_core::{BotId, Coded, Kind, RevHash, Sha256Hash, TimestampMs};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::bytecode::{Bytecode, BytecodeStatus};
 use super::keeper::Keeper;
 use super::limits::{Limits, MAX_INPUT_BYTES, MAX_SOURCE_BYTES};
 use super::meters::Meters;
@@ -43,6 +44,9 @@ pub struct PoolOptions {
     pub load_budget: Duration,
     /// Revisions kept loaded, over all workers. Default 400.
     pub loaded: usize,
+    /// Bytes of bytecode kept in the node for revisions that are loaded again, of at most 5,000 revisions; 0 keeps
+    /// none. Default 256 MiB.
+    pub bytecode_bytes: u64,
     /// Time after which a revision that nobody calls is unloaded. Default 15 min.
     pub idle: Duration,
     /// Calls that wait for one worker; further callers wait outside. Default 1,024.
@@ -62,6 +66,7 @@ impl Default for PoolOptions {
             grace: Duration::from_millis(10),
             load_budget: Duration::from_millis(250),
             loaded: 400,
+            bytecode_bytes: 256 * 1024 * 1024,
             idle: Duration::from_mins(15),
             queue: 1_024,
             command: WorkerCommand::default(),
@@ -84,6 +89,7 @@ impl PoolOptions {
 #[derive(Debug, Clone)]
 pub struct Source {
     key: Sha256Hash,
+    digest: Sha256Hash,
     text: Arc<str>,
 }
 
@@ -92,15 +98,22 @@ impl Source {
     pub fn revision(rev: RevHash, text: impl Into<Arc<str>>) -> Self {
         Self {
             key: rev.0,
-            text: text.into(),
+            ..Self::text(text)
         }
+    }
+
+    /// What the source is called by: its revision, or its digest.
+    pub(crate) fn key(&self) -> &Sha256Hash {
+        &self.key
     }
 
     /// A text without a revision, named by its digest.
     pub fn text(text: impl Into<Arc<str>>) -> Self {
         let text = text.into();
+        let digest = Sha256Hash::of(text.as_bytes());
         Self {
-            key: Sha256Hash::of(text.as_bytes()),
+            key: digest,
+            digest,
             text,
         }
     }
@@ -185,6 +198,7 @@ pub(super) struct Shared {
     pub(super) keeper: Arc<Keeper>,
     pub(super) watchdog: Watchdog,
     pub(super) meters: Arc<Meters>,
+    pub(super) bytecode: Bytecode,
     start: Instant,
     status: watch::Sender<Status>,
     suspects: Mutex<HashMap<Sha256Hash, Instant>>,
@@ -272,9 +286,15 @@ impl Pool {
             workers: Vec::new(),
             protections: Protections::default(),
         });
+        let (bytecode, compiler) =
+            Bytecode::new(options.bytecode_bytes, Arc::clone(&keeper), Arc::clone(&meters));
+        if let Some(compiler) = compiler {
+            tokio::spawn(compiler.run(shutdown.clone()));
+        }
         let shared = Arc::new(Shared {
             options,
             keeper,
+            bytecode,
             watchdog: Watchdog::start().map_err(start)?,
             meters,
             start: Instant::now(),
@@ -332,6 +352,7 @@ impl Pool {
                 outcome,
                 wall: Duration::ZERO,
                 json: String::new(),
+                at: None,
             });
         }
         match self
@@ -365,9 +386,21 @@ impl Pool {
         self.slots.len() - 1
     }
 
+    /// What the cache of bytecode holds and did.
+    pub fn bytecode(&self) -> BytecodeStatus {
+        self.shared.bytecode.status()
+    }
+
     /// Which workers serve, and how well they are contained.
     pub fn status(&self) -> Status {
         self.shared.status.borrow().clone()
+    }
+
+    /// Sets the gauge of the workers' resident memory.
+    pub(crate) fn measure_memory(&self) {
+        let resident: u64 = self.status().workers.into_iter().filter_map(resident_bytes).sum();
+        #[expect(clippy::cast_precision_loss, reason = "gauges are floating-point numbers")]
+        self.shared.meters.memory_bytes.set(resident as f64);
     }
 
     async fn ask(&self, slot: &Slot, source: &Source, work: Work) -> Result<Done, Error> {
@@ -375,10 +408,12 @@ impl Pool {
         let task = Task {
             key: source.key,
             source: Arc::clone(&source.text),
+            digest: source.digest,
             work,
             reply,
             ticket: Ticket::new(&slot.load),
             bounces: 0,
+            at: None,
         };
         slot.tasks.send(task).await.map_err(|_| Error::Closed)?;
         done.await.map_err(|_| Error::Closed)?
@@ -415,6 +450,14 @@ impl Pool {
         let stay = here.0 == there.0 && here.1 <= there.1 + PATIENCE || !here.0 && there.0;
         &self.slots[if stay { home } else { best }]
     }
+}
+
+/// `VmRSS` of a process, as `proc_pid_status(5)` describes it. `None` once it has ended.
+fn resident_bytes(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1_024)
 }
 
 fn too_long(source: &Source) -> Option<Outcome> {

@@ -6,13 +6,14 @@
 use super::limits::{Limits, MAX_INPUT_BYTES, MAX_MESSAGE_BYTES, MAX_SOURCE_BYTES};
 
 /// Both sides are the same binary, but a worker may outlive an upgrade of the file it was started from.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+/// Name of the module that a revision is, in its errors. Part of its bytecode.
+pub(super) const MODULE: &str = "bot.js";
+/// Longest bytecode of a revision. That of a usual one has less than twice the length of its source.
+pub(super) const MAX_BYTECODE: usize = 2 * 1024 * 1024;
 /// Longest frame a worker reads.
-pub(super) const MAX_REQUEST: usize = (if MAX_SOURCE_BYTES > MAX_INPUT_BYTES {
-    MAX_SOURCE_BYTES
-} else {
-    MAX_INPUT_BYTES
-}) + 64;
+pub(super) const MAX_REQUEST: usize = MAX_BYTECODE + 64;
+const _: () = assert!(MAX_SOURCE_BYTES <= MAX_BYTECODE && MAX_INPUT_BYTES <= MAX_BYTECODE);
 /// Longest answer text: what `bot.js` may return, state included.
 pub(super) const MAX_ANSWER_TEXT: usize =
     botloom_core::bot_js::MAX_STATE_BYTES + botloom_core::bot_js::MAX_OUTPUT_BYTES;
@@ -51,6 +52,14 @@ pub(super) enum Request<'a> {
     Unload { handle: u64 },
     /// Say that you are there.
     Ping,
+    /// As `Load`, from what a `Compile` of the same program answered.
+    LoadBytecode {
+        handle: u64,
+        budget_ms: u32,
+        bytecode: &'a [u8],
+    },
+    /// Compile a revision without running anything of it. The worker ends after its answer.
+    Compile { source: &'a str },
 }
 
 /// Worker to node.
@@ -75,6 +84,8 @@ pub(super) enum Answer<'a> {
     Freed,
     /// To `Ping`.
     Pong,
+    /// To `Compile`.
+    Compiled { bytecode: &'a [u8] },
 }
 
 /// `Done`: the runtime is destroyed; `Freed` follows.
@@ -144,6 +155,9 @@ impl<'a> Body<'a> {
         let (head, rest) = self.0.split_at_checked(len).ok_or(Malformed("too short"))?;
         self.0 = rest;
         std::str::from_utf8(head).map_err(|_| Malformed("not UTF-8"))
+    }
+    fn bytes(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
     }
     fn rest(&mut self) -> Result<&'a str, Malformed> {
         self.text(self.0.len())
@@ -229,6 +243,16 @@ impl Request<'_> {
             }),
             Self::Unload { handle } => frame(out, 3, |out| out.extend(handle.to_le_bytes())),
             Self::Ping => frame(out, 4, |_| ()),
+            Self::LoadBytecode {
+                handle,
+                budget_ms,
+                bytecode,
+            } => frame(out, 5, |out| {
+                out.extend(handle.to_le_bytes());
+                out.extend(budget_ms.to_le_bytes());
+                out.extend_from_slice(bytecode);
+            }),
+            Self::Compile { source } => frame(out, 6, |out| out.extend_from_slice(source.as_bytes())),
         }
     }
 }
@@ -263,6 +287,12 @@ impl<'a> Request<'a> {
             },
             3 => Self::Unload { handle: body.u64()? },
             4 => Self::Ping,
+            5 => Self::LoadBytecode {
+                handle: body.u64()?,
+                budget_ms: body.u32()?,
+                bytecode: body.bytes(),
+            },
+            6 => Self::Compile { source: body.rest()? },
             _ => return Err(Malformed("unknown kind")),
         };
         body.end()?;
@@ -304,6 +334,7 @@ impl Answer<'_> {
             Self::NotLoaded => frame(out, 4, |_| ()),
             Self::Freed => frame(out, 5, |_| ()),
             Self::Pong => frame(out, 6, |_| ()),
+            Self::Compiled { bytecode } => frame(out, 7, |out| out.extend_from_slice(bytecode)),
         }
     }
 }
@@ -330,6 +361,9 @@ impl<'a> Answer<'a> {
             4 => Self::NotLoaded,
             5 => Self::Freed,
             6 => Self::Pong,
+            7 => Self::Compiled {
+                bytecode: body.bytes(),
+            },
             _ => return Err(Malformed("unknown kind")),
         };
         body.end()?;
@@ -362,6 +396,12 @@ mod tests {
             },
             Request::Unload { handle: 9 },
             Request::Ping,
+            Request::LoadBytecode {
+                handle: 8,
+                budget_ms: 250,
+                bytecode: &[0xff, 0],
+            },
+            Request::Compile { source: "1" },
         ];
         let mut bytes = Vec::new();
         for request in &requests {
@@ -401,6 +441,7 @@ mod tests {
             Answer::NotLoaded,
             Answer::Freed,
             Answer::Pong,
+            Answer::Compiled { bytecode: &[0xfe] },
         ];
         for answer in answers {
             let mut bytes = Vec::new();

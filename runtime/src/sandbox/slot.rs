@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer;
 use super::keeper::Ready;
 use super::lru::Lru;
-use super::outcome::{Outcome, ScriptError};
+use super::outcome::{Outcome, RanAt, ScriptError};
 use super::pool::{Error, Shared};
 use super::process::Process;
 use super::protocol::{self, Answer, DROPPED, MAX_ANSWER, RETIRING, Request, Tag};
@@ -86,12 +86,21 @@ enum End {
     Closed,
 }
 
+/// What a revision is loaded from.
+enum From {
+    /// Its source; with its digest if it is worth compiling.
+    Source(Option<(Sha256Hash, Arc<str>)>),
+    /// The bytecode of the source with this digest.
+    Bytecode(Sha256Hash),
+}
+
 /// A request that the worker has not answered.
 enum Pending {
     Load {
         key: Sha256Hash,
         handle: u64,
         task: Option<Task>,
+        from: From,
     },
     Call {
         task: Task,
@@ -192,7 +201,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Queues the frames of `task`.
-    fn send(&mut self, task: Task) {
+    fn send(&mut self, mut task: Task) {
         if task.reply.is_closed() {
             return;
         }
@@ -203,12 +212,18 @@ impl<'a> Worker<'a> {
         } else {
             self.loaded.touch(&task.key, now)
         };
-        let handle = match warm {
-            Some(handle) => {
-                self.shared.meters.hits.increment(1);
-                handle
+        task.at = Some(RanAt {
+            pid: self.process.pid,
+            warm: warm.is_some(),
+        });
+        let handle = if let Some(handle) = warm {
+            self.shared.meters.hits.increment(1);
+            handle
+        } else {
+            if !fresh {
+                self.shared.meters.misses.increment(1);
             }
-            None => self.send_load(&task, fresh, now),
+            self.send_load(&task, fresh, now)
         };
         match &task.work {
             Work::Load if warm.is_some() => task.reply(Ok(Done::Loaded)),
@@ -242,18 +257,43 @@ impl<'a> Worker<'a> {
             }
         }
         let budget_ms = millis(self.shared.options.load_budget);
-        Request::Load {
-            handle,
-            budget_ms,
-            source: &task.source,
-        }
-        .write(&mut self.outbox);
+        let bytecode = if fresh {
+            None
+        } else {
+            let kept = self.shared.bytecode.get(&task.digest);
+            self.shared.meters.looked_for_bytecode(kept.is_some());
+            kept
+        };
+        let from = if let Some(bytecode) = bytecode {
+            Request::LoadBytecode {
+                handle,
+                budget_ms,
+                bytecode: &bytecode,
+            }
+            .write(&mut self.outbox);
+            From::Bytecode(task.digest)
+        } else {
+            Request::Load {
+                handle,
+                budget_ms,
+                source: &task.source,
+            }
+            .write(&mut self.outbox);
+            From::Source((!fresh).then(|| (task.digest, Arc::clone(&task.source))))
+        };
         self.push(Pending::Load {
             key: task.key,
             handle,
             task: None,
+            from,
         });
         handle
+    }
+
+    fn distrust(&self, from: &From) {
+        if let From::Bytecode(digest) = from {
+            self.shared.bytecode.distrust(digest);
+        }
     }
 
     fn unload(&mut self, handles: &[u64]) {
@@ -352,7 +392,10 @@ impl<'a> Worker<'a> {
         let pending = self.in_flight.pop_front().ok_or(End::Lost)?;
         let mut end = Ok(());
         match (pending, answer) {
-            (Pending::Load { task, .. }, Answer::Loaded { heap_bytes }) => {
+            (Pending::Load { task, from, .. }, Answer::Loaded { heap_bytes }) => {
+                if let From::Source(Some((digest, source))) = from {
+                    self.shared.bytecode.want(digest, &source);
+                }
                 meters.loads.increment(1);
                 meters.load_seconds.record(wall.as_secs_f64());
                 meters.heap_bytes.record(f64::from(*heap_bytes));
@@ -360,8 +403,17 @@ impl<'a> Worker<'a> {
                     task.reply(Ok(Done::Loaded));
                 }
             }
-            (Pending::Load { key, handle, task }, Answer::LoadFailed(failure)) => {
+            (
+                Pending::Load {
+                    key,
+                    handle,
+                    task,
+                    from,
+                },
+                Answer::LoadFailed(failure),
+            ) => {
                 self.forget(&key, handle);
+                self.distrust(&from);
                 let error = ScriptError::new(failure.message, failure.line, failure.column);
                 self.fail_calls(handle, task, || Outcome::LoadFailed(error.clone()), wall);
             }
@@ -443,8 +495,14 @@ impl<'a> Worker<'a> {
                     };
                     task.finish(meters, outcome, wall, String::new());
                 }
-                Some(Pending::Load { key, handle, task }) => {
+                Some(Pending::Load {
+                    key,
+                    handle,
+                    task,
+                    from,
+                }) => {
                     self.shared.suspect(key);
+                    self.distrust(&from);
                     let late = || ScriptError::new("the module takes too long to evaluate", 0, 0);
                     let outcome = || {
                         if killed {

@@ -8,7 +8,7 @@ use botloom_core::Sha256Hash;
 use tokio::sync::oneshot;
 
 use super::meters::Meters;
-use super::outcome::{Finished, Outcome};
+use super::outcome::{Finished, Outcome, RanAt};
 use super::pool::{CallOptions, Error};
 
 /// A call that lost this many workers to others has waited enough.
@@ -18,10 +18,14 @@ const MAX_BOUNCES: u8 = 20;
 pub(super) struct Task {
     pub(super) key: Sha256Hash,
     pub(super) source: Arc<str>,
+    /// Digest of the source, which names its bytecode.
+    pub(super) digest: Sha256Hash,
     pub(super) work: Work,
     pub(super) reply: oneshot::Sender<Result<Done, Error>>,
     pub(super) ticket: Ticket,
     pub(super) bounces: u8,
+    /// The worker that it was sent to last.
+    pub(super) at: Option<RanAt>,
 }
 
 pub(super) enum Work {
@@ -40,7 +44,13 @@ pub(super) enum Done {
 impl Task {
     pub(super) fn finish(self, meters: &Meters, outcome: Outcome, wall: Duration, json: String) {
         meters.outcome(&outcome);
-        self.reply(Ok(Done::Finished(Finished { outcome, wall, json })));
+        let at = self.at;
+        self.reply(Ok(Done::Finished(Finished {
+            outcome,
+            wall,
+            json,
+            at,
+        })));
     }
 
     pub(super) fn reply(self, done: Result<Done, Error>) {

@@ -1,5 +1,6 @@
 //! From what bot code wants sent to messages of the outbox.
 
+use botloom_core::TraceParent;
 use botloom_core::bot_js::{Action, ActionClass};
 use botloom_core::ids::ChatId;
 use botloom_core::ports::{OutClass, OutMessage};
@@ -38,7 +39,7 @@ pub(crate) fn message(
     action: Action,
     lane_chat: &ChatId,
     accepted_at: TimestampMs,
-    cause: &str,
+    (cause, trace): (&str, Option<&TraceParent>),
 ) -> Result<OutMessage, String> {
     let Action {
         method,
@@ -71,7 +72,7 @@ pub(crate) fn message(
         not_after: not_after_sec.map(|secs| accepted_at.plus(i64::from(secs) * 1_000)),
         ambiguous,
         cause: cause.to_owned(),
-        trace: None,
+        trace: trace.cloned(),
     })
 }
 
@@ -88,7 +89,7 @@ mod tests {
             serde_json::from_str(action).unwrap(),
             &ChatId::new(chat).unwrap(),
             TimestampMs(1_000),
-            "9",
+            ("9", None),
         )
     }
 

@@ -15,6 +15,8 @@ use botloom_core::bot_js::{
 };
 use botloom_core::time::TimestampMs;
 use serde_json::value::RawValue;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 pub(crate) use actions::message;
 pub(crate) use input::{context, event, local_time};
@@ -22,8 +24,9 @@ pub(crate) use overtaken::Overtaken;
 
 use crate::effects::{ApiCalls, Attempt, Matcher};
 use crate::program::Program;
-use crate::sandbox::{self, CallOptions, Outcome, Pool};
+use crate::sandbox::{self, CallOptions, Finished, Outcome, Pool};
 use crate::slots::Slots;
+use crate::trace::{TARGET, child};
 
 /// Who does what bot code asks for.
 #[derive(Debug)]
@@ -176,9 +179,23 @@ async fn call<A: ApiCalls>(
         fresh: job.fresh,
     };
     let _place = host.places.take(&job.program.bot).await;
+    let span = child(|| {
+        tracing::info_span!(
+            target: TARGET,
+            "handle",
+            otel.status_code = Empty,
+            process.pid = Empty,
+            botloom.revision = %job.program.source.key(),
+            botloom.resumed = resume.is_some(),
+            botloom.warm = Empty,
+            botloom.wall_us = Empty,
+            botloom.outcome = Empty,
+        )
+    });
     let finished = host
         .pool
         .call(&job.program.source, input, options)
+        .instrument(span.clone())
         .await
         .map_err(|error| match error {
             sandbox::Error::InputTooLarge(bytes) => Failure::Program {
@@ -189,12 +206,25 @@ async fn call<A: ApiCalls>(
             },
             other => Failure::NoSandbox(other.to_string()),
         })?;
+    describe(&span, &finished);
     match finished.outcome {
         Outcome::Ok(output) => Ok((*output, finished.wall)),
         other => Err(Failure::Program {
             outcome: other.name(),
             detail: other.message(),
         }),
+    }
+}
+
+fn describe(span: &Span, finished: &Finished) {
+    if let Some(at) = finished.at {
+        span.record("process.pid", at.pid);
+        span.record("botloom.warm", at.warm);
+    }
+    span.record("botloom.wall_us", finished.wall.as_micros());
+    span.record("botloom.outcome", finished.outcome.name());
+    if !matches!(finished.outcome, Outcome::Ok(_)) {
+        span.record("otel.status_code", "ERROR");
     }
 }
 

@@ -7,11 +7,16 @@ use crate::error::CommandResult;
 use crate::terminal::say;
 use crate::{telemetry, wiring};
 
-/// Opens the embedded storage, which creates or migrates it, and closes it again.
+/// Opens the storage, which creates or migrates its schemas, and closes it again.
 pub(crate) async fn migrate(file: Option<&Path>) -> CommandResult {
     let config = Config::load(file)?;
-    telemetry::start(&config)?;
+    let traces = telemetry::start(&config)?;
     wiring::open_storage(&config).await?;
-    say(format!("{} is up to date", config.data_dir.display()));
+    traces.end().await;
+    if config.services.database.is_some() {
+        say("the database is up to date");
+    } else {
+        say(format!("{} is up to date", config.data_dir.display()));
+    }
     Ok(())
 }

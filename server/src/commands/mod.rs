@@ -3,7 +3,9 @@
 pub(crate) mod apply;
 pub(crate) mod compile;
 pub(crate) mod config;
+pub(crate) mod health;
 pub(crate) mod migrate;
+pub(crate) mod move_installation;
 pub(crate) mod sandbox_run;
 pub(crate) mod serve;
 pub(crate) mod simulate;

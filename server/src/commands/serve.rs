@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -25,16 +26,22 @@ pub(crate) fn serve(file: Option<&Path>, args: ServeArgs) -> CommandResult {
         }
     }
     let config = Config::from_layers(&layers)?;
-    telemetry::start(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CommandError::Start(error.to_string()))?;
-    let ended = runtime.block_on(run(config));
+    let ended = runtime.block_on(async {
+        // Before anything is counted or traced.
+        let metrics = wiring::recorder()?;
+        let traces = telemetry::start(&config)?;
+        let ended = run(config, metrics).await;
+        traces.end().await;
+        ended
+    });
     // Whatever still blocks (a DNS look-up, a hash) must not hold the process up.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
 
-async fn run(config: Config) -> CommandResult {
+async fn run(config: Config, metrics: PrometheusHandle) -> CommandResult {
     let start = |what: &str, error: &dyn std::fmt::Display| CommandError::Start(format!("{what}: {error}"));
     let mut signals = Signals::listen().map_err(|error| start("signals", &error))?;
     let listener = TcpListener::bind(config.listen)
@@ -45,12 +52,8 @@ async fn run(config: Config) -> CommandResult {
         tracing::warn!(?hosts, "calls of bots to these hosts go to development servers");
     }
 
-    if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_some() {
-        tracing::warn!("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this version exports no traces");
-    }
-
     let stop = CancellationToken::new();
-    let node = wiring::build(&config, stop.clone()).await?;
+    let node = wiring::build(&config, metrics, stop.clone()).await?;
     greet(&config, node.has_owner);
     tracing::info!(address = %config.listen, "ready");
 

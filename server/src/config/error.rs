@@ -15,14 +15,11 @@ pub(crate) enum ConfigError {
     /// The value does not fit.
     #[error("{key}: {reason}")]
     Invalid { key: &'static str, reason: String },
-    /// The setting belongs to storage that this build does not contain.
-    #[error("{key} is set, but this version contains the embedded storage only: unset it")]
-    NotInThisBuild { key: &'static str },
-    /// Roles are split although the storage cannot be shared.
+    /// Roles are split although a part of the storage cannot be shared.
     #[error(
-        "BOTLOOM_ROLES: several nodes need shared storage, and this node's storage is embedded; leave it unset"
+        "BOTLOOM_ROLES: several nodes need shared storage, and {missing} is not set, so that part is embedded; set it, or leave BOTLOOM_ROLES unset"
     )]
-    EmbeddedRoles,
+    EmbeddedRoles { missing: &'static str },
     /// The file cannot be read.
     #[error("cannot read {}: {reason}", .path.display())]
     File { path: PathBuf, reason: String },

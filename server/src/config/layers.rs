@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::ConfigError;
-use super::table::{self, SERVICES, SETTINGS, Setting};
+use super::table::{self, SETTINGS, Setting};
 
 /// A value and the layer it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,9 @@ const NOT_SETTINGS: &[&str] = &[
     "BOTLOOM_CONFIG",
 ];
 
+/// Beginning of the names of variables that say where tests find their servers.
+const FOR_TESTS: &str = "BOTLOOM_TEST_";
+
 impl Layers {
     /// Reads `botloom.toml` (the named one must exist, the default one may) and the environment.
     pub(crate) fn read(
@@ -39,9 +42,8 @@ impl Layers {
             None => {}
         }
         for (key, text) in env {
-            let service = SERVICES.contains(&key.as_str());
-            let ours = key.starts_with("BOTLOOM_") && !NOT_SETTINGS.contains(&key.as_str());
-            if (ours || service) && !text.is_empty() {
+            let prefixed = key.starts_with("BOTLOOM_") && !key.starts_with(FOR_TESTS) && !NOT_SETTINGS.contains(&key.as_str());
+            if (prefixed || table::find(&key).is_some()) && !text.is_empty() {
                 layers.set(&key, text, "environment")?;
             }
         }
@@ -77,12 +79,6 @@ impl Layers {
     }
 
     fn set(&mut self, key: &str, text: String, source: &'static str) -> Result<(), ConfigError> {
-        if let Some(service) = SERVICES.iter().find(|service| **service == key) {
-            if *service == "DATABASE_URL" && text.starts_with("sqlite:") {
-                return Ok(());
-            }
-            return Err(ConfigError::NotInThisBuild { key: service });
-        }
         let Some(setting) = table::find(key) else {
             return Err(ConfigError::Unknown {
                 key: key.to_owned(),
@@ -201,12 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn storage_of_many_nodes_is_refused_by_name() {
-        let error = Layers::read(None, env(&[("REDIS_URL", "redis://x")]))
-            .unwrap_err()
-            .to_string();
-        assert!(error.starts_with("REDIS_URL is set"), "{error}");
-        assert!(Layers::read(None, env(&[("DATABASE_URL", "sqlite:control.db")])).is_ok());
+    fn standard_names_of_services_are_settings() {
+        let layers = Layers::read(None, env(&[("REDIS_URL", "redis://x"), ("AWS_PROFILE", "p")])).unwrap();
+        assert_eq!(layers.get(table::find("REDIS_URL").unwrap()).text, "redis://x");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod error;
 mod layers;
+mod roles;
+mod services;
 mod table;
 
 use std::net::SocketAddr;
@@ -16,6 +18,8 @@ use url::Url;
 
 pub(crate) use error::ConfigError;
 pub(crate) use layers::Layers;
+pub(crate) use roles::Roles;
+pub(crate) use services::{Bucket, Dedupe, Services};
 pub(crate) use table::{SETTINGS, reference};
 
 /// How logs are printed.
@@ -52,6 +56,10 @@ pub(crate) struct SandboxSettings {
 pub(crate) struct Config {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
+    pub roles: Roles,
+    pub services: Services,
+    /// Bytes of artifacts kept on this node's disk.
+    pub artifact_cache: u64,
     pub public_url: Option<Url>,
     pub console_origin: Option<Url>,
     pub master_key: Option<Secret>,
@@ -82,8 +90,14 @@ impl Config {
                 "is for development and refused when BOTLOOM_PUBLIC_URL is https",
             ));
         }
-        let roles = read.text("BOTLOOM_ROLES");
-        check_roles(&roles)?;
+        let services = Services::read(&read)?;
+        let master_key = master_key(&read)?;
+        if master_key.is_none() && services.embedded_part().is_none() {
+            return Err(invalid(
+                "BOTLOOM_MASTER_KEY",
+                "is missing: nodes that share an installation seal secrets with one key; `openssl rand -base64 32` makes one",
+            ));
+        }
         let owner = match (
             read.text("BOTLOOM_OWNER_EMAIL"),
             read.text("BOTLOOM_OWNER_PASSWORD"),
@@ -107,7 +121,10 @@ impl Config {
             listen: read.parse("BOTLOOM_LISTEN", "an address with a port, like 127.0.0.1:8080")?,
             data_dir: PathBuf::from(read.text("BOTLOOM_DATA_DIR")),
             console_origin: origin(&read)?,
-            master_key: master_key(&read)?,
+            master_key,
+            roles: Roles::parse(&read.text("BOTLOOM_ROLES"), &services)?,
+            services,
+            artifact_cache: read.number::<u64>("BOTLOOM_ARTIFACT_CACHE_MB", 1, 1_048_576)? << 20,
             telegram_api_root: read
                 .url("BOTLOOM_TELEGRAM_API_ROOT")?
                 .ok_or_else(|| invalid("BOTLOOM_TELEGRAM_API_ROOT", "must not be empty"))?,
@@ -164,25 +181,6 @@ fn master_key(read: &Reader<'_>) -> Result<Option<Secret>, ConfigError> {
     Ok(Some(text))
 }
 
-fn check_roles(roles: &str) -> Result<(), ConfigError> {
-    const ALL: [&str; 4] = ["control-plane", "generator", "deployer", "runtime"];
-    let named: Vec<&str> = roles
-        .split(',')
-        .map(str::trim)
-        .filter(|role| !role.is_empty())
-        .collect();
-    if let Some(unknown) = named.iter().find(|role| !ALL.contains(role)) {
-        return Err(invalid(
-            "BOTLOOM_ROLES",
-            format!("there is no role {unknown}; roles are {}", ALL.join(", ")),
-        ));
-    }
-    if ALL.iter().any(|role| !named.contains(role)) {
-        return Err(ConfigError::EmbeddedRoles);
-    }
-    Ok(())
-}
-
 fn origin(read: &Reader<'_>) -> Result<Option<Url>, ConfigError> {
     let key = "BOTLOOM_CONSOLE_ORIGIN";
     let Some(url) = read.url(key)? else {
@@ -220,6 +218,14 @@ impl Reader<'_> {
             .trim()
             .parse()
             .map_err(|_| invalid(key, format!("must be {form}")))
+    }
+
+    fn flag(&self, key: &'static str) -> Result<bool, ConfigError> {
+        match self.text(key).as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(invalid(key, "must be true or false")),
+        }
     }
 
     fn number<T: FromStr + PartialOrd + std::fmt::Display + Copy>(
@@ -280,6 +286,12 @@ mod tests {
             ("BOTLOOM_SANDBOX_BUDGET_MS", "5"),
             ("BOTLOOM_ROLES", "runtime,cook"),
             ("BOTLOOM_ROLES", "runtime"),
+            ("BOTLOOM_ROLES", ","),
+            ("DATABASE_URL", "mysql://u:canary@h/d"),
+            ("REDIS_URL", "canary"),
+            ("CLICKHOUSE_URL", "tcp://canary"),
+            ("BOTLOOM_REDIS_DEDUPE", "bloom"),
+            ("BOTLOOM_REDIS_ALLOW_VOLATILE", "yes"),
             ("BOTLOOM_OWNER_EMAIL", "a@example.com"),
             ("BOTLOOM_DEV_HOSTS", "api.example"),
             ("BOTLOOM_CONSOLE_ORIGIN", "https://a.example/path"),
@@ -292,7 +304,62 @@ mod tests {
                 key
             };
             assert!(error.starts_with(named), "{key}={text}: {error}");
+            assert!(!error.contains("canary"), "{error}");
         }
+    }
+
+    const SERVICES: [(&str, &str); 7] = [
+        ("DATABASE_URL", "postgres://u:canary@h/d"),
+        ("REDIS_URL", "redis+cluster://:canary@h:1,h:2"),
+        ("S3_BUCKET", "bots"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "canary"),
+        ("CLICKHOUSE_URL", "http://u:canary@h:8123/d"),
+        (
+            "BOTLOOM_MASTER_KEY",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        ),
+    ];
+
+    #[test]
+    fn services_are_read_and_never_printed() {
+        let config = config(&SERVICES).unwrap();
+        assert_eq!(config.services.embedded_part(), None);
+        assert!(config.services.bucket.is_some());
+        assert!(!format!("{config:?}").contains("canary"));
+    }
+
+    #[test]
+    fn part_of_the_roles_needs_every_shared_part_as_a_service() {
+        let runtime = ("BOTLOOM_ROLES", "runtime");
+        let mut all = SERVICES.to_vec();
+        all.push(runtime);
+        let roles = config(&all).unwrap().roles;
+        assert!(roles.runtime && !roles.control_plane);
+        for missing in ["DATABASE_URL", "REDIS_URL", "S3_BUCKET", "CLICKHOUSE_URL"] {
+            let some: Vec<_> = all.iter().copied().filter(|(key, _)| *key != missing).collect();
+            let error = config(&some).unwrap_err();
+            assert!(
+                error.starts_with("BOTLOOM_ROLES") && error.contains(missing),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_services_need_is_named() {
+        for missing in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "BOTLOOM_MASTER_KEY"] {
+            let some: Vec<_> = SERVICES.into_iter().filter(|(key, _)| *key != missing).collect();
+            let error = config(&some).unwrap_err();
+            assert!(error.starts_with(missing), "{error}");
+        }
+        assert!(
+            config(&[("DATABASE_URL", "sqlite:control.db")])
+                .unwrap()
+                .services
+                .database
+                .is_none()
+        );
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "BOTLOOM_DATA_DIR",
         "./data",
-        "Folder of the embedded storage. One process at a time.",
+        "Folder of the embedded storage, and of what a node keeps for itself (caches, spools). One process at a time.",
     ),
     setting(
         "BOTLOOM_PUBLIC_URL",
@@ -56,7 +56,58 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "BOTLOOM_ROLES",
         "control-plane,generator,deployer,runtime",
-        "What this node does. With embedded storage one node does everything.",
+        "What this node does. Fewer than all roles need `DATABASE_URL`, `REDIS_URL`, `S3_BUCKET` and `CLICKHOUSE_URL`.",
+    ),
+    secret(
+        "DATABASE_URL",
+        "PostgreSQL 15 or newer (`postgres://user:password@host/database`) instead of the embedded database.",
+    ),
+    secret(
+        "REDIS_URL",
+        "Redis 6.2 or newer, or Valkey, instead of the embedded queues: `redis://`, `rediss://` (TLS), `redis+cluster://host:port,host:port` or `rediss+cluster://`.",
+    ),
+    setting(
+        "BOTLOOM_REDIS_ALLOW_VOLATILE",
+        "false",
+        "`true`: start although Redis does not write every change to disk (`appendonly`, `maxmemory-policy`). What was acknowledged can then be lost.",
+    ),
+    setting(
+        "BOTLOOM_REDIS_DEDUPE",
+        "keys",
+        "How update ids are remembered in Redis: `keys` (one each) or `bitmap` (a fraction of the memory above 200 updates/s). Fixed at the first start.",
+    ),
+    setting(
+        "S3_BUCKET",
+        "",
+        "Bucket of an S3-compatible store for files of revisions, instead of the data folder. Needs the keys below.",
+    ),
+    setting(
+        "AWS_ENDPOINT_URL_S3",
+        "",
+        "Address of the S3-compatible store; without it Amazon's, by region.",
+    ),
+    setting(
+        "AWS_ENDPOINT_URL",
+        "",
+        "The same, if `AWS_ENDPOINT_URL_S3` is not set.",
+    ),
+    setting("AWS_REGION", "us-east-1", "Region of the bucket."),
+    setting("AWS_ACCESS_KEY_ID", "", "Key to the bucket."),
+    secret("AWS_SECRET_ACCESS_KEY", "Secret of the key."),
+    secret("AWS_SESSION_TOKEN", "Session of the key, if it is temporary."),
+    setting(
+        "BOTLOOM_ARTIFACT_CACHE_MB",
+        "1024",
+        "Files of revisions that this node keeps on its disk, MiB; only with `S3_BUCKET`.",
+    ),
+    secret(
+        "CLICKHOUSE_URL",
+        "ClickHouse (`http://user:password@host:8123/database`) instead of the embedded telemetry.",
+    ),
+    setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "OpenTelemetry collector that takes traces by OTLP over HTTP, e.g. `http://127.0.0.1:4318`. The other standard `OTEL_*` variables hold too.",
     ),
     secret(
         "BOTLOOM_MASTER_KEY",
@@ -155,9 +206,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
     secret("BOTLOOM_PASSWORD", "Password of the client commands."),
 ];
 
-/// Settings of services that this build cannot talk to: known, so that the answer is clear.
-pub(crate) const SERVICES: &[&str] = &["DATABASE_URL", "REDIS_URL", "S3_BUCKET", "CLICKHOUSE_URL"];
-
 /// The setting with this key.
 pub(crate) fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
@@ -177,6 +225,9 @@ pub(crate) fn reference() -> String {
         let doc = setting.doc.replace('|', "\\|");
         page.extend(["| `", setting.key, "` | ", &default, " | ", &doc, " |\n"]);
     }
-    page.push_str("\n`DATABASE_URL`, `REDIS_URL`, `S3_BUCKET` and `CLICKHOUSE_URL` name storage for many nodes. This version contains the\nembedded storage only and refuses to start when one of them is set (`DATABASE_URL=sqlite:` is allowed and means the embedded storage).\n`OTEL_EXPORTER_OTLP_ENDPOINT` is noticed at start and not used: this version exports metrics at `/metrics`, and no traces.\n");
+    page.push_str(
+        "\nEach of the services may be used alone by one node that has all roles. Several nodes need all four, and one\n`BOTLOOM_MASTER_KEY`; a node that would share only a part refuses to start and names the missing key.\n",
+    );
+    page.push_str("\nThe other variables of OpenTelemetry are read from the environment as its specification says: `OTEL_EXPORTER_OTLP_HEADERS`,\n`OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` (default\n`parentbased_always_on`), `OTEL_TRACES_SAMPLER_ARG`, `OTEL_BSP_SCHEDULE_DELAY`.\n");
     page
 }

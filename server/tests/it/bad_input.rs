@@ -7,7 +7,14 @@ use serde_json::{Value, json};
 use crate::support::http::{Answer, Http};
 use crate::support::process::{Server, free_port, run};
 use crate::support::specs;
+use crate::support::stories::{Storage, stories};
 use crate::support::world::World;
+
+stories!(
+    the_door_tells_strangers_nothing_and_loses_nothing_of_telegram,
+    a_spec_with_forty_mistakes_is_told_all_of_them,
+    a_lost_update_of_a_spec_is_refused
+);
 
 const TOKEN: &str = "7100000060:AA-canary-token";
 
@@ -16,7 +23,7 @@ async fn post(world: &World, secret: Option<&str>, body: impl Into<bytes::Bytes>
     let mut headers = vec![("content-type", "application/json")];
     headers.extend(secret.map(|secret| ("x-telegram-bot-api-secret-token", secret)));
     Http::new()
-        .send("POST", &world.server.url("/wh/careful-bot"), &headers, body)
+        .send("POST", &world.door("/wh/careful-bot"), &headers, body)
         .await
         .unwrap()
 }
@@ -30,9 +37,8 @@ async fn letters(world: &World) -> Vec<Value> {
     answer["items"].as_array().unwrap().clone()
 }
 
-#[tokio::test]
-async fn the_door_tells_strangers_nothing_and_loses_nothing_of_telegram() {
-    let world = World::start(&[]).await;
+async fn the_door_tells_strangers_nothing_and_loses_nothing_of_telegram(storage: Storage) {
+    let world = World::start(storage, &[]).await;
     let spec = specs::chain("careful-bot", "");
     world.api.create_bot(&spec).await;
     world.api.go_live(&spec).await;
@@ -48,7 +54,7 @@ async fn the_door_tells_strangers_nothing_and_loses_nothing_of_telegram() {
         assert_eq!((answer.status.as_u16(), answer.body.len()), (401, 0), "{wrong:?}");
     }
     let unknown = Http::new()
-        .send("POST", &world.server.url("/wh/no-such-bot"), &[], "{}")
+        .send("POST", &world.door("/wh/no-such-bot"), &[], "{}")
         .await
         .unwrap();
     assert_eq!(unknown.status, 404);
@@ -98,7 +104,7 @@ async fn the_door_tells_strangers_nothing_and_loses_nothing_of_telegram() {
     let places = [
         String::from_utf8_lossy(&row.body).into_owned(),
         String::from_utf8_lossy(&metrics.body).into_owned(),
-        world.server.log_text(),
+        world.logs(),
     ];
     for place in places {
         assert!(!place.contains("canary") && !place.contains(&secret), "{place}");
@@ -110,9 +116,8 @@ async fn the_door_tells_strangers_nothing_and_loses_nothing_of_telegram() {
     }
 }
 
-#[tokio::test]
-async fn a_spec_with_forty_mistakes_is_told_all_of_them() {
-    let world = World::start(&[]).await;
+async fn a_spec_with_forty_mistakes_is_told_all_of_them(storage: Storage) {
+    let world = World::start(storage, &[]).await;
     world.api.create_bot(&specs::chain("careful-bot", "")).await;
     let mut spec = specs::chain("careful-bot", "");
     let steps: Vec<Value> = (0..40)
@@ -145,9 +150,8 @@ async fn a_spec_with_forty_mistakes_is_told_all_of_them() {
     assert_eq!(world.api.get("/spec/latest?botId=careful-bot").await.status, 404);
 }
 
-#[tokio::test]
-async fn a_lost_update_of_a_spec_is_refused() {
-    let world = World::start(&[]).await;
+async fn a_lost_update_of_a_spec_is_refused(storage: Storage) {
+    let world = World::start(storage, &[]).await;
     world.api.create_bot(&specs::chain("careful-bot", "")).await;
     let post = async |mark: &str, headers: &[(&str, &str)]| {
         let body = specs::chain("careful-bot", mark).to_string();

@@ -11,7 +11,10 @@ use tokio::sync::Semaphore;
 
 use crate::support::http::Http;
 use crate::support::specs;
+use crate::support::stories::{Storage, stories};
 use crate::support::world::World;
+
+stories!(ten_kills_lose_double_and_disorder_nothing);
 
 const CHATS: i64 = 300;
 const UPDATES: i64 = 20;
@@ -77,9 +80,8 @@ impl Load {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_kills_lose_double_and_disorder_nothing() {
-    let mut world = World::start(&[]).await;
+async fn ten_kills_lose_double_and_disorder_nothing(storage: Storage) {
+    let mut world = World::start(storage, &[]).await;
     let spec = specs::chain("crash-bot", "");
     world.api.create_bot(&spec).await;
     world.api.go_live(&spec).await;
@@ -87,7 +89,7 @@ async fn ten_kills_lose_double_and_disorder_nothing() {
     world.api.connect("crash-bot", TOKEN, "webhook").await;
     let load = Load {
         http: Http::new(),
-        url: world.server.url("/wh/crash-bot"),
+        url: world.door("/wh/crash-bot"),
         secret: world.secret(bot),
         acknowledged: Arc::default(),
         refused: Arc::default(),
@@ -103,9 +105,10 @@ async fn ten_kills_lose_double_and_disorder_nothing() {
         while load.acknowledged.load(Ordering::Relaxed) < all * kill / (u64::from(KILLS) + 2) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        world.server.kill();
-        world.server.spawn(&[]);
-        world.server.ready().await;
+        let node = world.node(usize::try_from(kill).unwrap());
+        node.kill();
+        node.spawn(&[]);
+        node.ready().await;
     }
     for chat in chats {
         chat.await.unwrap();
@@ -181,7 +184,7 @@ async fn settled(world: &World, bot: i64) -> BTreeMap<i64, Vec<String>> {
             assert!(
                 std::time::Instant::now() < deadline,
                 "{done} chats are complete\n{}",
-                world.server.log_text()
+                world.logs()
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -4,11 +4,13 @@ use botloom_deployer::FAULT_POINTS;
 use serde_json::json;
 
 use crate::support::specs;
+use crate::support::stories::{Storage, stories};
 use crate::support::world::World;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deployment_survives_a_kill_at_every_point() {
-    let mut world = World::start(&[]).await;
+stories!(a_deployment_survives_a_kill_at_every_point);
+
+async fn a_deployment_survives_a_kill_at_every_point(storage: Storage) {
+    let mut world = World::start(storage, &[]).await;
     let bot = world
         .bot(&specs::chain("fault-bot", "A "), 7_100_000_050, "webhook")
         .await;
@@ -17,14 +19,11 @@ async fn a_deployment_survives_a_kill_at_every_point() {
         world.api.build(&specs::chain("fault-bot", "A ")).await,
     ];
     for (at, point) in FAULT_POINTS.iter().enumerate() {
-        world.server.kill();
-        world.server.spawn(&[("BOTLOOM_FAULT", point)]);
-        world.server.ready().await;
+        world.only_first(&[("BOTLOOM_FAULT", point)]).await;
         let task = world.api.start_deploy("fault-bot", &revisions[at % 2]).await;
         assert_eq!(world.server.ended().await, None, "{point} was not reached");
 
-        world.server.spawn(&[]);
-        world.server.ready().await;
+        world.all_again().await;
         let done = world.api.ended(&format!("/deployments/{task}")).await;
         assert_eq!(done["status"], "succeeded", "{point}: {done}");
         assert_eq!(done["epoch"], json!(at + 2), "{point}");

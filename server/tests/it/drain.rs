@@ -3,11 +3,16 @@
 use std::time::{Duration, Instant};
 
 use crate::support::specs;
+use crate::support::stories::{Storage, stories};
 use crate::support::world::{PATIENCE, World, text_of};
 
-#[tokio::test]
-async fn a_drained_server_loses_nothing_and_leaves_by_itself() {
-    let mut world = World::start(&[]).await;
+stories!(
+    a_drained_server_loses_nothing_and_leaves_by_itself,
+    an_open_event_stream_does_not_hold_the_end_up
+);
+
+async fn a_drained_server_loses_nothing_and_leaves_by_itself(storage: Storage) {
+    let mut world = World::start(storage, &[]).await;
     let bot = world
         .bot(&specs::chain("drain-bot", ""), 7_100_000_040, "webhook")
         .await;
@@ -36,9 +41,8 @@ async fn a_drained_server_loses_nothing_and_leaves_by_itself() {
     }
 }
 
-#[tokio::test]
-async fn an_open_event_stream_does_not_hold_the_end_up() {
-    let mut world = World::start(&[]).await;
+async fn an_open_event_stream_does_not_hold_the_end_up(storage: Storage) {
+    let mut world = World::start(storage, &[]).await;
     let spec = specs::chain("stream-bot", "");
     world.api.create_bot(&spec).await;
     let api = world.api.clone();

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use crate::support::specs;
+use crate::support::stories::{Storage, stories};
 use crate::support::world::World;
+
+stories!(two_hundred_flips_under_load);
 
 const FLIPS: usize = 200;
 const PEOPLE: usize = 8;
@@ -21,9 +24,8 @@ fn marked(mark: &str) -> serde_json::Value {
     spec
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_flips_under_load() {
-    let world = Arc::new(World::start(&[]).await);
+async fn two_hundred_flips_under_load(storage: Storage) {
+    let world = Arc::new(World::start(storage, &[]).await);
     let bot = world.bot(&marked("A"), 7_100_000_020, "webhook").await;
     let revisions = [
         world.api.build(&marked("B")).await,

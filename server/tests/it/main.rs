@@ -12,5 +12,7 @@ mod deploy_faults;
 mod drain;
 mod flips;
 mod main_story;
+mod metrics;
 mod polling;
+mod traces;
 mod tree;

@@ -5,14 +5,20 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::specs;
+use crate::support::stories::{Storage, stories};
 use crate::support::stub::Stub;
 use crate::support::world::{PATIENCE, World, text_of};
 
-#[tokio::test]
-async fn a_pizza_bot_from_its_spec_to_its_users_and_back() {
+stories!(
+    a_pizza_bot_from_its_spec_to_its_users_and_back,
+    values_of_a_chat_end_with_their_time_to_live,
+    whoever_watches_sees_a_deployment_and_can_come_back_to_it
+);
+
+async fn a_pizza_bot_from_its_spec_to_its_users_and_back(storage: Storage) {
     let shop = Stub::start(&[(503, "{}"), (200, r#"{"total": {"amount": 12.5}}"#)]).await;
     let hosts = format!("api.pizza.example=http://{}", shop.address);
-    let world = World::start(&[("BOTLOOM_DEV_HOSTS", &hosts)]).await;
+    let world = World::start(storage, &[("BOTLOOM_DEV_HOSTS", &hosts)]).await;
     let bot = world.bot(&specs::pizza(), 7_100_000_001, "webhook").await;
 
     // In the right language; the button leads where it says.
@@ -119,11 +125,10 @@ async fn live(world: &World) -> u64 {
     deployments["items"][0]["epoch"].as_u64().unwrap()
 }
 
-#[tokio::test]
-async fn values_of_a_chat_end_with_their_time_to_live() {
+async fn values_of_a_chat_end_with_their_time_to_live(storage: Storage) {
     let mut spec = specs::chain("short-memory", "");
     spec["state"]["keys"]["last"]["ttlSec"] = json!(2);
-    let world = World::start(&[]).await;
+    let world = World::start(storage, &[]).await;
     let bot = world.bot(&spec, 7_100_000_002, "webhook").await;
     let ada = world.person("Ada", "en");
     assert_eq!(world.ask(bot, ada, "/n 1", 1).await, ["->1"]);
@@ -132,9 +137,8 @@ async fn values_of_a_chat_end_with_their_time_to_live() {
     assert_eq!(world.ask(bot, ada, "/n 3", 1).await, ["->3"]);
 }
 
-#[tokio::test]
-async fn whoever_watches_sees_a_deployment_and_can_come_back_to_it() {
-    let world = World::start(&[]).await;
+async fn whoever_watches_sees_a_deployment_and_can_come_back_to_it(storage: Storage) {
+    let world = World::start(storage, &[]).await;
     let spec = specs::chain("watched-bot", "");
     world.api.create_bot(&spec).await;
     world.api.go_live(&spec).await;

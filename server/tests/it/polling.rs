@@ -3,11 +3,13 @@
 use serde_json::json;
 
 use crate::support::specs;
+use crate::support::stories::{Storage, stories};
 use crate::support::world::{PATIENCE, World, text_of};
 
-#[tokio::test]
-async fn a_bot_without_a_public_address_answers_by_polling() {
-    let mut world = World::start(&[]).await;
+stories!(a_bot_without_a_public_address_answers_by_polling);
+
+async fn a_bot_without_a_public_address_answers_by_polling(storage: Storage) {
+    let mut world = World::start(storage, &[]).await;
     let bot = world
         .bot(&specs::chain("polling-bot", ""), 7_100_000_030, "polling")
         .await;

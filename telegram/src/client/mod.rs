@@ -108,6 +108,11 @@ impl Client {
         })
     }
 
+    /// Name of the host that is called, for traces.
+    pub fn host(&self) -> &str {
+        self.shared.options.api_root.host_str().unwrap_or_default()
+    }
+
     /// Calls `method` with `params`, the text of a JSON object. Gives the `result` of the answer as Telegram wrote it.
     pub async fn call_raw(
         &self,

@@ -5,6 +5,7 @@ mod inbox;
 mod records;
 mod schema;
 mod sweep;
+mod transfer;
 mod writer;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use tokio::sync::oneshot;
 
 use self::inbox::{Call, Caller, Inbox};
 use self::records::SqliteRecords;
+pub(crate) use self::transfer::SqliteLaneFile;
 use self::writer::Writer;
 use super::SqliteLanes;
 use super::driver::{Abandon, Driver, Hints, Step};

@@ -45,6 +45,11 @@ impl SqliteRecords {
         Ok(records)
     }
 
+    /// The connection, for what is no step of the model.
+    pub(super) const fn db(&self) -> &Connection {
+        &self.db
+    }
+
     pub(super) fn begin(&mut self) -> StoreResult<()> {
         self.bots_changed = false;
         self.run("BEGIN IMMEDIATE", []).map(drop)

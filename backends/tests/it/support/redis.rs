@@ -11,11 +11,7 @@ use botloom_core::Secret;
 use redis::{Client, cmd};
 use tempfile::TempDir;
 
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run the tests with `make test`, or one with `scripts/services/with cargo nextest run …`")
-    })
-}
+use super::setting;
 
 /// Options for tests in which a slow machine is no fault.
 pub fn patient(shards: u16) -> RedisOptions {
@@ -28,7 +24,7 @@ pub fn patient(shards: u16) -> RedisOptions {
 
 /// The address of an empty database of the shared server, for this test alone.
 pub async fn database() -> Secret {
-    let url = variable("BOTLOOM_TEST_REDIS_URL");
+    let url = setting("BOTLOOM_TEST_REDIS_URL");
     let url = url.trim_end_matches('/');
     let mut admin = Client::open(url)
         .unwrap()
@@ -62,7 +58,7 @@ pub async fn link(options: RedisOptions) -> RedisLink {
 
 /// The shared cluster, empty, for this test alone until the guard is dropped.
 pub async fn cluster() -> (Secret, File) {
-    let url = variable("BOTLOOM_TEST_REDIS_CLUSTER_URL");
+    let url = setting("BOTLOOM_TEST_REDIS_CLUSTER_URL");
     let lock = File::create(std::env::temp_dir().join("botloom-test-redis-cluster.lock")).unwrap();
     let lock = tokio::task::spawn_blocking(move || {
         lock.lock().unwrap();

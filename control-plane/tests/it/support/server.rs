@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
-use botloom_control_plane::{ControlPlane, Dependency, Deps, Options, PasswordCost, Readiness};
+use botloom_control_plane::{ControlPlane, Dependency, Deps, Options, PasswordCost, Readiness, Watch};
 use botloom_core::TimestampMs;
 use botloom_core::hash::RevHash;
 use botloom_core::ids::{BotId, UserId};
@@ -77,7 +77,7 @@ impl Readiness for Rest {
         ]
     }
 
-    fn live_generators(&self) -> u32 {
+    async fn live_generators(&self) -> u32 {
         self.generators.load(Ordering::SeqCst)
     }
 }
@@ -165,8 +165,10 @@ impl Server {
             sandboxes: rest.clone(),
             telegram: client,
             vault: vault.clone(),
-            readiness: rest.clone(),
-            metrics_render: Arc::new(|| "botloom_up 1\n".to_owned()),
+            watch: Watch {
+                readiness: rest.clone(),
+                metrics_render: Arc::new(|| "botloom_up 1\n".to_owned()),
+            },
         };
         let mut options = setup.options;
         if options.telegram_api_root.host_str() == Some("api.telegram.org") {

@@ -11,6 +11,8 @@ use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use botloom_core::bot_js::{ApiCall, ApiCallError};
 
@@ -20,6 +22,7 @@ use super::exchange::{Answer, Refusal, exchange};
 use super::resolve::look_up;
 use super::target::{AllowList, Target};
 use super::{DevHosts, Resolve, headers};
+use crate::trace::{TARGET, child};
 
 /// Longest time of one request.
 const MAX_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,6 +54,8 @@ pub(crate) struct Attempt<'a> {
 
 struct Prepared {
     method: Method,
+    /// Name as the program calls it.
+    host: String,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -90,11 +95,15 @@ impl Guard {
         };
         let mut tried = 0;
         loop {
-            let outcome = timeout_at(Instant::now() + one, self.once(&prepared, attempt.max_body)).await;
+            let span = child(|| prepared.span(tried));
+            let outcome = timeout_at(Instant::now() + one, self.once(&prepared, attempt.max_body))
+                .instrument(span.clone())
+                .await
+                .unwrap_or(Err((ApiCallError::Timeout, None)));
+            describe(&span, &outcome);
             let refusal = match outcome {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(refusal)) => refusal,
-                Err(_) => (ApiCallError::Timeout, None),
+                Ok(answer) => return Ok(answer),
+                Err(refusal) => refusal,
             };
             let next = Instant::now() + Duration::from_secs_f64(pause.min(3_600.0));
             if tried >= retries || next >= end || !is_worth_a_retry(refusal) {
@@ -139,6 +148,7 @@ impl Guard {
         let uri = format!("{origin}{}", target.path_and_query).parse().ok()?;
         Some(Prepared {
             method,
+            host: target.host,
             uri,
             headers,
             body,
@@ -183,6 +193,37 @@ impl Guard {
             .take(MAX_ADDRESSES)
             .map(|ip| SocketAddr::new(ip, 443))
             .collect())
+    }
+}
+
+impl Prepared {
+    /// The span of a try. Path and query may hold what people wrote: the host has to do.
+    fn span(&self, tried: u32) -> Span {
+        tracing::info_span!(
+            target: TARGET,
+            "apiCall",
+            otel.kind = "client",
+            otel.status_code = Empty,
+            http.request.method = self.method.as_str(),
+            http.request.resend_count = tried,
+            http.response.status_code = Empty,
+            server.address = self.host,
+            error.type = Empty,
+        )
+    }
+}
+
+fn describe(span: &Span, outcome: &Result<Answer, Refusal>) {
+    let status = match outcome {
+        Ok((status, _)) => Some(*status),
+        Err((error, status)) => {
+            span.record("error.type", tracing::field::debug(error));
+            span.record("otel.status_code", "ERROR");
+            *status
+        }
+    };
+    if let Some(status) = status {
+        span.record("http.response.status_code", status);
     }
 }
 

@@ -10,9 +10,9 @@ use rquickjs::promise::PromiseState;
 use rquickjs::{Context, Ctx, Function, Module, Persistent, Promise, Runtime, Value};
 
 use super::fault::{self, Fault};
-use super::prelude;
+use super::{bytecode, prelude};
 use crate::sandbox::limits::{Limits, MAX_JOBS};
-use crate::sandbox::protocol::{MAX_ANSWER_TEXT, Tag};
+use crate::sandbox::protocol::{MAX_ANSWER_TEXT, MODULE, Tag};
 
 /// The parts of the language that cost memory or attack surface and that [`prelude::GLOBALS`] does not need stay out:
 /// `Proxy`, typed arrays, weak references, `performance`.
@@ -25,6 +25,20 @@ type Intrinsics = (
     intrinsic::MapSet,
     intrinsic::Promise,
 );
+
+/// A context that can compile and holds nothing else than what a program is compiled against.
+pub(super) fn compiling_context(runtime: &Runtime) -> Result<Context, rquickjs::Error> {
+    Context::custom::<Intrinsics>(runtime)
+}
+
+/// What is loaded.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Code<'a> {
+    /// Text of an ES module.
+    Source(&'a str),
+    /// What [`bytecode::compile`] made of one.
+    Bytecode(&'a [u8]),
+}
 
 /// A call that took longer than this may have left much behind; short ones cannot fill a heap.
 const WORTH_A_LOOK: Duration = Duration::from_millis(2);
@@ -109,11 +123,15 @@ impl Blank {
         })
     }
 
-    /// Compiles and evaluates `source`, an ES module that exports `handle`.
-    pub(super) fn load(self, source: &str, deadline: Instant) -> Result<Loaded, Fault> {
+    /// Compiles or reads, and evaluates, an ES module that exports `handle`.
+    pub(super) fn load(self, code: Code<'_>, deadline: Instant) -> Result<Loaded, Fault> {
         self.hooks.arm(deadline);
         let handle = self.context.with(|ctx| {
-            let module = Module::declare(ctx.clone(), "bot.js", source).map_err(|_| Fault::caught(&ctx))?;
+            let module = match code {
+                Code::Source(text) => Module::declare(ctx.clone(), MODULE, text),
+                Code::Bytecode(bytes) => bytecode::read(&ctx, bytes),
+            };
+            let module = module.map_err(|_| Fault::caught(&ctx))?;
             let (module, done) = module.eval().map_err(|_| Fault::caught(&ctx))?;
             self.run_jobs(&ctx)?;
             match done.state() {

@@ -1,6 +1,7 @@
 //! The worker process: reads requests from standard input (one end of a socket pair), answers on the same socket,
 //! ends when it closes.
 
+mod bytecode;
 mod engine;
 mod fault;
 mod fds;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::RecvFlags;
 
-use self::engine::{Blank, Loaded};
+use self::engine::{Blank, Code, Loaded};
 use self::fault::Fault;
 pub use self::harden::Protections;
 pub use self::prelude::GLOBALS;
@@ -117,7 +118,20 @@ impl Worker {
                 handle,
                 budget_ms,
                 source,
-            } => self.load(handle, budget_ms, source, out),
+            } => self.load(handle, budget_ms, Code::Source(source), out),
+            Request::LoadBytecode {
+                handle,
+                budget_ms,
+                bytecode,
+            } => self.load(handle, budget_ms, Code::Bytecode(bytecode), out),
+            Request::Compile { source } => {
+                match bytecode::compile(source, &self.limits) {
+                    Ok(bytecode) => Answer::Compiled { bytecode: &bytecode }.write(out),
+                    Err(fault) => Answer::LoadFailed(fault.failure()).write(out),
+                }
+                // What it parsed is in this process: nothing of another bot must follow.
+                End::Retire
+            }
             Request::Call {
                 handle,
                 budget_ms,
@@ -171,11 +185,11 @@ impl Worker {
         }
     }
 
-    fn load(&mut self, handle: u64, budget_ms: u32, source: &str, out: &mut Vec<u8>) -> End {
+    fn load(&mut self, handle: u64, budget_ms: u32, code: Code<'_>, out: &mut Vec<u8>) -> End {
         self.prepare();
         let deadline = Instant::now() + Duration::from_millis(budget_ms.into());
         let loaded = match self.blank.take() {
-            Some(blank) => blank.load(source, deadline),
+            Some(blank) => blank.load(code, deadline),
             None => Err(fault::out_of_memory()),
         };
         match loaded {

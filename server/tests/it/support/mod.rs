@@ -1,8 +1,13 @@
 //! What the stories need: a server as a child process, a client of its API, a simulated Telegram, a stub of somebody's API.
 
 pub(crate) mod api;
+pub(crate) mod balancer;
+pub(crate) mod collector;
 pub(crate) mod http;
 pub(crate) mod process;
+pub(crate) mod prometheus;
+pub(crate) mod services;
 pub(crate) mod specs;
+pub(crate) mod stories;
 pub(crate) mod stub;
 pub(crate) mod world;

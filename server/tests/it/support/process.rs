@@ -12,7 +12,14 @@ pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_botloom"));
     // Nothing of the developer's own settings.
     for (key, _) in std::env::vars() {
-        if key.starts_with("BOTLOOM_") || matches!(key.as_str(), "DATABASE_URL" | "REDIS_URL" | "BOT_TOKEN") {
+        if key.starts_with("BOTLOOM_")
+            || matches!(
+                key.as_str(),
+                "DATABASE_URL" | "REDIS_URL" | "S3_BUCKET" | "CLICKHOUSE_URL" | "BOT_TOKEN"
+            )
+            || key.starts_with("AWS_")
+            || key.starts_with("OTEL_")
+        {
             command.env_remove(key);
         }
     }
@@ -40,19 +47,28 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a new data folder.
     pub(crate) async fn start(env: &[(&str, &str)]) -> Self {
-        let env = env
-            .iter()
-            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
-            .collect();
-        let mut server = Self {
-            child: None,
-            port: free_port(),
-            dir: tempfile::tempdir().unwrap(),
-            env,
-        };
+        let mut server = Self::new(free_port(), env);
         server.spawn(&[]);
         server.ready().await;
         server
+    }
+
+    /// A server that does not run yet, on a new data folder.
+    pub(crate) fn new(port: u16, env: &[(&str, &str)]) -> Self {
+        let env = env
+            .iter()
+            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
+        Self {
+            child: None,
+            port,
+            dir: tempfile::tempdir().unwrap(),
+            env: env.collect(),
+        }
+    }
+
+    /// Whether it was started and not killed since.
+    pub(crate) fn runs(&self) -> bool {
+        self.child.is_some()
     }
 
     /// Starts the process again; `extra` settings hold for this life only.
@@ -106,11 +122,12 @@ impl Server {
         }
     }
 
-    /// `kill -9`, and the data stays.
+    /// `kill -9`, and the data stays. A server that does not run stays as it is.
     pub(crate) fn kill(&mut self) {
-        let mut child = self.child.take().expect("running");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     /// Waits for the process to end by itself; answers its exit code (`None`: a signal).

@@ -8,7 +8,10 @@ use botloom_telegram::simulator::{
 use serde_json::Value;
 
 use super::api::Api;
-use super::process::Server;
+use super::balancer::Balancer;
+use super::process::{Server, free_port};
+use super::services::Services;
+use super::stories::Storage;
 
 /// How long a story waits for something that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,13 +28,18 @@ pub(crate) const FAST: &[(&str, &str)] = &[
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) telegram: Handle,
+    /// The first node, or the only one.
     pub(crate) server: Server,
+    /// Further nodes.
+    pub(crate) others: Vec<Server>,
     pub(crate) api: Api,
+    balancer: Option<Balancer>,
+    pub(crate) services: Option<Services>,
 }
 
 impl World {
-    /// A fresh server whose owner is logged in, and a Telegram that refuses nothing.
-    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+    /// A fresh installation whose owner is logged in, and a Telegram that refuses nothing.
+    pub(crate) async fn start(storage: Storage, settings: &[(&str, &str)]) -> Self {
         let flood = FloodModel::off();
         let options = Options {
             flood,
@@ -39,23 +47,105 @@ impl World {
             journal_limit: 1_000_000,
             ..Options::default()
         };
-        Self::with_telegram(options, settings).await
+        Self::with_telegram(storage, options, settings).await
     }
 
     /// The same with a Telegram of the story's own.
-    pub(crate) async fn with_telegram(options: Options, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with_telegram(storage: Storage, options: Options, settings: &[(&str, &str)]) -> Self {
+        let nodes = match storage {
+            Storage::Embedded => 1,
+            Storage::Services => 2,
+        };
+        let services = match storage {
+            Storage::Embedded => None,
+            Storage::Services => Some(Services::new().await),
+        };
+        Self::of_nodes(nodes, services, options, settings).await
+    }
+
+    /// So many nodes that share these services.
+    pub(crate) async fn of_nodes(
+        nodes: usize,
+        services: Option<Services>,
+        options: Options,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let telegram = Simulator::start(options).await.unwrap();
         let root = telegram.url().to_string();
+        let ports: Vec<u16> = (0..nodes).map(|_| free_port()).collect();
+        let balancer = if nodes > 1 {
+            Some(Balancer::start(ports.clone()).await)
+        } else {
+            None
+        };
+        let door = balancer.as_ref().map(|balancer| balancer.url(""));
         let mut env = vec![("BOTLOOM_TELEGRAM_API_ROOT", root.as_str())];
         env.extend_from_slice(FAST);
+        env.extend(door.as_deref().map(|door| ("BOTLOOM_PUBLIC_URL", door)));
+        let shared = services.iter().flat_map(|services| &services.settings);
+        env.extend(shared.map(|(key, text)| (key.as_str(), text.as_str())));
         env.extend_from_slice(settings);
-        let server = Server::start(&env).await;
+        let mut servers = Vec::new();
+        for port in ports {
+            let mut server = Server::new(port, &env);
+            server.spawn(&[]);
+            servers.push(server);
+        }
+        for server in &mut servers {
+            server.ready().await;
+        }
+        let server = servers.remove(0);
         let api = Api::set_up(&server).await;
         Self {
             telegram,
             server,
+            others: servers,
             api,
+            balancer,
+            services,
         }
+    }
+
+    /// Where Telegram reaches the installation.
+    pub(crate) fn door(&self, path: &str) -> String {
+        self.balancer
+            .as_ref()
+            .map_or_else(|| self.server.url(path), |balancer| balancer.url(path))
+    }
+
+    /// A node by number, counted around.
+    pub(crate) fn node(&mut self, number: usize) -> &mut Server {
+        match number % (self.others.len() + 1) {
+            0 => &mut self.server,
+            other => &mut self.others[other - 1],
+        }
+    }
+
+    /// Kills all nodes and starts the first one alone, with extra settings for this life of it.
+    pub(crate) async fn only_first(&mut self, extra: &[(&str, &str)]) {
+        for server in std::iter::once(&mut self.server).chain(&mut self.others) {
+            server.kill();
+        }
+        self.server.spawn(extra);
+        self.server.ready().await;
+    }
+
+    /// Starts the nodes that do not run.
+    pub(crate) async fn all_again(&mut self) {
+        for server in std::iter::once(&mut self.server).chain(&mut self.others) {
+            if !server.runs() {
+                server.spawn(&[]);
+            }
+        }
+        for server in std::iter::once(&mut self.server).chain(&mut self.others) {
+            server.ready().await;
+        }
+    }
+
+    /// What all nodes printed.
+    pub(crate) fn logs(&self) -> String {
+        let nodes = std::iter::once(&self.server).chain(&self.others);
+        nodes.map(Server::log_text).collect::<Vec<_>>().join("\n---\n")
     }
 
     /// Brings a bot live and connects it; answers its number at Telegram.
@@ -107,7 +197,7 @@ impl World {
             .telegram
             .wait_messages(bot, person, after, answers, PATIENCE)
             .await;
-        let seen = seen.unwrap_or_else(|error| panic!("{text:?}: {error:?}\n{}", self.server.log_text()));
+        let seen = seen.unwrap_or_else(|error| panic!("{text:?}: {error:?}\n{}", self.logs()));
         seen.iter().map(text_of).collect()
     }
 }

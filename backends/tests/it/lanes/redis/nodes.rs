@@ -32,6 +32,7 @@ fn beat(node: &Node, free_turns: u32) -> NodeBeat {
     NodeBeat {
         node: node.homes.me(),
         runs_bots: true,
+        generates: false,
         free_turns,
         turns: 8,
         version: "1".to_owned(),

@@ -1,58 +1,101 @@
-//! Queues of tasks in a table. Every step is one compare-and-set statement: the fence says who holds a task, `due`
-//! says until when.
+//! Tasks as rows, the truth of every queue. Each step is one compare-and-set statement: the fence says who holds a task,
+//! `due` says until when.
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use botloom_core::hash::RevHash;
 use botloom_core::ids::TaskId;
 use botloom_core::model::{Task, TaskError, TaskKind, TaskStatus};
-use botloom_core::ports::{EnqueueOutcome, NewTask, StoreError, StoreResult, TaskLease, Tasks};
+use botloom_core::ports::{NewTask, StoreError, StoreResult, TaskLease};
 use botloom_core::time::TimestampMs;
 use sqlx::any::AnyRow;
-use sqlx::query;
-use tokio::sync::Notify;
+use sqlx::{AssertSqlSafe, query};
 
-use crate::sql::{Database, RowExt, store_error};
+use crate::sql::{Database, RowExt, Statement};
 
-/// Tasks in a [`Database`]; wakes the workers of this process.
-#[derive(Debug)]
-pub struct SqlTasks {
+const COLUMNS: &str = "id, kind, project_id, bot_id, payload, status, progress, rev_hash, error_code, error_detail, \
+    author, attempts, fence, due, created_at, updated_at";
+
+/// The table of tasks in a [`Database`].
+#[derive(Debug, Clone)]
+pub(crate) struct TaskRows {
     db: Database,
-    generate: Notify,
-    deploy: Notify,
 }
 
-impl SqlTasks {
-    /// The tasks in `db`.
-    pub fn new(db: &Database) -> Self {
-        Self {
-            db: db.clone(),
-            generate: Notify::new(),
-            deploy: Notify::new(),
-        }
+/// What became of a row that was to be queued.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Queued {
+    /// There is a row now.
+    New,
+    /// There was one with this id; if it waits, it is due now.
+    Known,
+    /// Another one with the same `exclusive` text has not ended.
+    Busy(TaskId),
+}
+
+/// A task as it was read, with what must not have changed when it is taken.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) task: Task,
+    fence: i64,
+    due: i64,
+}
+
+impl Candidate {
+    /// Whether nobody holds the task at `now` and it has not ended.
+    pub(crate) fn is_due(&self, now: TimestampMs) -> bool {
+        !self.has_ended() && self.due <= now.0
     }
 
-    /// Ends every lease. For the start of the only process that works on these tasks: whoever held one is gone, and
-    /// waiting for the lease to run out would only delay what it left behind.
-    pub async fn end_leases(&self) -> StoreResult<()> {
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.task.status, TaskStatus::Succeeded | TaskStatus::Failed)
+    }
+}
+
+impl TaskRows {
+    pub(crate) fn new(db: &Database) -> Self {
+        Self { db: db.clone() }
+    }
+
+    /// Makes every task that somebody holds free to be taken.
+    pub(crate) async fn end_leases(&self) -> StoreResult<()> {
         let update = query("UPDATE tasks SET due = 0 WHERE status = 'running'");
         self.db.execute(update).await.map(drop)
     }
 
-    fn nudge(&self, kind: TaskKind) -> &Notify {
-        match kind {
-            TaskKind::Generate => &self.generate,
-            TaskKind::Deploy => &self.deploy,
+    /// Makes the row of a task, unless it or one that excludes it is there.
+    pub(crate) async fn queue(&self, new: &NewTask) -> StoreResult<Queued> {
+        loop {
+            // The unique indexes decide; the statements after this one only find out why.
+            if self.insert(new).await? {
+                return Ok(Queued::New);
+            }
+            if self.read(&new.id).await?.is_some() {
+                let show =
+                    query("UPDATE tasks SET due = $2 WHERE id = $1 AND status = 'queued' AND due > $2")
+                        .bind(new.id.to_string())
+                        .bind(new.created_at.0);
+                self.db.execute(show).await?;
+                return Ok(Queued::Known);
+            }
+            if let Some(exclusive) = &new.exclusive
+                && let Some(other) = self.holder_of(exclusive).await?
+            {
+                return Ok(Queued::Busy(other));
+            }
+            // The other one ended between the two statements: there is room now.
         }
     }
 
-    async fn row(&self, id: &TaskId) -> StoreResult<Option<AnyRow>> {
-        query("SELECT * FROM tasks WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(self.db.reader())
-            .await
-            .map_err(store_error)
+    pub(crate) async fn read(&self, id: &TaskId) -> StoreResult<Option<Candidate>> {
+        query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM tasks WHERE id = $1"
+        )))
+        .bind(id.to_string())
+        .optional(&self.db)
+        .await?
+        .map(|row| candidate(&row))
+        .transpose()
     }
 
     async fn insert(&self, task: &NewTask) -> StoreResult<bool> {
@@ -78,36 +121,47 @@ impl SqlTasks {
     async fn holder_of(&self, exclusive: &str) -> StoreResult<Option<TaskId>> {
         query("SELECT id FROM tasks WHERE exclusive = $1 AND status IN ('queued', 'running')")
             .bind(exclusive)
-            .fetch_optional(self.db.reader())
-            .await
-            .map_err(store_error)?
+            .optional(&self.db)
+            .await?
             .map(|row| row.parsed("id"))
             .transpose()
     }
 
     /// The oldest task that nobody holds at `now`.
-    async fn oldest_due(&self, kind: TaskKind, now: TimestampMs) -> StoreResult<Option<Candidate>> {
-        let row = query(
-            "SELECT * FROM tasks WHERE kind = $1 AND status IN ('queued', 'running') AND due <= $2 \
-             ORDER BY created_at, id LIMIT 1",
-        )
+    pub(crate) async fn oldest_due(
+        &self,
+        kind: TaskKind,
+        now: TimestampMs,
+    ) -> StoreResult<Option<Candidate>> {
+        let row = query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM tasks WHERE kind = $1 AND status IN ('queued', 'running') AND due <= $2 \
+             ORDER BY created_at, id LIMIT 1"
+        )))
         .bind(kind.as_str())
         .bind(now.0)
-        .fetch_optional(self.db.reader())
-        .await
-        .map_err(store_error)?;
-        row.map(|row| {
-            Ok(Candidate {
-                task: task(&row)?,
-                fence: row.int("fence")?,
-                due: row.int("due")?,
-            })
-        })
-        .transpose()
+        .optional(&self.db)
+        .await?;
+        row.map(|row| candidate(&row)).transpose()
+    }
+
+    /// Takes a task that is due, or sets it aside if it was taken `max_attempts` times. `None`: nothing was taken,
+    /// because of that or because somebody moved it since it was read.
+    pub(crate) async fn take(
+        &self,
+        seen: Candidate,
+        now: TimestampMs,
+        lease: Duration,
+        max_attempts: u32,
+    ) -> StoreResult<Option<TaskLease>> {
+        if seen.task.attempts < max_attempts {
+            return self.take_row(seen, now, end_of(now, lease)).await;
+        }
+        self.poison(&seen, now).await?;
+        Ok(None)
     }
 
     /// Takes a candidate unless somebody moved it since it was read.
-    async fn take(
+    async fn take_row(
         &self,
         seen: Candidate,
         now: TimestampMs,
@@ -157,68 +211,9 @@ impl SqlTasks {
         }
         Ok(())
     }
-}
 
-/// A task as it was read, with what must not have changed when it is taken.
-#[derive(Debug)]
-struct Candidate {
-    task: Task,
-    fence: i64,
-    due: i64,
-}
-
-#[async_trait]
-impl Tasks for SqlTasks {
-    async fn enqueue(&self, task: &NewTask) -> StoreResult<EnqueueOutcome> {
-        let kind = task.payload.kind();
-        loop {
-            // The unique indexes decide; the statements after this one only find out why.
-            if self.insert(task).await? {
-                self.nudge(kind).notify_one();
-                return Ok(EnqueueOutcome::Queued);
-            }
-            if self.row(&task.id).await?.is_some() {
-                let show =
-                    query("UPDATE tasks SET due = $2 WHERE id = $1 AND status = 'queued' AND due > $2")
-                        .bind(task.id.to_string())
-                        .bind(task.created_at.0);
-                self.db.execute(show).await?;
-                self.nudge(kind).notify_one();
-                return Ok(EnqueueOutcome::Existing);
-            }
-            if let Some(exclusive) = &task.exclusive
-                && let Some(other) = self.holder_of(exclusive).await?
-            {
-                return Ok(EnqueueOutcome::Busy(other));
-            }
-            // The other one ended between the two statements: there is room now.
-        }
-    }
-
-    async fn task(&self, id: &TaskId) -> StoreResult<Option<Task>> {
-        self.row(id).await?.map(|row| task(&row)).transpose()
-    }
-
-    async fn lease(
-        &self,
-        kind: TaskKind,
-        now: TimestampMs,
-        lease: Duration,
-        max_attempts: u32,
-    ) -> StoreResult<Option<TaskLease>> {
-        while let Some(candidate) = self.oldest_due(kind, now).await? {
-            if candidate.task.attempts >= max_attempts {
-                self.poison(&candidate, now).await?;
-            } else if let Some(taken) = self.take(candidate, now, end_of(now, lease)).await? {
-                // Hints come together where nobody waits for them: let the next worker look for the next task.
-                self.nudge(kind).notify_one();
-                return Ok(Some(taken));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn heartbeat(
+    /// Prolongs a lease and notes progress; `false`: it was lost.
+    pub(crate) async fn heartbeat(
         &self,
         id: &TaskId,
         fence: i64,
@@ -238,7 +233,8 @@ impl Tasks for SqlTasks {
         Ok(self.db.execute(update).await? > 0)
     }
 
-    async fn finish(
+    /// Ends a task; `false`: the lease was lost.
+    pub(crate) async fn finish(
         &self,
         id: &TaskId,
         fence: i64,
@@ -267,7 +263,8 @@ impl Tasks for SqlTasks {
         Ok(self.db.execute(update).await? > 0)
     }
 
-    async fn give_back(&self, id: &TaskId, fence: i64, due: TimestampMs) -> StoreResult<bool> {
+    /// Gives a task back to be taken not before `due`; `false`: the lease was lost.
+    pub(crate) async fn give_back(&self, id: &TaskId, fence: i64, due: TimestampMs) -> StoreResult<bool> {
         let update = query(
             "UPDATE tasks SET status = 'queued', due = $3, attempts = attempts - 1 \
              WHERE id = $1 AND fence = $2 AND status = 'running'",
@@ -275,16 +272,16 @@ impl Tasks for SqlTasks {
         .bind(id.to_string())
         .bind(fence)
         .bind(due.0);
-        let given_back = self.db.execute(update).await? > 0;
-        if given_back && let Some(row) = self.row(id).await? {
-            self.nudge(row.parsed("kind")?).notify_one();
-        }
-        Ok(given_back)
+        Ok(self.db.execute(update).await? > 0)
     }
+}
 
-    async fn due(&self, kind: TaskKind) {
-        self.nudge(kind).notified().await;
-    }
+fn candidate(row: &AnyRow) -> StoreResult<Candidate> {
+    Ok(Candidate {
+        task: task(row)?,
+        fence: row.int("fence")?,
+        due: row.int("due")?,
+    })
 }
 
 fn end_of(now: TimestampMs, lease: Duration) -> TimestampMs {

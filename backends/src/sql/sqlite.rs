@@ -1,21 +1,22 @@
-//! Opening: the file, its settings, its schema.
+//! SQLite: the file, its settings, its schema.
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::Once;
+use std::sync::Arc;
 use std::time::Duration;
 
 use botloom_core::ports::StoreError;
-use sqlx::any::{AnyPoolOptions, install_default_drivers};
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, Connection as _, Executor as _};
+use tokio::sync::Semaphore;
 
-use super::{Database, WAIT, store_error};
+use super::{Database, Dialect, WAIT, install_drivers, schema_error, store_error};
 use crate::error::ConnectError;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 
 /// One connection writes at a time; the others keep reads from waiting for it.
 const CONNECTIONS: u32 = 4;
@@ -24,7 +25,7 @@ const CONNECTIONS: u32 = 4;
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
 
-/// Number of the newest migration that this version has.
+/// Number of the newest migration that this version has, the same for both databases.
 pub fn newest_schema() -> i64 {
     MIGRATIONS
         .iter()
@@ -37,8 +38,7 @@ impl Database {
     /// Opens or makes the SQLite database at `path`, readable for its owner alone, and brings its schema up to date.
     /// `path` must be absolute.
     pub async fn open_sqlite(path: &Path) -> Result<Self, ConnectError> {
-        static DRIVERS: Once = Once::new();
-        DRIVERS.call_once(install_default_drivers);
+        install_drivers();
         make_private(path).map_err(StoreError::unavailable)?;
         let url = sqlite_url(path)?;
         migrate(&url).await?;
@@ -54,7 +54,12 @@ impl Database {
             .connect(&url)
             .await
             .map_err(store_error)?;
-        Ok(Self::new(pool))
+        Ok(Self {
+            pool,
+            dialect: Dialect::Sqlite {
+                writer: Arc::new(Semaphore::new(1)),
+            },
+        })
     }
 }
 
@@ -95,20 +100,4 @@ fn sqlite_url(path: &Path) -> Result<String, StoreError> {
     }
     url.push_str("?mode=rwc");
     Ok(url)
-}
-
-fn schema_error(error: MigrateError) -> ConnectError {
-    match error {
-        MigrateError::VersionMissing(found) => ConnectError::SchemaTooNew {
-            found,
-            newest: newest_schema(),
-        },
-        MigrateError::VersionMismatch(version) | MigrateError::Dirty(version) => {
-            ConnectError::SchemaChanged(version)
-        }
-        MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
-            store_error(source).into()
-        }
-        other => StoreError::unavailable(other).into(),
-    }
 }

@@ -1,0 +1,354 @@
+//! Rows of the catalog, table by table, in the types that both databases share.
+
+use botloom_core::ports::{StoreError, StoreResult};
+use sha2::{Digest as _, Sha256};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row as _, query};
+
+use super::tally::Tally;
+use crate::sql::{Database, store_error};
+
+/// Rows read and written at a time.
+const PAGE: i64 = 500;
+
+/// Type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    Text(&'static str),
+    Int(&'static str),
+    Bytes(&'static str),
+}
+
+use Column::{Bytes, Int, Text};
+
+impl Column {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Text(name) | Int(name) | Bytes(name) => name,
+        }
+    }
+}
+
+/// A table: its columns, the first `key` of which are its primary key.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) key: usize,
+    pub(crate) columns: &'static [Column],
+}
+
+/// Everything that outlives a process, in an order in which every row finds what it refers to. Events and telemetry
+/// have their own ways: they may be kept elsewhere than in SQL.
+pub(crate) const TABLES: &[Table] = &[
+    Table {
+        name: "installation",
+        key: 1,
+        columns: &[Int("id"), Text("first_owner"), Int("created_at")],
+    },
+    Table {
+        name: "users",
+        key: 1,
+        columns: &[
+            Text("id"),
+            Text("email"),
+            Text("email_key"),
+            Text("password_hash"),
+            Int("created_at"),
+        ],
+    },
+    Table {
+        name: "projects",
+        key: 1,
+        columns: &[Text("id"), Text("name"), Int("created_at")],
+    },
+    Table {
+        name: "members",
+        key: 2,
+        columns: &[Text("project_id"), Text("user_id"), Text("role")],
+    },
+    Table {
+        name: "sessions",
+        key: 1,
+        columns: &[
+            Text("hash"),
+            Text("user_id"),
+            Text("csrf"),
+            Int("created_at"),
+            Int("seen_at"),
+        ],
+    },
+    Table {
+        name: "bots",
+        key: 1,
+        columns: &[
+            Text("id"),
+            Text("project_id"),
+            Text("name"),
+            Text("active_rev"),
+            Int("epoch"),
+            Bytes("token"),
+            Int("telegram_id"),
+            Text("telegram_username"),
+            Text("ingress"),
+            Bytes("webhook_secret"),
+            Text("suspended"),
+            Int("deleted_at"),
+            Int("created_at"),
+            Int("version"),
+        ],
+    },
+    Table {
+        name: "spec_versions",
+        key: 2,
+        columns: &[
+            Text("bot_id"),
+            Int("version"),
+            Text("spec_hash"),
+            Text("canonical"),
+            Text("warnings"),
+            Text("author"),
+            Int("created_at"),
+        ],
+    },
+    Table {
+        name: "revisions",
+        key: 1,
+        columns: &[
+            Text("rev_hash"),
+            Text("bot_id"),
+            Int("spec_version"),
+            Text("bot_js_sha256"),
+            Text("spec_json_sha256"),
+            Text("rev_json_sha256"),
+            Text("rev_json"),
+            Int("created_at"),
+        ],
+    },
+    Table {
+        name: "deployments",
+        key: 1,
+        columns: &[
+            Text("task_id"),
+            Text("bot_id"),
+            Text("status"),
+            Text("stage"),
+            Text("stages"),
+            Text("from_rev"),
+            Text("to_rev"),
+            Int("seen_epoch"),
+            Int("epoch"),
+            Int("is_rollback"),
+            Int("min_sandboxes"),
+            Text("error_code"),
+            Text("error_detail"),
+            Text("author"),
+            Int("created_at"),
+            Int("updated_at"),
+            Int("version"),
+        ],
+    },
+    Table {
+        name: "idempotency_keys",
+        key: 3,
+        columns: &[
+            Text("user_id"),
+            Text("route"),
+            Text("idempotency_key"),
+            Text("fingerprint"),
+            Int("claimed_at"),
+            Int("lease_until"),
+            Int("response_status"),
+            Text("response_headers"),
+            Bytes("response_body"),
+        ],
+    },
+    Table {
+        name: "tasks",
+        key: 1,
+        columns: &[
+            Text("id"),
+            Text("kind"),
+            Text("project_id"),
+            Text("bot_id"),
+            Text("payload"),
+            Text("status"),
+            Int("progress"),
+            Text("rev_hash"),
+            Text("error_code"),
+            Text("error_detail"),
+            Text("author"),
+            Int("attempts"),
+            Int("fence"),
+            Int("due"),
+            Text("exclusive"),
+            Int("created_at"),
+            Int("updated_at"),
+        ],
+    },
+];
+
+/// A value of a row.
+#[derive(Debug, Clone, PartialEq)]
+enum Value {
+    Text(Option<String>),
+    Int(Option<i64>),
+    Bytes(Option<Vec<u8>>),
+}
+
+impl Value {
+    fn read(row: &AnyRow, at: usize, column: Column) -> StoreResult<Self> {
+        match column {
+            Text(_) => row.try_get(at).map(Self::Text),
+            Int(_) => row.try_get(at).map(Self::Int),
+            Bytes(_) => row.try_get(at).map(Self::Bytes),
+        }
+        .map_err(store_error)
+    }
+
+    fn fold(&self, hash: &mut Sha256) {
+        let mut field = |tag: u8, bytes: &[u8]| {
+            hash.update([tag]);
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        match self {
+            Self::Text(None) | Self::Int(None) | Self::Bytes(None) => field(0, &[]),
+            Self::Text(Some(text)) => field(1, text.as_bytes()),
+            Self::Int(Some(number)) => field(2, &number.to_le_bytes()),
+            Self::Bytes(Some(bytes)) => field(3, bytes),
+        }
+    }
+}
+
+impl Table {
+    /// Whether it has no rows.
+    pub(crate) async fn is_empty(&self, db: &Database) -> StoreResult<bool> {
+        let sql = format!("SELECT 1 FROM {} LIMIT 1", self.name);
+        let row = query(AssertSqlSafe(sql)).fetch_optional(db.reader()).await;
+        Ok(row.map_err(store_error)?.is_none())
+    }
+
+    /// Writes all rows of `from` into `to`.
+    pub(crate) async fn copy(&self, from: &Database, to: &Database) -> StoreResult<()> {
+        let mut after = None;
+        loop {
+            let rows = self.page(from, after.as_deref()).await?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = Some(last[..self.key].to_vec());
+            let mut tx = to.write().await?;
+            for row in &rows {
+                let mut insert = query(AssertSqlSafe(self.insert()));
+                for value in row {
+                    insert = match value.clone() {
+                        Value::Text(text) => insert.bind(text),
+                        Value::Int(number) => insert.bind(number),
+                        Value::Bytes(bytes) => insert.bind(bytes),
+                    };
+                }
+                insert.execute(tx.connection()).await.map_err(store_error)?;
+            }
+            tx.commit().await?;
+        }
+    }
+
+    /// Counts and hashes all rows.
+    pub(crate) async fn tally(&self, db: &Database) -> StoreResult<Tally> {
+        let mut tally = Tally::default();
+        let mut after = None;
+        loop {
+            let rows = self.page(db, after.as_deref()).await?;
+            let Some(last) = rows.last() else {
+                return Ok(tally);
+            };
+            after = Some(last[..self.key].to_vec());
+            for row in &rows {
+                let mut hash = Sha256::new();
+                for value in row {
+                    value.fold(&mut hash);
+                }
+                tally.add(hash.finalize().into());
+            }
+        }
+    }
+
+    async fn page(&self, db: &Database, after: Option<&[Value]>) -> StoreResult<Vec<Vec<Value>>> {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
+        let key = names[..self.key].join(", ");
+        let behind = if after.is_some() {
+            format!("WHERE ({key}) > ({})", placeholders(self.key))
+        } else {
+            String::new()
+        };
+        let sql = format!(
+            "SELECT {} FROM {} {behind} ORDER BY {key} LIMIT {PAGE}",
+            names.join(", "),
+            self.name
+        );
+        let mut select = query(AssertSqlSafe(sql));
+        for value in after.into_iter().flatten() {
+            select = match value {
+                Value::Text(Some(text)) => select.bind(text.clone()),
+                Value::Int(Some(number)) => select.bind(*number),
+                _ => return Err(StoreError::Corrupt(format!("a key of {} is null", self.name))),
+            };
+        }
+        let rows = select.fetch_all(db.reader()).await.map_err(store_error)?;
+        rows.iter()
+            .map(|row| {
+                let columns = self.columns.iter().enumerate();
+                columns
+                    .map(|(at, column)| Value::read(row, at, *column))
+                    .collect()
+            })
+            .collect()
+    }
+
+    fn insert(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
+        format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            self.name,
+            names.join(", "),
+            placeholders(names.len())
+        )
+    }
+}
+
+fn placeholders(count: usize) -> String {
+    let names: Vec<String> = (1..=count).map(|number| format!("${number}")).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table or column that a migration adds must be moved too, or be left behind on purpose.
+    #[tokio::test]
+    async fn every_column_of_the_schema_is_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Database::open_sqlite(&dir.path().join("control.db"))
+            .await
+            .unwrap();
+        let sql = "SELECT m.name, p.name FROM sqlite_schema m JOIN pragma_table_info(m.name) p \
+                   WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1, 2";
+        let rows = query(sql).fetch_all(db.reader()).await.unwrap();
+        let stored: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let elsewhere = ["_sqlx_migrations", "events", "analytics_events"];
+        let stored: Vec<_> = stored
+            .into_iter()
+            .filter(|(table, _)| !elsewhere.contains(&table.as_str()))
+            .collect();
+        let mut listed: Vec<(String, String)> = TABLES
+            .iter()
+            .flat_map(|table| {
+                let columns = table.columns.iter();
+                columns.map(|column| (table.name.to_owned(), column.name().to_owned()))
+            })
+            .collect();
+        listed.sort();
+        assert_eq!(listed, stored);
+    }
+}

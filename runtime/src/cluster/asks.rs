@@ -1,0 +1,136 @@
+//! Doing what the deployer asks of every node. Notices make it fast; without them this node looks every second.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use botloom_core::Coded;
+use botloom_core::model::{Ask, AskAnswer};
+use botloom_core::ports::{Notice, OpenAsk, SandboxError, Sandboxes, StoreResult};
+use tokio::sync::Semaphore;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::node::Node;
+use crate::sandboxes::LocalSandboxes;
+
+/// How often to look without a notice.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Asks under way at a time that load programs.
+const AT_ONCE: usize = 8;
+
+/// Answers asks in the name of one node.
+#[derive(Debug)]
+pub(crate) struct Answering {
+    local: LocalSandboxes,
+    /// Asks that are answered or being answered, of those that are open.
+    taken: Mutex<HashSet<Uuid>>,
+    places: Semaphore,
+}
+
+impl Answering {
+    pub(crate) fn new(local: LocalSandboxes) -> Self {
+        Self {
+            local,
+            taken: Mutex::default(),
+            places: Semaphore::new(AT_ONCE),
+        }
+    }
+
+    fn node(&self) -> &Node {
+        &self.local.node
+    }
+
+    /// Looks and answers until `end`.
+    pub(crate) async fn run(self: Arc<Self>, end: CancellationToken) {
+        let mut notices = self.node().ports.bus.subscribe();
+        loop {
+            if let Err(error) = self.look().await {
+                tracing::warn!(error = %error, "what is asked of the nodes cannot be read");
+            }
+            let look = tokio::time::sleep(LOOK_EVERY);
+            tokio::pin!(look);
+            loop {
+                tokio::select! {
+                    () = end.cancelled() => return,
+                    () = &mut look => break,
+                    notice = notices.recv() => match notice {
+                        Ok(Notice::Asked) | Err(RecvError::Lagged(_)) => break,
+                        Ok(_) => {}
+                        Err(RecvError::Closed) => {
+                            (&mut look).await;
+                            notices = self.node().ports.bus.subscribe();
+                            break;
+                        }
+                    },
+                }
+            }
+        }
+    }
+
+    async fn look(self: &Arc<Self>) -> StoreResult<()> {
+        let open = self.node().ports.nodes.open_asks().await?;
+        let fresh: Vec<OpenAsk> = {
+            let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            let ids: HashSet<Uuid> = open.iter().map(|ask| ask.id).collect();
+            taken.retain(|id| ids.contains(id));
+            open.into_iter().filter(|ask| taken.insert(ask.id)).collect()
+        };
+        for ask in fresh {
+            let this = Arc::clone(self);
+            tokio::spawn(async move {
+                let Some(answer) = this.obey(&ask.ask).await else {
+                    return this.again(&ask.id);
+                };
+                if let Err(error) = this.node().ports.nodes.answer(ask.id, &answer).await {
+                    tracing::warn!(ask = %ask.id, error = %error, "an answer was not taken, it will be given again");
+                    this.again(&ask.id);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Forgets that an ask was taken: the next look finds it, if it is still open.
+    fn again(&self, ask: &Uuid) {
+        self.taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(ask);
+    }
+
+    /// `None`: not now, but perhaps at the next look.
+    async fn obey(&self, ask: &Ask) -> Option<AskAnswer> {
+        if let Ask::Raise { bot, revision } = ask {
+            // Never behind programs that load: a flip waits for it.
+            self.local.barrier(bot, *revision, Duration::ZERO).await;
+            return Some(AskAnswer::Done);
+        }
+        let _place = self.places.acquire().await;
+        let done = match ask {
+            Ask::Stage { bot, rev } => self.local.stage(bot, rev).await.map(|()| AskAnswer::Done),
+            Ask::Prewarm { bot, rev, min } => {
+                self.local.prewarm(bot, rev, *min).await.map(|()| AskAnswer::Done)
+            }
+            Ask::Probe { bot, rev } => self.local.probe(bot, rev).await.map(|report| AskAnswer::Probed {
+                messages: report.messages,
+                wall_us: report.wall_us,
+            }),
+            Ask::Raise { .. } => return None,
+        };
+        match done {
+            Ok(answer) => Some(answer),
+            Err(SandboxError::Outcome { outcome, detail }) => Some(AskAnswer::Outcome { outcome, detail }),
+            Err(error @ SandboxError::Artifact { .. }) if error.kind().is_retryable() => {
+                tracing::warn!(?ask, error = %error, "a store is away, what is asked of this node waits");
+                None
+            }
+            Err(SandboxError::Artifact { code, detail }) => Some(AskAnswer::Artifact {
+                code: code.to_owned(),
+                detail,
+            }),
+            Err(SandboxError::NoNode | SandboxError::Timeout) => Some(AskAnswer::Away),
+        }
+    }
+}
