@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use botloom_core::ports::{
-    ActiveRevision, Claims, Commit, CommitOutcome, Fail, FailOutcome, Ingest, IngestOutcome, LaneLease,
-    LaneStats, Lanes, NextTurn, OutClass, OutTurn, QueuedMessage, QueuedUpdate, SetRevision, StateChange,
-    StoreError, StoreResult, Token, Turn,
+    ActiveRevision, Claims, Commit, CommitOutcome, Direction, Fail, FailOutcome, Ingest, IngestOutcome,
+    LaneLease, LaneStats, Lanes, NextTurn, OutClass, OutTurn, QueuedMessage, QueuedUpdate, SetRevision,
+    StateChange, StoreError, StoreResult, Token, Turn,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
-use redis::{Value, cmd};
+use redis::cmd;
 
 use super::reply::{Reply, unexpected};
 use super::scripts::{Place, member};
@@ -109,6 +109,7 @@ impl RedisLanes {
             let (score, attempts, active) = (turn.next()?, turn.next()?, revision(turn.next()?)?);
             loads.push(self.load(shard, lane, score, attempts, active));
         }
+        let taken = loads.len();
         let left: u64 = reply.next()?;
         let dues: [i64; 2] = [reply.next()?, reply.next()?];
         // A lane whose turn cannot be read comes again when its lease runs out.
@@ -117,6 +118,7 @@ impl RedisLanes {
             turns.extend(turn?);
         }
         Ok(Found {
+            again: taken == share && left == 0 && share > 0,
             turns,
             ready: left > 0,
             due: first_of(&dues),
@@ -271,7 +273,7 @@ impl RedisLanes {
     pub(super) async fn renew_in(
         &self,
         leases: &[LaneLease],
-        letters: botloom_core::ports::Direction,
+        letters: Direction,
         life: i64,
     ) -> StoreResult<Vec<Option<Token>>> {
         let groups = self.by_shard(leases);
@@ -289,7 +291,12 @@ impl RedisLanes {
             <Vec<u64> as redis::FromRedisValue>::from_redis_value(value).map_err(|_| unexpected())
         });
         let mut tokens = vec![None; leases.len()];
-        for ((_, group), scores) in groups.iter().zip(try_join_all(calls).await?) {
+        let watch = match letters {
+            Direction::In => &self.inbound,
+            Direction::Out => &self.outbound,
+        };
+        for ((shard, group), scores) in groups.iter().zip(try_join_all(calls).await?) {
+            watch.touched(*shard);
             for (at, score) in group.iter().zip(scores) {
                 tokens[*at] = (score > 0).then(|| codec::renewed(leases[*at].token, score));
             }
@@ -314,8 +321,7 @@ impl Lanes for RedisLanes {
     }
 
     async fn renew(&self, leases: &[LaneLease]) -> StoreResult<Vec<Option<Token>>> {
-        self.renew_in(leases, botloom_core::ports::Direction::In, self.limits.lease_ms)
-            .await
+        self.renew_in(leases, Direction::In, self.limits.lease_ms).await
     }
 
     async fn release(&self, leases: &[LaneLease]) -> StoreResult<()> {
@@ -363,10 +369,12 @@ impl Lanes for RedisLanes {
             "DEAD" => {
                 self.lane_is_ready(shard).await;
                 let entry: String = reply.next()?;
-                let direction = botloom_core::ports::Direction::In;
-                Ok(FailOutcome::DeadLettered(
-                    self.letter_id(direction, &lane.bot, shard, &entry),
-                ))
+                Ok(FailOutcome::DeadLettered(self.letter_id(
+                    Direction::In,
+                    &lane.bot,
+                    shard,
+                    &entry,
+                )))
             }
             _ => Err(unexpected()),
         }
@@ -440,9 +448,4 @@ pub(super) fn lane_of(name: &str) -> StoreResult<Lane> {
 pub(super) fn first_of(moments: &[i64]) -> Option<TimestampMs> {
     let given = moments.iter().filter(|moment| **moment >= 0);
     given.min().map(|moment| TimestampMs(*moment))
-}
-
-/// Bytes that a script answered.
-pub(super) fn entries_of(value: Value) -> StoreResult<Vec<Vec<u8>>> {
-    redis::FromRedisValue::from_redis_value(value).map_err(|_| unexpected())
 }

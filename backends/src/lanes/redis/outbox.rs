@@ -29,6 +29,7 @@ impl RedisLanes {
             let lane = lane_of(&turn.next::<String>()?)?;
             loads.push(self.load_out(shard, lane, turn.next()?));
         }
+        let taken = loads.len();
         let left: u64 = reply.next()?;
         let dues: [i64; 3] = [reply.next()?, reply.next()?, reply.next()?];
         let mut turns = Vec::with_capacity(loads.len());
@@ -36,6 +37,7 @@ impl RedisLanes {
             turns.extend(turn?);
         }
         Ok(Found {
+            again: taken == share && left == 0 && share > 0,
             turns,
             ready: left > 0,
             due: first_of(&dues),
