@@ -34,8 +34,8 @@ struct Cluster {
 async fn deaf(mut setup: Setup) -> Cluster {
     let nodes = SharedNodes::default();
     setup.cluster = Some(nodes.clone());
-    let world = World::with(setup).await;
-    let peer = world.join(&nodes, Deaf::new()).await;
+    let world = Box::pin(World::with(setup)).await;
+    let peer = Box::pin(world.join(&nodes, Deaf::new())).await;
     let sandboxes = cluster_sandboxes(nodes.seat(Deaf::new()), Deaf::new());
     let all: Arc<dyn Sandboxes> = Arc::clone(&sandboxes);
     eventually("both nodes are on the list", async || {

@@ -268,7 +268,11 @@ async fn errors_tell_code_and_place() {
         ),
     ] {
         let pool_options = botloom_runtime::sandbox::PoolOptions {
-            load_budget: std::time::Duration::from_millis(300),
+            load_budget: if reason == "too long" {
+                std::time::Duration::from_millis(300)
+            } else {
+                super::LEISURE
+            },
             ..options()
         };
         let (pool, _guard) = self::pool(pool_options).await;
