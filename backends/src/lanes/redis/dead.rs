@@ -48,11 +48,7 @@ impl LetterId {
     }
 
     const fn direction(self) -> Direction {
-        if self.outbound {
-            Direction::Out
-        } else {
-            Direction::In
-        }
+        if self.outbound { Direction::Out } else { Direction::In }
     }
 
     fn entry(self) -> String {
@@ -100,7 +96,7 @@ impl RedisLanes {
         let Some(id) = LetterId::parse(id) else {
             return Ok(None);
         };
-        let Some(shard) = self.all_shards_of(bot).nth(id.offset.into()) else {
+        let Some(shard) = self.letter_shards(bot).nth(id.offset.into()) else {
             return Ok(None);
         };
         let key = self.letters_key(bot, id.direction(), shard);
@@ -147,7 +143,11 @@ fn read(bot: &BotId, direction: Direction, offset: u16, entries: Value) -> Store
                 _ => return Err(unexpected()),
             }
         }
-        letters.push(Stored { id, letter, attempts });
+        letters.push(Stored {
+            id,
+            letter,
+            attempts,
+        });
     }
     Ok(letters)
 }
@@ -177,7 +177,7 @@ impl DeadLetters for RedisLanes {
         let bot = &letter.bot;
         let shard = match &letter.chat {
             Some(chat) => self.link.names().shard(bot, chat, self.spread_of(bot)),
-            None => self.all_shards_of(bot).next().unwrap_or(0),
+            None => self.letter_shards(bot).next().unwrap_or(0),
         };
         let mut args = args![
             self.limits.dead_letter_cap.max(1),
@@ -208,19 +208,17 @@ impl DeadLetters for RedisLanes {
             before => before.flatten(),
         };
         let limit = page.limit.clamp(1, PAGE) as usize;
-        let reads = (0..)
-            .zip(self.all_shards_of(bot))
-            .map(|(offset, shard)| async move {
-                let newest = match before {
-                    None => "+".to_owned(),
-                    Some(id) if offset < id.offset => id.entry(),
-                    Some(id) => format!("({}", id.entry()),
-                };
-                let mut range = cmd("XREVRANGE");
-                range.arg(self.letters_key(bot, direction, shard)).arg(newest);
-                range.arg("-").arg("COUNT").arg(limit + 1);
-                read(bot, direction, offset, self.link.run(&range).await?)
-            });
+        let reads = (0..).zip(self.letter_shards(bot)).map(|(offset, shard)| async move {
+            let newest = match before {
+                None => "+".to_owned(),
+                Some(id) if offset < id.offset => id.entry(),
+                Some(id) => format!("({}", id.entry()),
+            };
+            let mut range = cmd("XREVRANGE");
+            range.arg(self.letters_key(bot, direction, shard)).arg(newest);
+            range.arg("-").arg("COUNT").arg(limit + 1);
+            read(bot, direction, offset, self.link.run(&range).await?)
+        });
         let mut found: Vec<Stored> = try_join_all(reads).await?.into_iter().flatten().collect();
         found.sort_by_key(|stored| std::cmp::Reverse(stored.id));
         let more = found.len() > limit;
@@ -288,10 +286,7 @@ impl DeadLetters for RedisLanes {
             ..Place::of(shard, &name)
         };
         let value = self.call(&self.scripts.replay, place, &args).await?;
-        match String::from_redis_value(value)
-            .map_err(|_| unexpected())?
-            .as_str()
-        {
+        match String::from_redis_value(value).map_err(|_| unexpected())?.as_str() {
             "MISSING" => Ok(false),
             "FULL" => Err(StoreError::Full),
             _ if stored.id.outbound => {
@@ -309,7 +304,7 @@ impl DeadLetters for RedisLanes {
         let Some(id) = LetterId::parse(id) else {
             return Ok(false);
         };
-        let Some(shard) = self.all_shards_of(bot).nth(id.offset.into()) else {
+        let Some(shard) = self.letter_shards(bot).nth(id.offset.into()) else {
             return Ok(false);
         };
         let key = self.letters_key(bot, id.direction(), shard);

@@ -201,7 +201,7 @@ impl Scripts {
             ),
             purge_bot: declared(
                 include_str!("lua/purge_bot.lua"),
-                &["bf", "obf", "revs", "cnt", "ocnt", "opark", "dlq_in", "dlq_out"],
+                &["revs", "cnt", "ocnt", "opark", "dlq_in", "dlq_out"],
             ),
             close: declared(
                 include_str!("lua/close.lua"),

@@ -155,14 +155,20 @@ impl RedisLanes {
         self.link.names().shards_of(bot, self.spread_of(bot))
     }
 
+    /// Shards whose dead letters of the bot have a stream of their own: on one server there is one stream.
+    pub(super) fn letter_shards(&self, bot: &BotId) -> impl Iterator<Item = u16> + use<> {
+        let most = if self.link.is_cluster() { MAX_SPREAD } else { 1 };
+        self.link.names().shards_of(bot, most)
+    }
+
     /// Shards on which the bot could have anything.
     pub(super) fn all_shards_of(&self, bot: &BotId) -> impl Iterator<Item = u16> + use<> {
         self.link.names().shards_of(bot, MAX_SPREAD)
     }
 
-    /// Which of the bot's shards this is.
+    /// Which of the bot's streams of dead letters lies on the shard.
     pub(super) fn offset_of(&self, bot: &BotId, shard: u16) -> usize {
-        self.all_shards_of(bot)
+        self.letter_shards(bot)
             .position(|found| found == shard)
             .unwrap_or(0)
     }

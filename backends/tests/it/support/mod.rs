@@ -1,7 +1,8 @@
-//! What the tests need of real services.
+//! What tests of several stores share.
 
 pub(crate) mod postgres;
 pub(crate) mod proxy;
+pub(crate) mod redis;
 pub(crate) mod test_redis;
 
 use std::time::{Duration, Instant};
