@@ -9,11 +9,12 @@ use botloom_core::ids::{BotId, ProjectId, UserId};
 use botloom_core::model::{Project, User};
 use botloom_core::ports::{Accounts as _, Bots as _, NewBot, PageRequest, StoreError};
 use botloom_core::{Coded as _, Secret, TimestampMs};
+use sqlx::PgConnection;
 use url::Url;
 
-use crate::support::eventually;
 use crate::support::postgres::TestDatabase;
 use crate::support::proxy::Proxy;
+use crate::support::{PATIENCE, eventually};
 
 fn owner() -> (User, Project) {
     let user = User {
@@ -148,6 +149,16 @@ async fn constraints_are_told_apart() {
     assert_eq!(nul.outside(), "Something went wrong on our side.");
 }
 
+/// Statements in this database that wait for a lock.
+async fn waiting_for_locks(connection: &mut PgConnection) -> i64 {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    )
+    .fetch_one(connection)
+    .await
+    .unwrap()
+}
+
 #[tokio::test]
 async fn a_lock_that_another_holds_costs_a_bounded_wait() {
     let database = TestDatabase::create().await;
@@ -163,6 +174,7 @@ async fn a_lock_that_another_holds_costs_a_bounded_wait() {
     let id = BotId::new("a-bot").unwrap();
     let error = catalog.rename_bot(&id, "waits").await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert_eq!(waiting_for_locks(&mut holder).await, 0, "it does not happen later");
     assert!(catalog.bot(&id).await.unwrap().is_some(), "readers do not wait");
     sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
     catalog.rename_bot(&id, "goes").await.unwrap();
@@ -265,4 +277,35 @@ async fn a_server_that_stalls_costs_a_bounded_wait_and_is_used_again() {
         catalog.has_users().await.is_ok()
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_never_comes_costs_a_bounded_wait() {
+    let (database, proxy, db) = behind_a_proxy().await;
+    let catalog = Arc::new(SqlCatalog::new(&db));
+    let (user, project) = owner();
+    catalog.create_first_owner(&user, &project).await.unwrap();
+    catalog.create_bot(&bot(project.id, "a-bot")).await.unwrap();
+    let mut holder = database.connect().await;
+    sqlx::raw_sql("BEGIN; SELECT 1 FROM bots FOR UPDATE")
+        .execute(&mut holder)
+        .await
+        .unwrap();
+    let renaming = tokio::spawn({
+        let catalog = Arc::clone(&catalog);
+        async move { catalog.rename_bot(&BotId::new("a-bot").unwrap(), "waits").await }
+    });
+    for _ in 0..1_000 {
+        if waiting_for_locks(&mut holder).await == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    // Even the error of the server is swallowed.
+    proxy.stall();
+    let answer = tokio::time::timeout(PATIENCE, renaming).await.expect("it ends by itself");
+    assert!(matches!(answer.unwrap(), Err(StoreError::Unavailable(_))));
+    proxy.open();
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+    eventually("the database answers again", async || catalog.has_users().await.is_ok()).await;
 }
