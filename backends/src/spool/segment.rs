@@ -70,6 +70,7 @@ impl Segment {
 /// Files of other names are left alone.
 pub(super) fn recover(dir: &Path) -> io::Result<VecDeque<Segment>> {
     let mut found = Vec::new();
+    let mut left_open = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -77,10 +78,14 @@ pub(super) fn recover(dir: &Path) -> io::Result<VecDeque<Segment>> {
         if let Some(segment) = Segment::parse(name, entry.metadata()?.len()) {
             found.push(segment);
         } else if let Some(id) = name.strip_suffix(".open").and_then(|id| id.parse().ok()) {
-            found.extend(seal_left_open(dir, SegmentId(id))?);
+            left_open.push(SegmentId(id));
         } else if name.ends_with(HEALING) {
             fs::remove_file(entry.path())?;
         }
+    }
+    // Afterwards, because it makes files of names that the loop removes.
+    for id in left_open {
+        found.extend(seal_left_open(dir, id)?);
     }
     found.sort_by_key(|segment| segment.id);
     Ok(found.into())
