@@ -55,14 +55,23 @@ impl RedisEventLog {
 impl RedisEventLog {
     /// Appends an event under the number that it has, which must be higher than all others.
     pub(crate) async fn put(&self, project: ProjectId, event: &LoggedEvent) -> StoreResult<()> {
-        let json = serde_json::to_string(&event.event).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let json =
+            serde_json::to_string(&event.event).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let [log, last] = self.keys(project);
         let mut add = cmd("XADD");
         add.arg(&log).arg(format!("{}-0", event.id));
-        add.arg("bot").arg(event.bot_id.as_str()).arg("at").arg(event.at.0).arg("event").arg(json);
+        add.arg("bot")
+            .arg(event.bot_id.as_str())
+            .arg("at")
+            .arg(event.at.0)
+            .arg("event")
+            .arg(json);
         self.link.run::<String>(&add).await?;
         self.link.run::<()>(cmd("SET").arg(&last).arg(event.id)).await?;
-        self.link.run::<u8>(cmd("PEXPIRE").arg(&log).arg(SILENT_MS)).await.map(drop)
+        self.link
+            .run::<u8>(cmd("PEXPIRE").arg(&log).arg(SILENT_MS))
+            .await
+            .map(drop)
     }
 }
 

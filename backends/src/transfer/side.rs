@@ -60,7 +60,11 @@ impl Side {
         };
         let artifacts: Arc<dyn Artifacts> = match services.bucket {
             // Without a cache: what is compared must be what the bucket holds.
-            Some(bucket) => Arc::new(S3Artifacts::connect(bucket, None).await.map_err(ConnectError::from)?),
+            Some(bucket) => Arc::new(
+                S3Artifacts::connect(bucket, None)
+                    .await
+                    .map_err(ConnectError::from)?,
+            ),
             None => Arc::new(folder(&data_dir)?),
         };
         let analytics: Arc<dyn AnalyticsTransfer> = match services.clickhouse {

@@ -61,7 +61,9 @@ impl TestRedis {
 
     /// A link of its own, as another process would have.
     pub(crate) async fn link(&self) -> RedisLink {
-        RedisLink::connect(&Secret::new(&*self.url), patient(1_024)).await.unwrap()
+        RedisLink::connect(&Secret::new(&*self.url), patient(1_024))
+            .await
+            .unwrap()
     }
 
     /// A connection past all ports; of the single server only.
