@@ -42,7 +42,9 @@ impl Layers {
             None => {}
         }
         for (key, text) in env {
-            let prefixed = key.starts_with("BOTLOOM_") && !key.starts_with(FOR_TESTS) && !NOT_SETTINGS.contains(&key.as_str());
+            let prefixed = key.starts_with("BOTLOOM_")
+                && !key.starts_with(FOR_TESTS)
+                && !NOT_SETTINGS.contains(&key.as_str());
             if (prefixed || table::find(&key).is_some()) && !text.is_empty() {
                 layers.set(&key, text, "environment")?;
             }
