@@ -46,7 +46,7 @@ impl RedisLanes {
             trace: item.trace.clone(),
         };
         let (seen, bit) = self.seen_key(bot, &item.dedup);
-        let mut args = args![lane, bot];
+        let mut args = args![lane, bot].to_vec();
         args.push(codec::update(&queued));
         args.extend(args![
             self.limits.queue_cap.max(1),
@@ -66,7 +66,7 @@ impl RedisLanes {
             "FULL" => IngestOutcome::Full,
             "QUEUED" => IngestOutcome::Queued,
             "READY" => {
-                self.lane_is_ready(shard).await;
+                self.lane_is_ready(shard);
                 IngestOutcome::Ready {
                     backlog: reply.next()?,
                 }
@@ -140,9 +140,9 @@ impl RedisLanes {
         entries.arg(0).arg(self.limits.turn_updates - 1);
         let mut state = cmd("GET");
         state.arg(self.key("state", shard, &name));
-        let (entries, state) =
+        let (entries, state): (Vec<Vec<u8>>, _) =
             futures_util::future::try_join(self.link.run(&entries), self.link.run(&state)).await?;
-        let updates = updates(entries)?;
+        let updates = updates(&entries)?;
         if updates.is_empty() {
             // The bot was purged in between.
             return Ok(None);
@@ -183,7 +183,8 @@ impl RedisLanes {
             commit.updates.clamp(1, given.max(1)),
             change,
             ttl,
-        ];
+        ]
+        .to_vec();
         args.push(document.to_vec());
         args.extend(args![
             u8::from(commit.want_out && self.homes.is_mine(shard)),
@@ -212,12 +213,12 @@ impl RedisLanes {
         let (out_score, out_ready, ready): (u64, u8, u8) = (reply.next()?, reply.next()?, reply.next()?);
         let next_score: u64 = reply.next()?;
         if ready == 1 {
-            self.lane_is_ready(shard).await;
+            self.lane_is_ready(shard);
         } else {
             self.inbound.touched(shard);
         }
         if out_ready == 1 {
-            self.outbox_is_ready(shard).await;
+            self.outbox_is_ready(shard);
         } else if !commit.messages.is_empty() {
             self.outbound.touched(shard);
         }
@@ -243,7 +244,7 @@ impl RedisLanes {
         let next = if next_score > 0 {
             let active = revision(reply.next()?)?;
             let state = codec::document_of(reply.next()?, self.test_now())?;
-            let updates = updates(reply.next()?)?;
+            let updates = updates(&reply.next::<Vec<_>>()?)?;
             Some(Box::new(Turn {
                 lease: LaneLease {
                     lane: lane.clone(),
@@ -278,7 +279,7 @@ impl RedisLanes {
     ) -> StoreResult<Vec<Option<Token>>> {
         let groups = self.by_shard(leases);
         let calls = groups.iter().map(|(shard, group)| async move {
-            let mut args = args![life];
+            let mut args = args![life].to_vec();
             for at in group {
                 let lease = &leases[*at];
                 args.extend(args![member(&lease.lane), codec::parts(lease.token).0]);
@@ -333,7 +334,7 @@ impl Lanes for RedisLanes {
             }
             self.call(&self.scripts.release, Place::of(shard, ""), &args)
                 .await?;
-            self.lane_is_ready(shard).await;
+            self.lane_is_ready(shard);
         }
         Ok(())
     }
@@ -367,7 +368,7 @@ impl Lanes for RedisLanes {
                 Ok(FailOutcome::Delayed)
             }
             "DEAD" => {
-                self.lane_is_ready(shard).await;
+                self.lane_is_ready(shard);
                 let entry: String = reply.next()?;
                 Ok(FailOutcome::DeadLettered(self.letter_id(
                     Direction::In,
@@ -428,7 +429,7 @@ pub(super) fn revision(stored: Option<String>) -> StoreResult<Option<ActiveRevis
     stored.map(|text| codec::revision_of(&text)).transpose()
 }
 
-fn updates(entries: Vec<Vec<u8>>) -> StoreResult<Vec<QueuedUpdate>> {
+fn updates(entries: &[Vec<u8>]) -> StoreResult<Vec<QueuedUpdate>> {
     entries.iter().map(|entry| codec::update_of(entry)).collect()
 }
 

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::setting;
 
 /// Options for tests in which a slow machine is no fault.
-pub fn patient(shards: u16) -> RedisOptions {
+pub(crate) fn patient(shards: u16) -> RedisOptions {
     RedisOptions {
         response_timeout: Duration::from_secs(10),
         shards,
@@ -23,7 +23,7 @@ pub fn patient(shards: u16) -> RedisOptions {
 }
 
 /// The address of an empty database of the shared server, for this test alone.
-pub async fn database() -> Secret {
+pub(crate) async fn database() -> Secret {
     let url = setting("BOTLOOM_TEST_REDIS_URL");
     let url = url.trim_end_matches('/');
     let mut admin = Client::open(url)
@@ -52,12 +52,12 @@ pub async fn database() -> Secret {
 }
 
 /// A link to [`database`].
-pub async fn link(options: RedisOptions) -> RedisLink {
+pub(crate) async fn link(options: RedisOptions) -> RedisLink {
     RedisLink::connect(&database().await, options).await.unwrap()
 }
 
 /// The shared cluster, empty, for this test alone until the guard is dropped.
-pub async fn cluster() -> (Secret, File) {
+pub(crate) async fn cluster() -> (Secret, File) {
     let url = setting("BOTLOOM_TEST_REDIS_CLUSTER_URL");
     let lock = File::create(std::env::temp_dir().join("botloom-test-redis-cluster.lock")).unwrap();
     let lock = tokio::task::spawn_blocking(move || {
@@ -78,7 +78,7 @@ pub async fn cluster() -> (Secret, File) {
 }
 
 /// A server of a test's own, stopped when it is dropped.
-pub struct RedisServer {
+pub(crate) struct RedisServer {
     process: Child,
     port: u16,
     dir: TempDir,
@@ -87,7 +87,7 @@ pub struct RedisServer {
 
 impl RedisServer {
     /// Starts a server with these options beside append-only file and no snapshots.
-    pub async fn start(options: &[&str]) -> Self {
+    pub(crate) async fn start(options: &[&str]) -> Self {
         let port = free_port();
         let dir = tempfile::tempdir().unwrap();
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
@@ -102,28 +102,28 @@ impl RedisServer {
         server
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    pub fn url(&self) -> Secret {
+    pub(crate) fn url(&self) -> Secret {
         Secret::new(format!("redis://127.0.0.1:{}", self.port))
     }
 
     /// Ends the process at once, as a crash would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// Starts it again on what is on the disk.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.process = launch(self.port, self.dir.path(), &self.options);
         self.answers().await;
     }
 
     /// `STOP` or `CONT`.
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill")
             .args([format!("-{signal}"), self.process.id().to_string()])
             .status()
@@ -132,7 +132,10 @@ impl RedisServer {
     }
 
     /// Runs one command.
-    pub async fn command<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> redis::RedisResult<T> {
+    pub(crate) async fn command<T: redis::FromRedisValue>(
+        &self,
+        command: &redis::Cmd,
+    ) -> redis::RedisResult<T> {
         let client = Client::open(format!("redis://127.0.0.1:{}", self.port))?;
         let mut connection = client.get_multiplexed_async_connection().await?;
         command.query_async(&mut connection).await
@@ -184,12 +187,12 @@ fn free_port() -> u16 {
 }
 
 /// Three masters of a test's own.
-pub struct RedisCluster {
-    pub nodes: Vec<RedisServer>,
+pub(crate) struct RedisCluster {
+    pub(crate) nodes: Vec<RedisServer>,
 }
 
 impl RedisCluster {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let options = [
             "--cluster-enabled",
             "yes",
@@ -217,7 +220,7 @@ impl RedisCluster {
     }
 
     /// Waits until every node sees all slots served.
-    pub async fn is_whole(&self) {
+    pub(crate) async fn is_whole(&self) {
         for node in &self.nodes {
             for attempt in 0.. {
                 let info = node.command::<String>(cmd("CLUSTER").arg("INFO")).await;
@@ -230,7 +233,7 @@ impl RedisCluster {
         }
     }
 
-    pub fn url(&self) -> Secret {
+    pub(crate) fn url(&self) -> Secret {
         let nodes: Vec<String> = self
             .nodes
             .iter()

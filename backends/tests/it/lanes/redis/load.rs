@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 /// Short leases: what a fault interrupts comes again soon.
-pub const LIMITS: LaneLimits = LaneLimits {
+pub(super) const LIMITS: LaneLimits = LaneLimits {
     queue_cap: 500,
     dedup_ttl_ms: 3_600_000,
     lease_ms: 1_000,
@@ -30,14 +30,14 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// Longest time for the rest after the last update was accepted: many times what a busy machine needs.
 const DRAINED_WITHIN: Duration = Duration::from_secs(90);
 
-pub fn lane(bot: i64, chat: i64) -> Lane {
+pub(super) fn lane(bot: i64, chat: i64) -> Lane {
     Lane {
         bot: BotId::new(format!("bot-{bot}")).unwrap(),
         chat: ChatId::from(chat),
     }
 }
 
-pub fn item(lane: &Lane, id: i64, want_turn: bool) -> Ingest {
+pub(super) fn item(lane: &Lane, id: i64, want_turn: bool) -> Ingest {
     Ingest {
         lane: lane.clone(),
         dedup: DedupKey::Update(id),
@@ -48,7 +48,7 @@ pub fn item(lane: &Lane, id: i64, want_turn: bool) -> Ingest {
     }
 }
 
-pub fn letter(lane: &Lane) -> NewDeadLetter {
+pub(super) fn letter(lane: &Lane) -> NewDeadLetter {
     NewDeadLetter {
         bot: lane.bot.clone(),
         chat: Some(lane.chat.clone()),
@@ -68,7 +68,7 @@ fn ids(turn: &Turn) -> Vec<i64> {
 }
 
 /// The document of a lane is the list of the updates that took effect; each sends one message.
-pub fn effects(turn: &Turn) -> Commit {
+pub(super) fn effects(turn: &Turn) -> Commit {
     let mut done: Vec<i64> = turn
         .state
         .as_ref()
@@ -118,7 +118,7 @@ struct Seen {
 }
 
 /// Bots at work until every update of every chat took effect and was sent; then looks at everything.
-pub async fn run(lanes: Vec<Arc<RedisLanes>>, updates: i64, pause: Duration) {
+pub(super) async fn run(lanes: Vec<Arc<RedisLanes>>, updates: i64, pause: Duration) {
     let seen = Arc::new(Seen::default());
     let mut doors = JoinSet::new();
     for (bot, chat) in (0..BOTS).flat_map(|bot| (0..CHATS).map(move |chat| (bot, chat))) {
