@@ -12,5 +12,6 @@ mod deploy_faults;
 mod drain;
 mod flips;
 mod main_story;
+mod nodes;
 mod polling;
 mod tree;
