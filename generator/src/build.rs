@@ -110,6 +110,7 @@ pub fn build(spec: &Accepted, inputs: &BuildInputs) -> Result<Built, BuildError>
             name: meta.name.clone(),
             timezone: meta.timezone.clone(),
             state_ttl_sec: Some(u64::from(meta.retention.state_days) * SECONDS_PER_DAY),
+            analytics_ttl_sec: Some(u64::from(meta.retention.analytics_days) * SECONDS_PER_DAY),
         },
         allowed_updates: allowed_updates(&spec.spec)
             .iter()

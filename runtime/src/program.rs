@@ -18,6 +18,8 @@ pub(crate) struct Program {
     pub(crate) zone: TimeZone,
     /// After the last change of a chat's document.
     pub(crate) state_ttl_ms: Option<i64>,
+    /// Of the bot's telemetry.
+    pub(crate) analytics_ttl_ms: Option<i64>,
     pub(crate) allow: AllowList,
     /// In bytes.
     pub(crate) max_api_response: usize,
@@ -40,6 +42,7 @@ impl Program {
             bot: passport.bot_id,
             zone,
             state_ttl_ms: passport.bot.state_ttl_sec.map(ttl_ms),
+            analytics_ttl_ms: passport.bot.analytics_ttl_sec.map(ttl_ms),
             allow: AllowList::new(&passport.security.allow_domains),
             max_api_response: usize::try_from(passport.security.max_api_response_kb).unwrap_or(64) * 1024,
             allowed_updates: passport.allowed_updates,

@@ -1,6 +1,7 @@
 //! What is told after the fact: telemetry for the author, events for who watches. Never on the path of an answer:
 //! both leave through bounded buffers, and what does not fit is counted and dropped.
 
+mod retention;
 mod telemetry;
 
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use botloom_core::time::{SharedClock, TimestampMs};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use telemetry::{Run, from_bot_code, plain};
+use retention::Retention;
+pub(crate) use telemetry::{CHAT_BLOCKED, Run, from_bot_code, plain, sent};
 
 /// Rows that wait.
 const BUFFER: usize = 8_192;
@@ -30,6 +32,7 @@ pub(crate) struct Reports {
     rows: mpsc::Sender<AnalyticsEvent>,
     events: mpsc::Sender<(ProjectId, BotId, TimestampMs, BotEvent)>,
     clock: SharedClock,
+    retention: Retention,
 }
 
 /// The other end.
@@ -44,7 +47,12 @@ pub(crate) fn reports(clock: SharedClock) -> (Reports, Writer) {
     let (rows, rows_out) = mpsc::channel(BUFFER);
     let (events, events_out) = mpsc::channel(EVENTS);
     (
-        Reports { rows, events, clock },
+        Reports {
+            rows,
+            events,
+            clock,
+            retention: Retention::default(),
+        },
         Writer {
             rows: rows_out,
             events: events_out,
@@ -53,8 +61,14 @@ pub(crate) fn reports(clock: SharedClock) -> (Reports, Writer) {
 }
 
 impl Reports {
-    /// Records telemetry.
-    pub(crate) fn record(&self, row: AnalyticsEvent) {
+    /// Remembers how long the bot's telemetry is kept, as its newest program says.
+    pub(crate) fn keep_for(&self, bot: &BotId, ttl_ms: Option<i64>) {
+        self.retention.learn(bot, ttl_ms);
+    }
+
+    /// Records telemetry; says itself how long it is kept.
+    pub(crate) fn record(&self, mut row: AnalyticsEvent) {
+        row.expires_at = row.at.plus(self.retention.ttl_ms(&row.bot));
         if self.rows.try_send(row).is_err() {
             metrics::counter!("botloom_analytics_dropped_total").increment(1);
         }
@@ -126,4 +140,29 @@ async fn flush(analytics: &dyn Analytics, batch: &mut Vec<AnalyticsEvent>) {
         tracing::warn!(rows = batch.len(), error = %error, "telemetry could not be stored");
     }
     batch.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use botloom_core::ids::ChatId;
+    use botloom_core::time::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_kept_for_as_long_as_the_bot_says() {
+        let (reports, mut writer) = reports(Arc::new(SystemClock));
+        let (bot, chat) = (BotId::new("pizza").unwrap(), ChatId::from(5));
+        let run = Run {
+            bot: &bot,
+            chat: &chat,
+            rev: None,
+            at: TimestampMs(1_000),
+            cause: "77",
+        };
+        reports.keep_for(&bot, Some(86_400_000));
+        reports.record(plain(run, "x", "{}".to_owned()));
+        let row = writer.rows.try_recv().unwrap();
+        assert_eq!(row.expires_at, TimestampMs(86_401_000));
+    }
 }

@@ -59,6 +59,8 @@ pub struct Handle {
 pub struct Status {
     /// It takes nothing new any more.
     pub draining: bool,
+    /// Nodes that take on bots, as this one sees them; 0 while it cannot see the list.
+    pub nodes: usize,
     /// Its sandbox workers.
     pub sandbox: sandbox::Status,
 }
@@ -220,6 +222,7 @@ impl Handle {
     pub fn status(&self) -> Status {
         Status {
             draining: self.node.draining.is_cancelled(),
+            nodes: self.node.membership.moves().borrow().len(),
             sandbox: self.node.pool.status(),
         }
     }

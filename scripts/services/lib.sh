@@ -20,21 +20,27 @@ locked() { # NAME COMMAND…: one at a time on this machine, so that a second ru
     ) 9>"$cache/$name.lock"
 }
 
-debian() { # PROGRAM PACKAGE: installs a Debian package that holds a server, without letting the server start
-    [ -x "$(command -v "$1")" ] && return
-    locked apt debian_install "$1" "$2"
+debian() { # PACKAGE COMMAND…: installs a Debian package when the command fails without it; a server in it is not started
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || locked apt debian_install "$package" "$@"
 }
 
 debian_install() {
-    [ -x "$(command -v "$1")" ] && return
+    local package=$1
+    shift
+    if "$@" >/dev/null 2>&1; then return; fi
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        say "$1 is missing: install the Debian package $2 (or its like), or run this as root on Debian"
+        say "the Debian package $package (or its like) is missing: install it, or run this as root on Debian"
         return 1
     fi
-    say "installing $2"
+    say "installing $package"
     # Debian starts a server as soon as it is installed, on its standard port. 101 is "not allowed" to invoke-rc.d.
     local policy=/usr/sbin/policy-rc.d
-    if [ -e "$policy" ]; then policy=; else
+    if [ ! -e "$policy" ]; then
+        # `locked` runs this in a process of its own: the file goes with it, also when that is interrupted.
+        # shellcheck disable=SC2064 # the name is known now
+        trap "rm -f $policy" EXIT
         printf '#!/bin/sh\nexit 101\n' >"$policy"
         chmod 755 "$policy"
     fi
@@ -42,12 +48,11 @@ debian_install() {
     {
         apt-get -qq update &&
             DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
-                install --no-install-recommends "$2"
+                install --no-install-recommends "$package"
     } </dev/null >"$cache/apt.log" 2>&1 || status=$?
     [ "$status" = 0 ] || tail -n 20 "$cache/apt.log" >&2
-    [ -z "$policy" ] || rm -f "$policy"
     # The next boot must not start it either.
-    if command -v systemctl >/dev/null; then systemctl --quiet disable "${3:-$2}" 2>/dev/null || true; fi
+    if command -v systemctl >/dev/null; then systemctl --quiet disable "${package%-15}" 2>/dev/null || true; fi
     return "$status"
 }
 

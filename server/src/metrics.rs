@@ -243,7 +243,7 @@ const PROMISES: &[Promise] = &[
             ),
             counter(
                 "botloom_cache_requests_total",
-                "`tier`: `runtime` (loaded in a worker), `bytecode` (compiled, in the node's memory), `program` (source in memory) and what the storage adds; `result`: `hit`, `miss`",
+                "`tier`: `runtime` (loaded in a worker), `bytecode` (compiled, in the node's memory), `program` (source in memory), `artifact` (files of the object store on this disk); `result`: `hit`, `miss`",
                 "Look-ups of a revision on its way into a worker.",
             ),
             counter(
@@ -293,23 +293,23 @@ const PROMISES: &[Promise] = &[
             ),
             counter(
                 "botloom_store_errors_total",
-                "`store`: `catalog`, `lanes`, `tasks`, `events`, `artifacts`, `analytics`, `nodes`",
-                "Calls of a store that failed because it was away, too slow or full.",
+                "`store`: `database`, `redis`, `artifacts`, `analytics`",
+                "Calls of a store that failed because it was away or too slow.",
             ),
             counter(
                 "botloom_bus_lost_total",
                 "",
-                "Times that notices between nodes may have been lost; what they say is looked up instead.",
-            ),
-            counter(
-                "botloom_bus_reconnects_total",
-                "",
-                "Connections of the bus that were made anew.",
+                "Times that the connection of the bus was lost, and notices of other nodes with it; what they say is looked up instead.",
             ),
             gauge(
                 "botloom_analytics_spool_bytes",
                 "",
                 "Telemetry on disk that waits for its store.",
+            ),
+            counter(
+                "botloom_analytics_delivered_total",
+                "",
+                "Rows of telemetry that left the disk for their store.",
             ),
         ],
     },

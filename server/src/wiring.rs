@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use botloom_backends::{
-    Connected, DataDir, DedupeMode, Health, RedisOptions, S3Options, ServiceOptions, StorageOptions, TransferReport,
-    connect,
+    Connected, DataDir, DedupeMode, Health, RedisOptions, S3Credentials, S3Options, ServiceOptions,
+    StorageOptions, TransferReport, connect,
 };
 use botloom_control_plane::{ControlPlane, Dependency, Readiness, Watch};
 use botloom_core::model::NodeBeat;
@@ -159,7 +159,16 @@ pub(crate) async fn build(
 
     let roles = TaskTracker::new();
     let mut router = if config.roles.control_plane {
-        let api = control_plane(config, &ports, Arc::clone(&sandboxes), telegram, vault, watch, &stop).await?;
+        let api = control_plane(
+            config,
+            &ports,
+            Arc::clone(&sandboxes),
+            telegram,
+            vault,
+            watch,
+            &stop,
+        )
+        .await?;
         let router = traced(api.router());
         roles.spawn({
             let stop = stop.clone();
@@ -173,7 +182,11 @@ pub(crate) async fn build(
         // Webhooks have limits of their own: the API's layers must not see them.
         router = router.merge(handle.router());
     } else {
-        roles.spawn(beat(Arc::clone(&ports.nodes), config.roles.generator, stop.clone()));
+        roles.spawn(beat(
+            Arc::clone(&ports.nodes),
+            config.roles.generator,
+            stop.clone(),
+        ));
     }
     if config.roles.generator {
         roles.spawn(botloom_generator::worker::run(
@@ -403,6 +416,20 @@ fn redis_options(services: &Services) -> RedisOptions {
     }
 }
 
+fn s3_options(bucket: &Bucket) -> S3Options {
+    S3Options {
+        bucket: bucket.name.clone(),
+        prefix: String::new(),
+        endpoint: bucket.endpoint.clone(),
+        region: bucket.region.clone(),
+        credentials: S3Credentials {
+            access_key_id: Secret::new(&*bucket.access_key_id),
+            secret_access_key: bucket.secret_access_key.clone(),
+            session_token: bucket.session_token.clone(),
+        },
+    }
+}
+
 fn pool_options(config: &Config) -> PoolOptions {
     let defaults = PoolOptions::default();
     PoolOptions {
@@ -490,7 +517,11 @@ impl Readiness for NodeReadiness {
         let mut dependencies = Vec::new();
         for (name, state) in self.health.check(HEALTH_LIMIT).await {
             let trouble = state.err().map(|error| error.outside());
-            let (failure, note) = if self.needs(name) { (trouble, None) } else { (None, trouble) };
+            let (failure, note) = if self.needs(name) {
+                (trouble, None)
+            } else {
+                (None, trouble)
+            };
             dependencies.push(Dependency {
                 name: name.to_owned(),
                 failure,

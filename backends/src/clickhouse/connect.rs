@@ -1,5 +1,6 @@
 //! The address of a ClickHouse, and what its errors mean.
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use botloom_core::{Coded, Kind, Secret};
@@ -98,7 +99,7 @@ pub(super) fn client(address: &Secret) -> Result<Client, ClickHouseError> {
 
 fn decoded(part: &str) -> Result<String, ClickHouseError> {
     let text = percent_decode_str(part).decode_utf8();
-    text.map(|text| text.into_owned())
+    text.map(Cow::into_owned)
         .map_err(|_| ClickHouseError::Url("it is not UTF-8"))
 }
 

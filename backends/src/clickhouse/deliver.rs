@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connect::{exception, is_unreadable};
 use super::{Waiting, migrate};
+use crate::failures::note_failure;
 use crate::spool::{SegmentId, Spool};
 
 /// Pause after the first failure; it doubles with each further one.
@@ -111,6 +112,7 @@ impl Deliverer {
                     self.end(move |spool| spool.remove(id), note_dropped).await;
                 }
                 Err(Undelivered::Away(reason)) => {
+                    note_failure("analytics");
                     if pause == FIRST_PAUSE {
                         tracing::warn!(
                             reason,

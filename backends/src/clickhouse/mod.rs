@@ -5,6 +5,7 @@ mod connect;
 mod deliver;
 mod migrate;
 mod row;
+mod transfer;
 
 use std::io;
 use std::path::PathBuf;

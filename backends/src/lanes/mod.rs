@@ -1,4 +1,4 @@
-//! Updates in order, per chat: one set of rules, kept in memory or in SQLite.
+//! Updates in order, per chat: one set of rules, kept in memory, in SQLite or in Redis.
 //!
 //! [`model`] decides: what is a duplicate, who holds a lane, what a commit does. It keeps the places of lanes (ready,
 //! leased, delayed) in memory and everything that must survive behind the trait `Records`. [`ModelLanes`] gives it
@@ -8,11 +8,13 @@
 mod driver;
 mod memory;
 mod model;
+mod redis;
 mod sqlite;
 mod store;
 
 pub use memory::MemoryDriver;
 pub(crate) use sqlite::SqliteLaneFile;
+pub use redis::{RedisLanes, SetSpread};
 pub use sqlite::{SqliteDriver, SqliteTuning};
 pub use store::Store;
 

@@ -4,6 +4,8 @@ use botloom_core::ports::StoreError;
 use botloom_core::{Coded, Kind};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use crate::failures::note_failure;
+
 /// Why a Redis was refused at the start. Nothing was written to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedisConnectError {
@@ -82,6 +84,9 @@ pub(super) fn store_error(error: RedisError) -> StoreError {
         {
             StoreError::Corrupt(error.to_string())
         }
-        _ => StoreError::unavailable(error),
+        _ => {
+            note_failure("redis");
+            StoreError::unavailable(error)
+        }
     }
 }

@@ -34,7 +34,7 @@ mod url;
 pub use error::RedisConnectError;
 pub use homes::Homes;
 pub use link::RedisLink;
-pub(crate) use names::Names;
+pub(crate) use names::{MAX_SPREAD, Names};
 pub use options::{DedupeMode, RedisOptions};
 pub(crate) use script::Script;
 pub(crate) use subscription::Subscription;

@@ -20,7 +20,10 @@ pub(crate) struct Subscription {
 impl Subscription {
     /// The next message; `None` when the connection was lost: subscribe again, and look for what was missed.
     pub(crate) async fn next(&mut self) -> Option<Message> {
-        let message = self.stream.next().await?;
+        let Some(message) = self.stream.next().await else {
+            metrics::counter!("botloom_bus_lost_total").increment(1);
+            return None;
+        };
         Some(Message {
             channel: message.get_channel_name().to_owned(),
             payload: message.get_payload_bytes().to_vec(),

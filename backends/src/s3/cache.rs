@@ -58,8 +58,9 @@ impl ArtifactCache {
         let cache = self.clone();
         let read = tokio::task::spawn_blocking(move || cache.get_now(digest));
         let found = read.await.ok().flatten();
-        let outcome = if found.is_some() { "hit" } else { "miss" };
-        metrics::counter!("botloom_artifact_cache_total", "outcome" => outcome).increment(1);
+        let result = if found.is_some() { "hit" } else { "miss" };
+        metrics::counter!("botloom_cache_requests_total", "tier" => "artifact", "result" => result)
+            .increment(1);
         found
     }
 

@@ -8,6 +8,8 @@ use aws_sdk_s3::operation::RequestId as _;
 use botloom_core::ports::ArtifactError;
 use botloom_core::{Coded, Kind};
 
+use crate::failures::note_failure;
+
 /// Why a bucket cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum S3Error {
@@ -147,7 +149,10 @@ impl Failure {
     pub(super) fn into_artifact_error(self) -> ArtifactError {
         match self.answer() {
             Answer::Missing if self.code.as_deref() != Some("NoSuchBucket") => ArtifactError::Missing,
-            _ => ArtifactError::Unavailable(self.into()),
+            _ => {
+                note_failure("artifacts");
+                ArtifactError::Unavailable(self.into())
+            }
         }
     }
 }

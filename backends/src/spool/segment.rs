@@ -97,14 +97,14 @@ fn seal_left_open(dir: &Path, id: SegmentId) -> io::Result<Option<Segment>> {
         lines: whole.len() as u64,
         bytes: whole.iter().map(|line| line.len() as u64).sum(),
     };
-    if segment.bytes != bytes.len() as u64 {
+    if segment.bytes == bytes.len() as u64 {
+        File::open(&path)?.sync_all()?;
+    } else {
         let aside = dir.join(format!("{id}.healing"));
         let mut healed = File::create(&aside)?;
         healed.write_all(&whole.concat())?;
         healed.sync_all()?;
         fs::rename(&aside, &path)?;
-    } else {
-        File::open(&path)?.sync_all()?;
     }
     segment.rename_sealed(dir)?;
     Ok(Some(segment))

@@ -5,6 +5,8 @@ use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
+use crate::failures::note_failure;
+
 // Primary result codes, https://sqlite.org/rescode.html
 const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_FULL: i32 = 13;
@@ -27,15 +29,20 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
                 StoreError::Corrupt(database.to_string())
             } else {
                 // Among them deadlocks (40P01), statements given up (57014), servers that stop or start (57P01, 57P03).
-                StoreError::unavailable(error)
+                away(error)
             }
         }
         sqlx::Error::ColumnDecode { .. }
         | sqlx::Error::ColumnNotFound(_)
         | sqlx::Error::Decode(_)
         | sqlx::Error::RowNotFound => StoreError::Corrupt(error.to_string()),
-        _ => StoreError::unavailable(error),
+        _ => away(error),
     }
+}
+
+fn away(error: sqlx::Error) -> StoreError {
+    note_failure("database");
+    StoreError::unavailable(error)
 }
 
 /// An error of a statement that refers to a `what`.

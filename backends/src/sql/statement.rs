@@ -9,6 +9,7 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection};
 
 use super::{Database, store_error};
+use crate::failures::note_failure;
 
 /// Longest wait for one statement, its connection included. PostgreSQL gives a statement up earlier by itself; this is
 /// for a server that no longer answers, or a network that swallows what is sent.
@@ -54,7 +55,8 @@ impl Statement for Query<'_, Any, AnyArguments> {
 
 /// The answer of the driver, or [`StoreError::Unavailable`] when there is none in time.
 pub(super) async fn in_time<T>(answer: impl Future<Output = T>) -> StoreResult<T> {
-    tokio::time::timeout(LIMIT, answer)
-        .await
-        .map_err(StoreError::unavailable)
+    tokio::time::timeout(LIMIT, answer).await.map_err(|late| {
+        note_failure("database");
+        StoreError::unavailable(late)
+    })
 }

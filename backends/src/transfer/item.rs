@@ -61,6 +61,11 @@ pub(crate) enum LaneItem {
 /// Items that expire within this time are moved and not compared: they may be gone before the comparison is made.
 const FLEETING_MS: i64 = 3_600_000;
 
+/// Whether what expires at `until` may be gone before anybody compares.
+pub(super) fn is_fleeting(until: TimestampMs, now: TimestampMs) -> bool {
+    until.since(now) < FLEETING_MS
+}
+
 impl LaneItem {
     /// Which count it belongs to.
     pub(crate) const fn kind(&self) -> &'static str {
@@ -78,11 +83,13 @@ impl LaneItem {
     /// Whether it may be gone before anybody compares.
     pub(crate) fn is_fleeting(&self, now: TimestampMs) -> bool {
         let until = match self {
-            Self::Seen { until, .. } | Self::OutDelay { until, .. } | Self::Park { until, .. } => Some(*until),
+            Self::Seen { until, .. } | Self::OutDelay { until, .. } | Self::Park { until, .. } => {
+                Some(*until)
+            }
             Self::State { until, .. } => *until,
             _ => None,
         };
-        until.is_some_and(|until| until.since(now) < FLEETING_MS)
+        until.is_some_and(|until| is_fleeting(until, now))
     }
 
     /// Adds it to a tally: everything of it counts, its place in its queue included.
@@ -91,16 +98,26 @@ impl LaneItem {
         match self {
             Self::Revision { bot, revision } => {
                 fields.text("revision").text(bot.as_str());
-                fields.number(revision.epoch.0.cast_signed()).text(&revision.rev.to_string());
+                fields
+                    .number(revision.epoch.0.cast_signed())
+                    .text(&revision.rev.to_string());
             }
             Self::Seen { bot, key, until } => {
                 fields.text("seen").text(bot.as_str()).dedup(key).number(until.0);
             }
-            Self::State { lane, document, until } => {
+            Self::State {
+                lane,
+                document,
+                until,
+            } => {
                 fields.text("state").lane(lane).bytes(document);
                 fields.option(until.map(|until| until.0));
             }
-            Self::Update { lane, position, update } => {
+            Self::Update {
+                lane,
+                position,
+                update,
+            } => {
                 fields.text("update").lane(lane).number(position.cast_signed());
                 fields.dedup(&update.dedup).bytes(&update.envelope);
                 fields.number(update.accepted_at.0).trace(update.trace.as_ref());
@@ -115,7 +132,9 @@ impl LaneItem {
             } => {
                 fields.text("message").lane(lane).number(position.cast_signed());
                 fields.message(&message.message);
-                fields.number(i64::from(message.attempts)).number(i64::from(message.maybe_sent));
+                fields
+                    .number(i64::from(message.attempts))
+                    .number(i64::from(message.maybe_sent));
             }
             Self::OutDelay { lane, until } => {
                 fields.text("delay").lane(lane).number(until.0);
@@ -129,9 +148,15 @@ impl LaneItem {
                 letter,
                 message,
             } => {
-                fields.text("letter").text(letter.bot.as_str()).number(position.cast_signed());
+                fields
+                    .text("letter")
+                    .text(letter.bot.as_str())
+                    .number(position.cast_signed());
                 fields.text(letter.chat.as_ref().map_or("", |chat| chat.as_str()));
-                fields.text(&letter.reason).text(&letter.detail).bytes(&letter.body);
+                fields
+                    .text(&letter.reason)
+                    .text(&letter.detail)
+                    .bytes(&letter.body);
                 fields.number(letter.at.0).number(i64::from(*attempts));
                 if let Some(message) = message {
                     fields.message(message);
@@ -170,7 +195,8 @@ impl Fields {
     }
 
     fn option(&mut self, number: Option<i64>) -> &mut Self {
-        self.number(i64::from(number.is_some())).number(number.unwrap_or(0))
+        self.number(i64::from(number.is_some()))
+            .number(number.unwrap_or(0))
     }
 
     fn lane(&mut self, lane: &Lane) -> &mut Self {
@@ -198,8 +224,12 @@ impl Fields {
             Ambiguous::Resend => "resend",
             Ambiguous::Skip => "skip",
         };
-        self.text(&message.method).bytes(&message.params).text(class).text(ambiguous);
-        self.option(message.not_after.map(|until| until.0)).text(&message.cause);
+        self.text(&message.method)
+            .bytes(&message.params)
+            .text(class)
+            .text(ambiguous);
+        self.option(message.not_after.map(|until| until.0))
+            .text(&message.cause);
         self
     }
 }

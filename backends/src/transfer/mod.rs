@@ -22,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::query;
 use tokio::sync::mpsc;
 
+use item::is_fleeting;
 pub(crate) use item::{LaneItem, LaneTransfer};
 pub use tally::{Tallies, Tally};
 
@@ -135,9 +136,14 @@ pub async fn transfer(from: StorageOptions, to: StorageOptions) -> Result<Transf
 }
 
 /// Calls `each` for every revision.
-async fn revisions(side: &Side, mut each: impl AsyncFnMut(RevisionRow) -> Result<(), TransferError>) -> Result<(), TransferError> {
+async fn revisions(
+    side: &Side,
+    mut each: impl AsyncFnMut(RevisionRow) -> Result<(), TransferError>,
+) -> Result<(), TransferError> {
     let catalog = SqlCatalog::new(&side.db);
-    let rows = query("SELECT id FROM bots ORDER BY id").fetch_all(side.db.reader()).await;
+    let rows = query("SELECT id FROM bots ORDER BY id")
+        .fetch_all(side.db.reader())
+        .await;
     for row in rows.map_err(store_error)? {
         let bot = row.parsed("id")?;
         let mut request = PageRequest {
@@ -173,7 +179,10 @@ async fn copy_artifacts(from: &Side, to: &Side) -> Result<(), TransferError> {
                 source,
             };
             let (bot, rev) = (&revision.bot, &revision.rev_hash);
-            let bytes = from.artifacts.get(bot, rev, name, digest_of(&revision, name)).await;
+            let bytes = from
+                .artifacts
+                .get(bot, rev, name, digest_of(&revision, name))
+                .await;
             let bytes = bytes.map_err(failed)?;
             to.artifacts.put(bot, rev, name, bytes).await.map_err(failed)?;
         }
@@ -183,12 +192,21 @@ async fn copy_artifacts(from: &Side, to: &Side) -> Result<(), TransferError> {
 }
 
 async fn projects(side: &Side) -> StoreResult<Vec<ProjectId>> {
-    let rows = query("SELECT id FROM projects ORDER BY id").fetch_all(side.db.reader()).await;
-    rows.map_err(store_error)?.iter().map(|row| row.parsed("id")).collect()
+    let rows = query("SELECT id FROM projects ORDER BY id")
+        .fetch_all(side.db.reader())
+        .await;
+    rows.map_err(store_error)?
+        .iter()
+        .map(|row| row.parsed("id"))
+        .collect()
 }
 
 /// Calls `each` for every piece of the log of a project.
-async fn events(side: &Side, project: ProjectId, mut each: impl AsyncFnMut(Vec<LoggedEvent>) -> StoreResult<()>) -> StoreResult<()> {
+async fn events(
+    side: &Side,
+    project: ProjectId,
+    mut each: impl AsyncFnMut(Vec<LoggedEvent>) -> StoreResult<()>,
+) -> StoreResult<()> {
     let mut after = 0;
     loop {
         let page = side.events.events_after(project, after, 500).await?;
@@ -202,13 +220,19 @@ async fn events(side: &Side, project: ProjectId, mut each: impl AsyncFnMut(Vec<L
 
 async fn copy_events(from: &Side, to: &Side) -> StoreResult<()> {
     for project in projects(from).await? {
-        events(from, project, async |page| to.events.restore(project, &page).await).await?;
+        events(from, project, async |page| {
+            to.events.restore(project, &page).await
+        })
+        .await?;
     }
     Ok(())
 }
 
 /// Calls `each` for every piece of the telemetry.
-async fn telemetry(side: &Side, mut each: impl AsyncFnMut(&[AnalyticsEvent]) -> StoreResult<()>) -> StoreResult<()> {
+async fn telemetry(
+    side: &Side,
+    mut each: impl AsyncFnMut(&[AnalyticsEvent]) -> StoreResult<()>,
+) -> StoreResult<()> {
     let mut after: Option<String> = None;
     loop {
         let page = side.analytics.events_behind(after.as_deref(), BATCH).await?;
@@ -268,7 +292,12 @@ async fn tallies(side: &Side, now: TimestampMs) -> Result<Tallies, TransferError
         for name in ArtifactName::ALL {
             let bytes = side
                 .artifacts
-                .get(&revision.bot, &revision.rev_hash, name, digest_of(&revision, name))
+                .get(
+                    &revision.bot,
+                    &revision.rev_hash,
+                    name,
+                    digest_of(&revision, name),
+                )
                 .await
                 .map_err(|source| TransferError::Artifact {
                     rev: revision.rev_hash.to_string(),
@@ -291,7 +320,9 @@ async fn tallies(side: &Side, now: TimestampMs) -> Result<Tallies, TransferError
     tallies.insert("events", logged);
     let mut recorded = Tally::default();
     telemetry(side, async |page| {
-        page.iter().try_for_each(|event| add_json(&mut recorded, &Recorded(event)))
+        page.iter()
+            .filter(|event| !is_fleeting(event.expires_at, now))
+            .try_for_each(|event| add_json(&mut recorded, &Recorded(event)))
     })
     .await?;
     tallies.insert("telemetry", recorded);
@@ -318,8 +349,9 @@ impl serde::Serialize for Recorded<'_> {
             event.rev.map(|rev| rev.to_string()),
             (event.at.0, event.expires_at.0),
             &event.event,
-            &event.flow,
-            &event.step,
+            // Engines that know no absence keep it as an empty text.
+            event.flow.as_deref().unwrap_or_default(),
+            event.step.as_deref().unwrap_or_default(),
             &event.fields,
         )
             .serialize(serializer)

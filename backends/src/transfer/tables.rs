@@ -329,7 +329,9 @@ mod tests {
     #[tokio::test]
     async fn every_column_of_the_schema_is_listed() {
         let dir = tempfile::tempdir().unwrap();
-        let db = Database::open_sqlite(&dir.path().join("control.db")).await.unwrap();
+        let db = Database::open_sqlite(&dir.path().join("control.db"))
+            .await
+            .unwrap();
         let sql = "SELECT m.name, p.name FROM sqlite_schema m JOIN pragma_table_info(m.name) p \
                    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1, 2";
         let rows = query(sql).fetch_all(db.reader()).await.unwrap();

@@ -55,7 +55,12 @@ pub(crate) async fn outermost(State(app): State<App>, request: Request, next: Ne
 /// Completes the answers of a node that has no API: they look like those of one that has.
 pub(crate) async fn finished(request: Request, next: Next) -> Response {
     let method = request.method().clone();
-    finish(next.run(request).await, &Uuid::now_v7().to_string(), &method, false)
+    finish(
+        next.run(request).await,
+        &Uuid::now_v7().to_string(),
+        &method,
+        false,
+    )
 }
 
 async fn handle(app: &App, request: Request, next: Next, route: &str) -> (Response, bool) {

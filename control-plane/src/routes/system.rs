@@ -8,9 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::code;
+use crate::deps::Watch;
 use crate::openapi::openapi_json;
 use crate::problem::Problem;
-use crate::deps::Watch;
 
 /// This process answers.
 #[derive(Debug, Serialize, ToSchema)]

@@ -109,4 +109,7 @@ pub struct BotPassport {
     pub timezone: String,
     /// Seconds after the last change until a chat's document is forgotten.
     pub state_ttl_sec: Option<u64>,
+    /// Seconds that telemetry of the bot is kept. Passports of before this field have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analytics_ttl_sec: Option<u64>,
 }

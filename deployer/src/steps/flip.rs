@@ -1,11 +1,18 @@
 //! The flip: the catalog decides who wins, the lanes make it true for users.
 
+use std::time::Duration;
+
 use botloom_core::fault;
+use botloom_core::ids::{ChatId, Epoch};
 use botloom_core::model::{BotRow, Deployment};
-use botloom_core::ports::{ActiveRevision, Notice, SetRevision};
+use botloom_core::ports::analytics::event::DEPLOYED;
+use botloom_core::ports::{ActiveRevision, AnalyticsEvent, DEFAULT_RETENTION_MS, Notice, SetRevision};
 
 use super::{StepDone, StepFailed};
 use crate::{Deps, code, faults};
+
+/// Longest that a flip waits for its mark in the telemetry.
+const MARK_WAIT: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<StepDone, StepFailed> {
     let ports = &deps.ports;
@@ -52,7 +59,29 @@ pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<S
         .await;
     let kind = if row.rollback { "rollback" } else { "deploy" };
     metrics::counter!("botloom_flips_total", "kind" => kind).increment(1);
+    mark(deps, row, wanted).await;
     Ok(StepDone::Flipped(wanted))
+}
+
+/// Marks the moment in the telemetry, so that numbers before and after it can be compared. A lost mark delays nothing.
+async fn mark(deps: &Deps, row: &Deployment, epoch: Epoch) {
+    let at = deps.ports.clock.now();
+    let mark = AnalyticsEvent {
+        id: format!("{}:{DEPLOYED}:{epoch}", row.bot),
+        bot: row.bot.clone(),
+        chat: ChatId::new("-").expect("the chat of nobody has the form of a chat id"),
+        rev: Some(row.to_rev),
+        at,
+        expires_at: at.plus(DEFAULT_RETENTION_MS),
+        event: DEPLOYED.to_owned(),
+        flow: None,
+        step: None,
+        fields: format!(r#"{{"epoch":{epoch}}}"#),
+    };
+    let recorded = tokio::time::timeout(MARK_WAIT, deps.ports.analytics.record(&[mark])).await;
+    if !matches!(recorded, Ok(Ok(()))) {
+        tracing::warn!(bot = %row.bot, %epoch, "the deployment was not marked in the telemetry");
+    }
 }
 
 fn superseded() -> StepFailed {

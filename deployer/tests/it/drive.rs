@@ -2,8 +2,8 @@
 
 use botloom_core::event::BotEvent;
 use botloom_core::model::TaskStatus;
-use botloom_core::ports::{ActiveRevision, SandboxError, SetRevision};
-use botloom_core::{Clock as _, Epoch, SystemClock};
+use botloom_core::ports::{ActiveRevision, AnalyticsQuery, SandboxError, SetRevision};
+use botloom_core::{Clock as _, Epoch, SystemClock, TimestampMs};
 
 use crate::support::Installation;
 
@@ -44,6 +44,17 @@ async fn a_deployment_passes_every_stage_and_is_live() {
             .iter()
             .any(|logged| matches!(logged.event, BotEvent::DeployFlipped { .. }))
     );
+    let (from, to) = (TimestampMs(0), SystemClock.now().plus(1));
+    let marks = ports
+        .analytics
+        .query(&installation.bot, from, to, &AnalyticsQuery::Deploys)
+        .await
+        .unwrap();
+    let marks: Vec<_> = marks
+        .iter()
+        .map(|mark| (mark.key.clone(), mark.values[1]))
+        .collect();
+    assert_eq!(marks, [(installation.rev.to_string(), 1)]);
 }
 
 #[tokio::test]

@@ -78,8 +78,8 @@ fn lie(how: &str) -> std::io::Result<()> {
     if how == "exit" || channel.read(&mut heard)? == 0 {
         return Ok(());
     }
-    // Hello, version 1, every protection claimed.
-    channel.write_all(&frame(0, &[1, 0, 0, 0, 63]))?;
+    // Hello, version 2, every protection claimed.
+    channel.write_all(&frame(0, &[2, 0, 0, 0, 63]))?;
     // A load, and a call behind it.
     if channel.read(&mut heard)? == 0 {
         return Ok(());

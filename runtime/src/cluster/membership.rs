@@ -11,6 +11,7 @@ use botloom_core::homes::home;
 use botloom_core::ids::BotId;
 use botloom_core::model::{NodeBeat, NodeId};
 use botloom_core::ports::{BEAT_EVERY, NODE_LIFE, Nodes, StoreError, StoreResult};
+use metrics::{Gauge, gauge};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,7 @@ pub(crate) struct Membership {
     listed: Mutex<Option<Instant>>,
     /// Nodes that take on bots; empty while this node cannot know.
     view: watch::Sender<Vec<NodeId>>,
+    alive: Gauge,
 }
 
 impl Membership {
@@ -63,6 +65,7 @@ impl Membership {
             draining,
             listed: Mutex::default(),
             view: watch::Sender::default(),
+            alive: gauge!("botloom_live_nodes"),
         }
     }
 
@@ -129,6 +132,7 @@ impl Membership {
         let sent = Instant::now();
         let live = within(self.nodes.live()).await?;
         *looked = Some(sent);
+        self.alive.set(u32::try_from(live.len()).unwrap_or(u32::MAX));
         let draining = self.draining.is_cancelled();
         self.see(
             live.into_iter()

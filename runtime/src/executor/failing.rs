@@ -1,6 +1,7 @@
 //! What happens to a turn whose first update cannot be executed.
 
 use botloom_core::event::BotEvent;
+use botloom_core::ports::analytics::event::ERROR;
 use botloom_core::ports::{Direction, Fail, FailOutcome};
 use serde_json::json;
 
@@ -79,8 +80,9 @@ impl Executor {
             at: node.now(),
             cause: &id,
         };
-        let fields = json!({ "reason": reason, "detail": detail }).to_string();
-        node.reports.record(plain(run, "error", fields));
+        let direction = Direction::In.as_str();
+        let fields = json!({ "reason": reason, "direction": direction, "detail": detail }).to_string();
+        node.reports.record(plain(run, ERROR, fields));
         if let Some(bot) = node.bots.known(&lane.bot) {
             let (direction, reason) = (Direction::In.as_str().to_owned(), reason.to_owned());
             node.reports.tell(

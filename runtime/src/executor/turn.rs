@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use botloom_core::fault;
 use botloom_core::ids::BotId;
+use botloom_core::ports::analytics::event::UPDATE_HANDLED;
 use botloom_core::ports::{ActiveRevision, Commit, CommitOutcome, NextTurn, StateChange, StoreResult};
+use serde_json::json;
 use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
@@ -154,6 +156,7 @@ impl Executor {
                 return None;
             }
         };
+        self.node.reports.keep_for(held.bot(), program.analytics_ttl_ms);
         let username = bot.as_ref().and_then(|bot| bot.username.as_deref());
         let Held {
             turn,
@@ -313,8 +316,9 @@ impl Executor {
                 self.node.reports.record(row);
             }
             let micros = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
-            let fields = format!("{{\"wallUs\":{micros}}}");
-            self.node.reports.record(plain(run, "update_handled", fields));
+            let latency = self.node.now().since(ran.at).max(0);
+            let fields = json!({ "latencyMs": latency, "wallUs": micros }).to_string();
+            self.node.reports.record(plain(run, UPDATE_HANDLED, fields));
         }
     }
 }

@@ -7,6 +7,7 @@ use botloom_core::bot_js::Ambiguous;
 use botloom_core::event::BotEvent;
 use botloom_core::fault;
 use botloom_core::ids::Lane;
+use botloom_core::ports::analytics::event::ERROR;
 use botloom_core::ports::{
     AckOut, AckOutOutcome, AfterAck, Direction, LaneLease, OutMessage, OutTurn, QueuedMessage,
 };
@@ -22,7 +23,7 @@ use super::verdict::{AMBIGUOUS, Verdict, judge, shows_twice};
 use crate::bots::Found;
 use crate::executor::moved;
 use crate::meters::count_dead_letters;
-use crate::reports::{Run, plain};
+use crate::reports::{CHAT_BLOCKED, Run, plain, sent};
 use crate::trace::{TARGET, child, continued};
 
 /// Fifteenths of a lease after which it is renewed: 4 s of 15 s.
@@ -52,6 +53,8 @@ struct LaneSender {
     sender: Arc<Sender>,
     lease: LaneLease,
     leased: Instant,
+    /// Messages that Telegram took.
+    sent: u64,
 }
 
 /// Sends until the lane has no messages, must wait, or the node goes down.
@@ -61,6 +64,7 @@ pub(super) async fn send_all(sender: Arc<Sender>, turn: OutTurn, asked: Instant)
         sender,
         lease: LaneLease::clone(&next.as_ref().expect("just set").lease),
         leased: asked,
+        sent: 0,
     };
     while let Some(turn) = next.take() {
         let Some(first) = turn.messages.first() else {
@@ -266,6 +270,7 @@ impl LaneSender {
                 sender
                     .deliveries
                     .sent(&self.lease.lane, &queued.message.cause, node.now());
+                self.report_sent(&queued.message);
                 ack.sent = 1;
             }
             Verdict::Expired => {
@@ -337,6 +342,10 @@ impl LaneSender {
             let letters = dead_letters.len() as u64;
             node.meters.dead_out.increment(letters);
             count_dead_letters(Direction::Out, reason, letters);
+            let fields = json!({ "reason": reason, "direction": Direction::Out.as_str() }).to_string();
+            for id in &dead_letters {
+                node.reports.record(plain(self.run(id), ERROR, fields.clone()));
+            }
         }
         if let (Some(reason), Some(bot)) = (reason, node.bots.known(&self.lease.lane.bot)) {
             for id in dead_letters {
@@ -375,22 +384,30 @@ impl LaneSender {
         }
     }
 
+    /// What rows of telemetry about this lane share.
+    fn run<'a>(&'a self, cause: &'a str) -> Run<'a> {
+        Run {
+            bot: &self.lease.lane.bot,
+            chat: &self.lease.lane.chat,
+            rev: None,
+            at: self.sender.node.now(),
+            cause,
+        }
+    }
+
+    fn report_sent(&mut self, message: &OutMessage) {
+        self.sent += 1;
+        let number = format!("{}.{}", self.lease.token.0, self.sent);
+        let fields = json!({ "method": message.method }).to_string();
+        let row = sent(self.run(&message.cause), &number, fields);
+        self.sender.node.reports.record(row);
+    }
+
     /// Tells the author that a chat is closed to the bot.
     fn report_gone(&self, queued: &QueuedMessage, detail: &str) {
-        let lane = &self.lease.lane;
-        let (at, cause) = (self.sender.node.now(), queued.message.cause.as_str());
-        let run = Run {
-            bot: &lane.bot,
-            chat: &lane.chat,
-            rev: None,
-            at,
-            cause,
-        };
         let fields = json!({ "detail": detail }).to_string();
-        self.sender
-            .node
-            .reports
-            .record(plain(run, "chat_blocked", fields));
+        let row = plain(self.run(&queued.message.cause), CHAT_BLOCKED, fields);
+        self.sender.node.reports.record(row);
     }
 
     /// Does `work` and renews the lease meanwhile.

@@ -3,9 +3,15 @@
 use botloom_core::bot_js::Telemetry;
 use botloom_core::hash::RevHash;
 use botloom_core::ids::{BotId, ChatId};
-use botloom_core::ports::{AnalyticsEvent, DEFAULT_RETENTION_MS};
+use botloom_core::ports::AnalyticsEvent;
+use botloom_core::ports::analytics::event::{DEPLOYED, ERROR, MESSAGE_SENT, UPDATE_HANDLED};
 use botloom_core::time::TimestampMs;
 use serde_json::Value;
+
+/// Named in telemetry when Telegram says that a chat is closed to the bot.
+pub(crate) const CHAT_BLOCKED: &str = "chat_blocked";
+/// Bot code does not get to say these: the numbers of the platform are the platform's.
+const RESERVED: [&str; 5] = [CHAT_BLOCKED, DEPLOYED, ERROR, MESSAGE_SENT, UPDATE_HANDLED];
 
 /// What all rows of one update share.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +24,12 @@ pub(crate) struct Run<'a> {
     pub(crate) cause: &'a str,
 }
 
-/// The rows of an update's telemetry.
+/// The rows of an update's telemetry, without those of reserved names.
 pub(crate) fn from_bot_code(run: Run<'_>, telemetry: Vec<Telemetry>) -> impl Iterator<Item = AnalyticsEvent> {
     telemetry
         .into_iter()
         .enumerate()
+        .filter(|(_, told)| !RESERVED.contains(&&*told.event))
         .map(move |(number, Telemetry { event, mut fields })| {
             let mut text = |name: &str| match fields.remove(name) {
                 Some(Value::String(text)) => Some(text),
@@ -38,9 +45,15 @@ pub(crate) fn from_bot_code(run: Run<'_>, telemetry: Vec<Telemetry>) -> impl Ite
         })
 }
 
-/// A row of the runtime's own: `update_handled`, `error`, `chat_blocked`. `fields` is a JSON object.
+/// A row of the runtime's own, one of its name for a cause. `fields` is a JSON object.
 pub(crate) fn plain(run: Run<'_>, event: &str, fields: String) -> AnalyticsEvent {
     row(run, event, event.to_owned(), None, None, fields)
+}
+
+/// A message that Telegram took; a cause may have many, told apart by `number`.
+pub(crate) fn sent(run: Run<'_>, number: &str, fields: String) -> AnalyticsEvent {
+    let suffix = format!("{MESSAGE_SENT}:{}:{number}", run.chat);
+    row(run, &suffix, MESSAGE_SENT.to_owned(), None, None, fields)
 }
 
 fn row(
@@ -57,7 +70,7 @@ fn row(
         chat: run.chat.clone(),
         rev: run.rev,
         at: run.at,
-        expires_at: run.at.plus(DEFAULT_RETENTION_MS),
+        expires_at: run.at,
         event,
         flow,
         step,
@@ -80,10 +93,12 @@ mod tests {
             cause: "77",
         };
         let telemetry: Vec<Telemetry> = serde_json::from_str(
-            r#"[{"event":"step_completed","flow":"order","step":"size","ms":3},{"event":"x","step":4}]"#,
+            r#"[{"event":"step_completed","flow":"order","step":"size","ms":3},{"event":"x","step":4},
+                {"event":"update_handled","latencyMs":"fast"}]"#,
         )
         .unwrap();
         let rows: Vec<_> = from_bot_code(run, telemetry).collect();
+        assert_eq!(rows.len(), 2, "the name of one is the platform's");
         assert_eq!(
             (rows[0].id.as_str(), rows[1].id.as_str()),
             ("pizza:77:0", "pizza:77:1")

@@ -6,6 +6,7 @@
 //! never written to a disk and never comes from one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use botloom_core::Sha256Hash;
@@ -29,9 +30,18 @@ const WITHIN: Duration = Duration::from_secs(2);
 /// Sources whose bytecode was of no use, remembered so that they are not compiled again.
 const USELESS: u64 = 10_000;
 
-/// The cache, and the way to fill it. Clones share it.
-#[derive(Clone)]
+/// What a pool's cache of bytecode holds and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BytecodeStatus {
+    /// Revisions whose bytecode is kept.
+    pub kept: u64,
+    /// Loads that found bytecode.
+    pub found: u64,
+}
+
+/// The cache, and the way to fill it.
 pub(super) struct Bytecode {
+    found: AtomicU64,
     kept: Cache<Sha256Hash, Arc<[u8]>>,
     useless: Cache<Sha256Hash, ()>,
     /// `None`: switched off.
@@ -58,6 +68,7 @@ impl Bytecode {
         let useless = Cache::new(USELESS);
         if capacity == 0 {
             let cache = Self {
+                found: AtomicU64::new(0),
                 kept,
                 useless,
                 sources: None,
@@ -73,6 +84,7 @@ impl Bytecode {
             meters,
         };
         let cache = Self {
+            found: AtomicU64::new(0),
             kept,
             useless,
             sources: Some(sources),
@@ -82,7 +94,19 @@ impl Bytecode {
 
     /// The bytecode of a source, by the source's digest.
     pub(super) fn get(&self, source: &Sha256Hash) -> Option<Arc<[u8]>> {
-        self.kept.get(source)
+        let found = self.kept.get(source);
+        if found.is_some() {
+            self.found.fetch_add(1, Ordering::Relaxed);
+        }
+        found
+    }
+
+    pub(super) fn status(&self) -> BytecodeStatus {
+        self.kept.run_pending_tasks();
+        BytecodeStatus {
+            kept: self.kept.entry_count(),
+            found: self.found.load(Ordering::Relaxed),
+        }
     }
 
     /// A source was loaded and may be loaded again.

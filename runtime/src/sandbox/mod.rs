@@ -39,6 +39,7 @@ mod task;
 mod watchdog;
 pub mod worker;
 
+pub use bytecode::BytecodeStatus;
 pub use limits::{Limits, MAX_INPUT_BYTES, MAX_JOBS, MAX_MESSAGE_BYTES, MAX_SOURCE_BYTES};
 pub use one_shot::{OneShot, one_shot, wrap_body};
 pub use outcome::{Finished, Outcome, Position, RanAt, ScriptError};

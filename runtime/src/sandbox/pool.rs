@@ -9,7 +9,7 @@ use botloom_core::{BotId, Coded, Kind, RevHash, Sha256Hash, TimestampMs};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::bytecode::Bytecode;
+use super::bytecode::{Bytecode, BytecodeStatus};
 use super::keeper::Keeper;
 use super::limits::{Limits, MAX_INPUT_BYTES, MAX_SOURCE_BYTES};
 use super::meters::Meters;
@@ -384,6 +384,11 @@ impl Pool {
     /// Workers that serve calls, whether or not they are up.
     pub(crate) fn workers(&self) -> usize {
         self.slots.len() - 1
+    }
+
+    /// What the cache of bytecode holds and did.
+    pub fn bytecode(&self) -> BytecodeStatus {
+        self.shared.bytecode.status()
     }
 
     /// Which workers serve, and how well they are contained.

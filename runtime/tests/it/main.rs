@@ -1,5 +1,6 @@
 //! Tests of the runtime over real processes and sockets.
 
+mod cluster;
 mod conversation;
 mod draining;
 mod fairness;
@@ -7,6 +8,7 @@ mod flips;
 mod ingress;
 mod leases;
 mod order;
+mod outages;
 mod outside;
 mod poison;
 mod polling;
@@ -15,3 +17,4 @@ mod repeating;
 mod sandbox;
 mod sending;
 mod support;
+mod telling;

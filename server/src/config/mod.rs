@@ -315,7 +315,10 @@ mod tests {
         ("AWS_ACCESS_KEY_ID", "id"),
         ("AWS_SECRET_ACCESS_KEY", "canary"),
         ("CLICKHOUSE_URL", "http://u:canary@h:8123/d"),
-        ("BOTLOOM_MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        (
+            "BOTLOOM_MASTER_KEY",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        ),
     ];
 
     #[test]
@@ -336,7 +339,10 @@ mod tests {
         for missing in ["DATABASE_URL", "REDIS_URL", "S3_BUCKET", "CLICKHOUSE_URL"] {
             let some: Vec<_> = all.iter().copied().filter(|(key, _)| *key != missing).collect();
             let error = config(&some).unwrap_err();
-            assert!(error.starts_with("BOTLOOM_ROLES") && error.contains(missing), "{error}");
+            assert!(
+                error.starts_with("BOTLOOM_ROLES") && error.contains(missing),
+                "{error}"
+            );
         }
     }
 
@@ -347,7 +353,13 @@ mod tests {
             let error = config(&some).unwrap_err();
             assert!(error.starts_with(missing), "{error}");
         }
-        assert!(config(&[("DATABASE_URL", "sqlite:control.db")]).unwrap().services.database.is_none());
+        assert!(
+            config(&[("DATABASE_URL", "sqlite:control.db")])
+                .unwrap()
+                .services
+                .database
+                .is_none()
+        );
     }
 
     #[test]

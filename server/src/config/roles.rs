@@ -35,7 +35,9 @@ impl Roles {
                 unknown => {
                     return Err(invalid(
                         key,
-                        format!("there is no role {unknown}; roles are control-plane, generator, deployer, runtime"),
+                        format!(
+                            "there is no role {unknown}; roles are control-plane, generator, deployer, runtime"
+                        ),
                     ));
                 }
             }

@@ -46,7 +46,11 @@ impl Services {
     pub(super) fn read(read: &Reader<'_>) -> Result<Self, ConfigError> {
         let services = Self {
             database: database(read)?,
-            redis: url(read, "REDIS_URL", &["redis", "rediss", "redis+cluster", "rediss+cluster"])?,
+            redis: url(
+                read,
+                "REDIS_URL",
+                &["redis", "rediss", "redis+cluster", "rediss+cluster"],
+            )?,
             redis_allow_volatile: read.flag("BOTLOOM_REDIS_ALLOW_VOLATILE")?,
             redis_dedupe: match read.text("BOTLOOM_REDIS_DEDUPE").as_str() {
                 "keys" => Dedupe::Keys,
@@ -97,7 +101,10 @@ fn url(read: &Reader<'_>, key: &'static str, schemes: &[&str]) -> Result<Option<
         return Ok(Some(Secret::new(text)));
     }
     let forms: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://…")).collect();
-    Err(invalid(key, format!("must be a URL of the form {}", forms.join(" or "))))
+    Err(invalid(
+        key,
+        format!("must be a URL of the form {}", forms.join(" or ")),
+    ))
 }
 
 fn bucket(read: &Reader<'_>) -> Result<Option<Bucket>, ConfigError> {

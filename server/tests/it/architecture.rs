@@ -38,8 +38,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const OUTSIDE: &[(&str, &str)] = &[
     (
         "backends",
-        "async-trait base64 bytes metrics rusqlite serde serde_json sha2 sqlx thiserror tokio \
-         tokio-util tracing uuid",
+        "async-trait aws-sdk-s3 aws-smithy-http-client base64 bytes clickhouse metrics redis rusqlite serde \
+         serde_json sha2 sqlx thiserror tokio tokio-util tracing uuid",
     ),
     (
         "bench",
@@ -59,19 +59,21 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("deployer", "bytes metrics serde_json tokio tokio-util tracing"),
     (
         "generator",
-        "bytes oxc serde_json thiserror tokio tokio-util tracing url",
+        "bytes metrics oxc serde_json thiserror tokio tokio-util tracing url",
     ),
     (
         "runtime",
         "async-trait axum bytes futures-util governor http http-body-util hyper hyper-rustls \
-         hyper-util jiff jsonschema libc metrics moka rand regex rquickjs rustix rustls seccompiler \
-         serde serde_json sha2 subtle thiserror tokio tokio-util tower tracing url",
+         hyper-util jiff jsonschema libc metrics moka opentelemetry rand regex rquickjs rustix rustls \
+         seccompiler serde serde_json sha2 subtle thiserror tokio tokio-util tower tracing \
+         tracing-opentelemetry url",
     ),
     (
         "server",
         "async-trait axum bytes clap clap_complete http http-body-util hyper-rustls hyper-util \
-         metrics metrics-exporter-prometheus serde serde_json thiserror tokio tokio-util toml tracing \
-         tracing-subscriber url",
+         metrics metrics-exporter-prometheus opentelemetry opentelemetry-http opentelemetry-otlp \
+         opentelemetry_sdk serde serde_json thiserror tokio tokio-util toml tracing \
+         tracing-opentelemetry tracing-subscriber url",
     ),
     (
         "spec",

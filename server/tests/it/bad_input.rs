@@ -10,7 +10,11 @@ use crate::support::specs;
 use crate::support::stories::{Storage, stories};
 use crate::support::world::World;
 
-stories!(the_door_tells_strangers_nothing_and_loses_nothing_of_telegram, a_spec_with_forty_mistakes_is_told_all_of_them, a_lost_update_of_a_spec_is_refused);
+stories!(
+    the_door_tells_strangers_nothing_and_loses_nothing_of_telegram,
+    a_spec_with_forty_mistakes_is_told_all_of_them,
+    a_lost_update_of_a_spec_is_refused
+);
 
 const TOKEN: &str = "7100000060:AA-canary-token";
 

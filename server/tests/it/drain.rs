@@ -6,7 +6,10 @@ use crate::support::specs;
 use crate::support::stories::{Storage, stories};
 use crate::support::world::{PATIENCE, World, text_of};
 
-stories!(a_drained_server_loses_nothing_and_leaves_by_itself, an_open_event_stream_does_not_hold_the_end_up);
+stories!(
+    a_drained_server_loses_nothing_and_leaves_by_itself,
+    an_open_event_stream_does_not_hold_the_end_up
+);
 
 async fn a_drained_server_loses_nothing_and_leaves_by_itself(storage: Storage) {
     let mut world = World::start(storage, &[]).await;

@@ -12,6 +12,8 @@ mod deploy_faults;
 mod drain;
 mod flips;
 mod main_story;
+mod metrics;
 mod nodes;
 mod polling;
+mod traces;
 mod tree;

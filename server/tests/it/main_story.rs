@@ -5,11 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::specs;
-use crate::support::stub::Stub;
 use crate::support::stories::{Storage, stories};
+use crate::support::stub::Stub;
 use crate::support::world::{PATIENCE, World, text_of};
 
-stories!(a_pizza_bot_from_its_spec_to_its_users_and_back, values_of_a_chat_end_with_their_time_to_live, whoever_watches_sees_a_deployment_and_can_come_back_to_it);
+stories!(
+    a_pizza_bot_from_its_spec_to_its_users_and_back,
+    values_of_a_chat_end_with_their_time_to_live,
+    whoever_watches_sees_a_deployment_and_can_come_back_to_it
+);
 
 async fn a_pizza_bot_from_its_spec_to_its_users_and_back(storage: Storage) {
     let shop = Stub::start(&[(503, "{}"), (200, r#"{"total": {"amount": 12.5}}"#)]).await;

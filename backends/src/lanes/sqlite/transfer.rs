@@ -6,14 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use botloom_core::hash::Sha256Hash;
 use botloom_core::ports::{
-    ActiveRevision, Direction, NewDeadLetter, OutMessage, QueuedMessage, QueuedUpdate, StoreError, StoreResult,
+    ActiveRevision, Direction, NewDeadLetter, OutMessage, QueuedMessage, QueuedUpdate, StoreError,
+    StoreResult,
 };
 use botloom_core::{BotId, Epoch, Lane, RevHash, TimestampMs};
 use rusqlite::Row;
 use tokio::sync::mpsc;
 
 use super::SqliteTuning;
-use super::convert::{bytes, chat, dedup, direction, direction_number, failed, malformed, message, number, time, trace};
+use super::convert::{
+    bytes, chat, dedup, direction, direction_number, failed, malformed, message, number, time, trace,
+};
 use super::records::SqliteRecords;
 use super::schema;
 use crate::lanes::model::{Letter, MessageKey, Payload, Records as _, StoredMessage};
@@ -90,9 +93,7 @@ impl File {
         let records = &mut self.records;
         match item {
             LaneItem::Revision { bot, revision } => records.put_revision(&bot, revision),
-            LaneItem::Seen { bot, key, until } => {
-                records.see(&bot, &key, TimestampMs(0), until).map(drop)
-            }
+            LaneItem::Seen { bot, key, until } => records.see(&bot, &key, TimestampMs(0), until).map(drop),
             LaneItem::State {
                 lane,
                 document,

@@ -53,6 +53,7 @@ pub(crate) async fn revision(ports: &Ports, bot: &str, seed: &str) -> RevHash {
             name: "A bot".into(),
             timezone: "UTC".into(),
             state_ttl_sec: None,
+            analytics_ttl_sec: None,
         },
         allowed_updates: vec!["message".into(), "callback_query".into()],
         author: None,

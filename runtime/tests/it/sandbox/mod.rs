@@ -1,6 +1,7 @@
 //! Bot code in real worker processes.
 
 mod attacks;
+mod bytecode;
 mod isolation;
 mod language;
 mod limits;

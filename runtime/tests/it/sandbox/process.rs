@@ -48,8 +48,8 @@ fn a_worker_can_do_nothing_but_answer() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // The first frame of a connection: version 1, 16 MiB heap, 256 KiB stack, 512 MiB address space.
-    let mut start = vec![21, 0, 0, 0, 0, 1, 0, 0, 0];
+    // The first frame of a connection: version 2, 16 MiB heap, 256 KiB stack, 512 MiB address space.
+    let mut start = vec![21, 0, 0, 0, 0, 2, 0, 0, 0];
     start.extend((16_u32 << 20).to_le_bytes());
     start.extend((256_u32 << 10).to_le_bytes());
     start.extend((512_u64 << 20).to_le_bytes());

@@ -76,6 +76,7 @@ pub(crate) fn passport(bot: &BotId, bot_js: &str) -> RevJson {
             name: "Test".into(),
             timezone: "UTC".into(),
             state_ttl_sec: None,
+            analytics_ttl_sec: None,
         },
         allowed_updates: vec!["message".into(), "callback_query".into()],
         author: None,
@@ -252,9 +253,20 @@ impl World {
 
     /// Posts a body to a path with a secret.
     pub(crate) async fn post(&self, path: &str, secret: Option<&str>, body: impl Into<Bytes>) -> Answer {
+        self.post_to(&self.url, path, secret, body).await
+    }
+
+    /// As [`Self::post`], to another node.
+    pub(crate) async fn post_to(
+        &self,
+        node: &str,
+        path: &str,
+        secret: Option<&str>,
+        body: impl Into<Bytes>,
+    ) -> Answer {
         let client =
             hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
-        let mut request = http::Request::post(format!("{}{path}", self.url));
+        let mut request = http::Request::post(format!("{node}{path}"));
         if let Some(secret) = secret {
             request = request.header("X-Telegram-Bot-Api-Secret-Token", secret);
         }

@@ -5,8 +5,10 @@
     reason = "in a test, also in its helpers, a panic is the report"
 )]
 
+mod away;
 mod bots;
 mod canary;
+mod cluster;
 mod stall;
 
 use std::net::SocketAddr;
@@ -17,7 +19,7 @@ use std::time::Duration;
 use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
 use botloom_core::hash::RevHash;
 use botloom_core::model::{Project, User};
-use botloom_core::ports::{DeadLetter, Direction, Lanes, PageRequest, Ports};
+use botloom_core::ports::{Bus, Catalog, DeadLetter, Direction, Lanes, Nodes, PageRequest, Ports};
 use botloom_core::vault::Vault;
 use botloom_core::{BotId, ChatId, Lane, ProjectId, SystemClock, TimestampMs, UserId};
 use botloom_runtime::sandbox::{Pool, PoolOptions, WorkerCommand};
@@ -27,8 +29,10 @@ use botloom_telegram::{Client, Options as ClientOptions};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use away::Switched;
 pub(crate) use bots::{Answer, Bot, ECHO, passport, text_update};
 pub(crate) use canary::Canary;
+pub(crate) use cluster::{Deaf, Seat, SharedNodes};
 pub(crate) use stall::Stalling;
 
 /// How a world differs from the usual one.
@@ -37,6 +41,8 @@ pub(crate) struct Setup {
     pub(crate) simulator: simulator::Options,
     pub(crate) resolver: Arc<dyn Resolve>,
     pub(crate) client: ClientOptions,
+    /// The list of nodes, if others can join.
+    pub(crate) cluster: Option<SharedNodes>,
 }
 
 impl Default for Setup {
@@ -61,8 +67,20 @@ impl Default for Setup {
             },
             resolver: Arc::new(SystemResolver),
             client: ClientOptions::default(),
+            cluster: None,
         }
     }
+}
+
+/// Another node over the stores of a world.
+pub(crate) struct Peer {
+    pub(crate) node: Handle,
+    pub(crate) seat: Arc<Seat>,
+    pub(crate) lanes: Arc<Stalling>,
+    /// `http://127.0.0.1:<port>`.
+    pub(crate) url: String,
+    pub(crate) shutdown: CancellationToken,
+    _pool: DropGuard,
 }
 
 /// Everything a test talks to.
@@ -70,6 +88,7 @@ pub(crate) struct World {
     pub(crate) node: Handle,
     pub(crate) ports: Ports,
     pub(crate) lanes: Arc<Stalling>,
+    pub(crate) catalog: Arc<Switched>,
     pub(crate) simulator: simulator::Handle,
     pub(crate) telegram: Client,
     pub(crate) vault: Vault,
@@ -80,7 +99,7 @@ pub(crate) struct World {
     pool: Pool,
     options: Options,
     _pool: DropGuard,
-    _connected: Connected,
+    connected: Connected,
     folder: TempDir,
 }
 
@@ -123,6 +142,11 @@ impl World {
         let mut ports = connected.ports.clone();
         let lanes = Arc::new(Stalling::new(Arc::clone(&ports.lanes)));
         ports.lanes = Arc::clone(&lanes) as Arc<dyn Lanes>;
+        let catalog = Arc::new(Switched::new(Arc::clone(&ports.catalog)));
+        ports.catalog = Arc::clone(&catalog) as Arc<dyn Catalog>;
+        if let Some(cluster) = &setup.cluster {
+            ports.nodes = cluster.seat(Arc::clone(&ports.bus));
+        }
         let simulator = Simulator::start(setup.simulator).await.unwrap();
         let telegram = Client::new(ClientOptions {
             api_root: simulator.url(),
@@ -146,6 +170,7 @@ impl World {
             node,
             ports,
             lanes,
+            catalog,
             simulator,
             telegram,
             vault,
@@ -155,7 +180,7 @@ impl World {
             pool,
             options: setup.options,
             _pool: pool_guard,
-            _connected: connected,
+            connected,
             folder,
         }
     }
@@ -174,6 +199,36 @@ impl World {
         };
         self.node = start(deps, self.options.clone(), &self.shutdown);
         self.url = serve(&self.node).await;
+    }
+
+    /// One more node on the list, with sandboxes of its own.
+    pub(crate) async fn join(&self, cluster: &SharedNodes, bus: Arc<dyn Bus>) -> Peer {
+        let seat = cluster.seat(Arc::clone(&bus));
+        let lanes = Arc::new(Stalling::new(Arc::clone(&self.connected.ports.lanes)));
+        let (pool, pool_guard) = pool().await;
+        let shutdown = CancellationToken::new();
+        let deps = Deps {
+            ports: Ports {
+                nodes: Arc::clone(&seat) as Arc<dyn Nodes>,
+                lanes: Arc::clone(&lanes) as Arc<dyn Lanes>,
+                bus,
+                ..self.ports.clone()
+            },
+            vault: self.vault.clone(),
+            telegram: self.telegram.clone(),
+            pool,
+            resolver: Arc::new(SystemResolver),
+        };
+        let node = start(deps, self.options.clone(), &shutdown);
+        let url = serve(&node).await;
+        Peer {
+            node,
+            seat,
+            lanes,
+            url,
+            shutdown,
+            _pool: pool_guard,
+        }
     }
 
     /// The stored document of a chat.

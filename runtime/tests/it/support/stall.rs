@@ -15,6 +15,8 @@ use tokio::sync::watch;
 pub(crate) struct Stalling {
     inner: Arc<dyn Lanes>,
     stuck: watch::Sender<bool>,
+    /// Answers that bring work are on their way for as long as this holds.
+    late: watch::Sender<bool>,
 }
 
 impl Stalling {
@@ -22,11 +24,24 @@ impl Stalling {
         Self {
             inner,
             stuck: watch::Sender::new(false),
+            late: watch::Sender::new(false),
         }
     }
 
     pub(crate) fn stall(&self, stuck: bool) {
         self.stuck.send_replace(stuck);
+    }
+
+    /// What is asked happens, but answers with turns reach the node only later: it stands still, its claims get old.
+    pub(crate) fn delay_answers(&self, late: bool) {
+        self.late.send_replace(late);
+    }
+
+    async fn later<T>(&self, answer: T) -> T {
+        let mut late = self.late.subscribe();
+        // The sender lives as long as self.
+        let _ = late.wait_for(|late| !late).await;
+        answer
     }
 
     async fn pass(&self) -> &dyn Lanes {
@@ -40,10 +55,12 @@ impl Stalling {
 #[async_trait]
 impl Lanes for Stalling {
     async fn ingest(&self, updates: Vec<Ingest>) -> StoreResult<Vec<IngestOutcome>> {
-        self.pass().await.ingest(updates).await
+        let answer = self.pass().await.ingest(updates).await;
+        self.later(answer).await
     }
     async fn claim(&self, max: usize) -> StoreResult<Claims> {
-        self.pass().await.claim(max).await
+        let answer = self.pass().await.claim(max).await;
+        self.later(answer).await
     }
     async fn renew(&self, leases: &[LaneLease]) -> StoreResult<Vec<Option<Token>>> {
         self.pass().await.renew(leases).await

@@ -22,7 +22,9 @@ impl Balancer {
         let (ports, turn) = (Arc::new(ports), Arc::new(AtomicUsize::new(0)));
         let accepting = tokio::spawn(async move {
             loop {
-                let Ok((client, _)) = listener.accept().await else { continue };
+                let Ok((client, _)) = listener.accept().await else {
+                    continue;
+                };
                 let (ports, first) = (Arc::clone(&ports), turn.fetch_add(1, Ordering::Relaxed));
                 tokio::spawn(async move { pass(client, &ports, first).await });
             }

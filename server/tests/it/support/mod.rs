@@ -3,10 +3,12 @@
 
 pub(crate) mod api;
 pub(crate) mod balancer;
+pub(crate) mod collector;
 pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod lossy;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod services;

@@ -12,9 +12,14 @@ pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_botloom"));
     // Nothing of the developer's own settings.
     for (key, _) in std::env::vars() {
-        if key.starts_with("BOTLOOM_") || matches!(key.as_str(), "DATABASE_URL" | "REDIS_URL" | "S3_BUCKET" | "CLICKHOUSE_URL" | "BOT_TOKEN")
+        if key.starts_with("BOTLOOM_")
+            || matches!(
+                key.as_str(),
+                "DATABASE_URL" | "REDIS_URL" | "S3_BUCKET" | "CLICKHOUSE_URL" | "BOT_TOKEN"
+            )
             || key.starts_with("AWS_")
-            || key.starts_with("OTEL_") {
+            || key.starts_with("OTEL_")
+        {
             command.env_remove(key);
         }
     }
@@ -50,7 +55,9 @@ impl Server {
 
     /// A server that does not run yet, on a new data folder.
     pub(crate) fn new(port: u16, env: &[(&str, &str)]) -> Self {
-        let env = env.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
+        let env = env
+            .iter()
+            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
         Self {
             child: None,
             port,

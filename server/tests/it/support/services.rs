@@ -36,8 +36,17 @@ impl Services {
     pub(crate) async fn new() -> Self {
         let name = format!("world_{}", uuid::Uuid::new_v4().simple());
         let postgres = given("BOTLOOM_TEST_POSTGRES_URL");
-        run("psql", &["--quiet", &postgres, "--command", &format!("CREATE DATABASE {name}")]);
-XX
+        run(
+            "psql",
+            &[
+                "--quiet",
+                &postgres,
+                "--command",
+                &format!("CREATE DATABASE {name}"),
+            ],
+        );
+        let analytics = given("BOTLOOM_TEST_CLICKHOUSE_URL");
+        clickhouse(&analytics, &format!("CREATE DATABASE {name}")).await;
         let (redis, lock) = redis_number();
         let mut settings = vec![
             ("DATABASE_URL", with_path(&postgres, &name)),

@@ -1,0 +1,314 @@
+//! The port `DeadLetters`: one stream per bot and direction, on the shard of the lane that each letter came from.
+//!
+//! A letter's id is `<i or o>-<id in its stream>`, followed by `-<n>` if it lies on the bot's n-th shard.
+
+use async_trait::async_trait;
+use botloom_core::ports::{
+    DeadLetter, DeadLetters, DedupKey, Direction, NewDeadLetter, OutClass, Page, PageRequest, QueuedUpdate,
+    StoreError, StoreResult,
+};
+use botloom_core::{BotId, ChatId, Lane, TimestampMs};
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use redis::{FromRedisValue as _, Value, cmd};
+
+use super::reply::{Reply, unexpected};
+use super::scripts::{Place, key_of, member};
+use super::{RedisLanes, args, codec};
+
+/// Most items of one page.
+const PAGE: u32 = 200;
+
+/// What an id says. The order is that of the letters: the time, the number in it, the shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct LetterId {
+    ms: u64,
+    seq: u64,
+    /// Which of the bot's shards.
+    offset: u16,
+    outbound: bool,
+}
+
+impl LetterId {
+    /// One spelling only, so that two ids are never the same letter.
+    fn parse(id: &str) -> Option<Self> {
+        let mut parts = id.split('-');
+        let outbound = match parts.next()? {
+            "i" => false,
+            "o" => true,
+            _ => return None,
+        };
+        let parsed = Self {
+            outbound,
+            ms: parts.next()?.parse().ok()?,
+            seq: parts.next()?.parse().ok()?,
+            offset: parts.next().map_or(Some(0), |offset| offset.parse().ok())?,
+        };
+        (parsed.to_string() == id).then_some(parsed)
+    }
+
+    const fn direction(self) -> Direction {
+        if self.outbound { Direction::Out } else { Direction::In }
+    }
+
+    fn entry(self) -> String {
+        format!("{}-{}", self.ms, self.seq)
+    }
+}
+
+impl std::fmt::Display for LetterId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let direction = if self.outbound { 'o' } else { 'i' };
+        write!(f, "{direction}-{}-{}", self.ms, self.seq)?;
+        if self.offset > 0 {
+            write!(f, "-{}", self.offset)?;
+        }
+        Ok(())
+    }
+}
+
+/// A letter with what it holds, as stored.
+struct Stored {
+    id: LetterId,
+    letter: NewDeadLetter,
+    attempts: u32,
+}
+
+impl RedisLanes {
+    /// The id of a letter whose place in the stream of the shard is known.
+    pub(super) fn letter_id(&self, direction: Direction, bot: &BotId, shard: u16, entry: &str) -> String {
+        let letter = direction.as_str().chars().next().unwrap_or('i');
+        match self.offset_of(bot, shard) {
+            0 => format!("{letter}-{entry}"),
+            offset => format!("{letter}-{entry}-{offset}"),
+        }
+    }
+
+    fn letters_key(&self, bot: &BotId, direction: Direction, shard: u16) -> String {
+        let place = Place {
+            letters: direction,
+            ..Place::of(shard, bot.as_str())
+        };
+        key_of(self.link.names(), "dlq", place)
+    }
+
+    async fn find(&self, bot: &BotId, id: &str) -> StoreResult<Option<Stored>> {
+        let Some(id) = LetterId::parse(id) else {
+            return Ok(None);
+        };
+        let Some(shard) = self.all_shards_of(bot).nth(id.offset.into()) else {
+            return Ok(None);
+        };
+        let key = self.letters_key(bot, id.direction(), shard);
+        let found: Value = self
+            .link
+            .run(cmd("XRANGE").arg(key).arg(id.entry()).arg(id.entry()))
+            .await?;
+        Ok(read(bot, id.direction(), id.offset, found)?.pop())
+    }
+}
+
+/// Letters of one stream.
+fn read(bot: &BotId, direction: Direction, offset: u16, entries: Value) -> StoreResult<Vec<Stored>> {
+    let mut entries = Reply::of(entries)?;
+    let mut letters = Vec::new();
+    while !entries.is_empty() {
+        let mut entry = entries.list()?;
+        let place: String = entry.next()?;
+        let (ms, seq) = place.split_once('-').ok_or_else(unexpected)?;
+        let id = LetterId {
+            ms: ms.parse().map_err(|_| unexpected())?,
+            seq: seq.parse().map_err(|_| unexpected())?,
+            offset,
+            outbound: direction == Direction::Out,
+        };
+        let mut fields = entry.list()?;
+        let mut letter = NewDeadLetter {
+            bot: bot.clone(),
+            chat: None,
+            reason: String::new(),
+            detail: String::new(),
+            body: Bytes::new(),
+            at: TimestampMs(0),
+        };
+        let mut attempts = 0;
+        while !fields.is_empty() {
+            match fields.next::<String>()?.as_str() {
+                "t" => letter.at = TimestampMs(fields.next()?),
+                "c" => letter.chat = ChatId::new(fields.next::<String>()?).ok(),
+                "r" => letter.reason = fields.next()?,
+                "d" => letter.detail = fields.next()?,
+                "n" => attempts = fields.next()?,
+                "b" => letter.body = Bytes::from(fields.next::<Vec<u8>>()?),
+                _ => return Err(unexpected()),
+            }
+        }
+        letters.push(Stored {
+            id,
+            letter,
+            attempts,
+        });
+    }
+    Ok(letters)
+}
+
+/// As people see it: a message is shown as method and parameters.
+fn shown(stored: Stored) -> StoreResult<DeadLetter> {
+    let mut letter = stored.letter;
+    if stored.id.outbound {
+        let message = codec::message_of(&letter.body)?.message;
+        let method = serde_json::Value::from(message.method).to_string();
+        let mut body = format!("{{\"method\":{method},\"params\":").into_bytes();
+        body.extend_from_slice(&message.params);
+        body.push(b'}');
+        letter.body = Bytes::from(body);
+    }
+    Ok(DeadLetter {
+        id: stored.id.to_string(),
+        direction: stored.id.direction(),
+        letter,
+        attempts: stored.attempts,
+    })
+}
+
+#[async_trait]
+impl DeadLetters for RedisLanes {
+    async fn set_aside(&self, letter: NewDeadLetter) -> StoreResult<String> {
+        let bot = &letter.bot;
+        let shard = match &letter.chat {
+            Some(chat) => self.link.names().shard(bot, chat, self.spread_of(bot)),
+            None => self.all_shards_of(bot).next().unwrap_or(0),
+        };
+        let mut args = args![
+            self.limits.dead_letter_cap.max(1),
+            letter.at.0,
+            letter.chat.as_ref().map_or("", ChatId::as_str),
+            letter.reason,
+            letter.detail,
+        ];
+        args.push(letter.body.to_vec());
+        let place = Place::of(shard, bot.as_str());
+        let value = self.call(&self.scripts.set_aside, place, &args).await?;
+        let entry = String::from_redis_value(value).map_err(|_| unexpected())?;
+        Ok(self.letter_id(Direction::In, bot, shard, &entry))
+    }
+
+    async fn dead_letters(
+        &self,
+        bot: &BotId,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> StoreResult<Page<DeadLetter>> {
+        let nothing = Page {
+            items: Vec::new(),
+            next_cursor: None,
+        };
+        let before = match page.cursor.as_deref().map(LetterId::parse) {
+            Some(None) => return Ok(nothing),
+            before => before.flatten(),
+        };
+        let limit = page.limit.clamp(1, PAGE) as usize;
+        let reads = (0..).zip(self.all_shards_of(bot)).map(|(offset, shard)| async move {
+            let newest = match before {
+                None => "+".to_owned(),
+                Some(id) if offset < id.offset => id.entry(),
+                Some(id) => format!("({}", id.entry()),
+            };
+            let mut range = cmd("XREVRANGE");
+            range.arg(self.letters_key(bot, direction, shard)).arg(newest);
+            range.arg("-").arg("COUNT").arg(limit + 1);
+            read(bot, direction, offset, self.link.run(&range).await?)
+        });
+        let mut found: Vec<Stored> = try_join_all(reads).await?.into_iter().flatten().collect();
+        found.sort_by_key(|stored| std::cmp::Reverse(stored.id));
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
+        let items: StoreResult<Vec<_>> = found.into_iter().map(shown).collect();
+        Ok(Page {
+            items: items?,
+            next_cursor,
+        })
+    }
+
+    async fn dead_letter(&self, bot: &BotId, id: &str) -> StoreResult<Option<DeadLetter>> {
+        self.find(bot, id).await?.map(shown).transpose()
+    }
+
+    async fn replay(&self, bot: &BotId, id: &str) -> StoreResult<bool> {
+        let Some(stored) = self.find(bot, id).await? else {
+            return Ok(false);
+        };
+        let Some(chat) = stored.letter.chat else {
+            return Ok(false);
+        };
+        let lane = Lane {
+            bot: bot.clone(),
+            chat,
+        };
+        let dedup = DedupKey::Synthetic(format!("replay:{id}").into());
+        let (entry, kind) = if stored.id.outbound {
+            let mut message = codec::message_of(&stored.letter.body)?.message;
+            // The person who replays it wants it sent now, however late that is.
+            message.not_after = None;
+            let kind = if message.class == OutClass::Urgent {
+                "urgent"
+            } else {
+                "message"
+            };
+            (codec::message(&message), kind)
+        } else {
+            let accepted_at = match self.test_now() {
+                Some(now) => now,
+                None => self.link.now().await?,
+            };
+            let update = QueuedUpdate {
+                dedup: dedup.clone(),
+                envelope: stored.letter.body,
+                accepted_at,
+                trace: None,
+            };
+            (codec::update(&update), "update")
+        };
+        // A lane and its letters share a shard: a bot is spread anew only without letters.
+        let (name, shard) = (member(&lane), self.shard(&lane));
+        let (seen, _) = self.seen_key(bot, &dedup);
+        let mut args = args![name, bot, stored.id.entry()];
+        args.push(entry);
+        args.extend(args![
+            kind,
+            self.limits.queue_cap.max(1),
+            self.limits.dedup_ttl_ms
+        ]);
+        let place = Place {
+            letters: stored.id.direction(),
+            seen: &seen,
+            ..Place::of(shard, &name)
+        };
+        let value = self.call(&self.scripts.replay, place, &args).await?;
+        match String::from_redis_value(value).map_err(|_| unexpected())?.as_str() {
+            "MISSING" => Ok(false),
+            "FULL" => Err(StoreError::Full),
+            _ if stored.id.outbound => {
+                self.outbox_is_ready(shard).await;
+                Ok(true)
+            }
+            _ => {
+                self.lane_is_ready(shard).await;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn discard(&self, bot: &BotId, id: &str) -> StoreResult<bool> {
+        let Some(id) = LetterId::parse(id) else {
+            return Ok(false);
+        };
+        let Some(shard) = self.all_shards_of(bot).nth(id.offset.into()) else {
+            return Ok(false);
+        };
+        let key = self.letters_key(bot, id.direction(), shard);
+        let deleted: u64 = self.link.run(cmd("XDEL").arg(key).arg(id.entry())).await?;
+        Ok(deleted > 0)
+    }
+}

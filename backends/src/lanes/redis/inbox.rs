@@ -1,0 +1,443 @@
+//! The port `Lanes`.
+
+use async_trait::async_trait;
+use botloom_core::ports::{
+    ActiveRevision, Claims, Commit, CommitOutcome, Fail, FailOutcome, Ingest, IngestOutcome, LaneLease,
+    LaneStats, Lanes, NextTurn, OutClass, OutTurn, QueuedMessage, QueuedUpdate, SetRevision, StateChange,
+    StoreError, StoreResult, Token, Turn,
+};
+use botloom_core::{BotId, ChatId, Lane, TimestampMs};
+use bytes::Bytes;
+use futures_util::future::{join_all, try_join_all};
+use redis::{Value, cmd};
+
+use super::reply::{Reply, unexpected};
+use super::scripts::{Place, member};
+use super::watch::Found;
+use super::{RedisLanes, args, codec};
+
+/// What became of an update in one attempt.
+enum Entered {
+    As(IngestOutcome),
+    /// The bot is spread differently than this node knew.
+    Elsewhere(u16),
+}
+
+impl RedisLanes {
+    async fn ingest_one(&self, item: &Ingest) -> StoreResult<IngestOutcome> {
+        for _ in 0..2 {
+            match self.enter(item).await? {
+                Entered::As(outcome) => return Ok(outcome),
+                Entered::Elsewhere(0) => break,
+                Entered::Elsewhere(spread) => self.note_spread(&item.lane.bot, spread),
+            }
+        }
+        Err(StoreError::unavailable("the bot is being moved"))
+    }
+
+    async fn enter(&self, item: &Ingest) -> StoreResult<Entered> {
+        let (lane, bot) = (member(&item.lane), &item.lane.bot);
+        let shard = self.shard(&item.lane);
+        let mine = self.homes.is_mine(shard);
+        let queued = QueuedUpdate {
+            dedup: item.dedup.clone(),
+            envelope: item.envelope.clone(),
+            accepted_at: item.accepted_at,
+            trace: item.trace.clone(),
+        };
+        let (seen, bit) = self.seen_key(bot, &item.dedup);
+        let mut args = args![lane, bot];
+        args.push(codec::update(&queued));
+        args.extend(args![
+            self.limits.queue_cap.max(1),
+            u8::from(item.want_turn && mine),
+            self.limits.lease_ms,
+            self.limits.dedup_ttl_ms,
+            bit.map_or_else(String::new, |bit| bit.to_string()),
+            self.spread_of(bot),
+        ]);
+        let place = Place {
+            seen: &seen,
+            ..Place::of(shard, &lane)
+        };
+        let mut reply = Reply::of(self.call(&self.scripts.ingest, place, &args).await?)?;
+        let outcome = match reply.next::<String>()?.as_str() {
+            "DUP" => IngestOutcome::Duplicate,
+            "FULL" => IngestOutcome::Full,
+            "QUEUED" => IngestOutcome::Queued,
+            "READY" => {
+                self.lane_is_ready(shard).await;
+                IngestOutcome::Ready {
+                    backlog: reply.next()?,
+                }
+            }
+            "GRANTED" => {
+                self.inbound.touched(shard);
+                let score = reply.next()?;
+                IngestOutcome::Granted(Box::new(Turn {
+                    lease: LaneLease {
+                        lane: item.lane.clone(),
+                        token: codec::token(score, 0, 1),
+                    },
+                    revision: revision(reply.next()?)?,
+                    attempts: 0,
+                    updates: vec![queued],
+                    state: codec::document_of(reply.next()?, self.test_now())?,
+                }))
+            }
+            "LAYOUT" => {
+                let spread: String = reply.next()?;
+                return Ok(Entered::Elsewhere(spread.parse().map_err(|_| unexpected())?));
+            }
+            _ => return Err(unexpected()),
+        };
+        Ok(Entered::As(outcome))
+    }
+
+    /// Leases up to `share` ready lanes of a shard and reads their turns.
+    pub(super) async fn visit(&self, shard: u16, share: usize) -> StoreResult<Found<Turn>> {
+        let args = args![share, self.limits.lease_ms];
+        let mut reply = Reply::of(self.call(&self.scripts.claim, Place::of(shard, ""), &args).await?)?;
+        let mut loads = Vec::new();
+        let mut claimed = reply.list()?;
+        while !claimed.is_empty() {
+            let mut turn = claimed.list()?;
+            let lane = lane_of(&turn.next::<String>()?)?;
+            let (score, attempts, active) = (turn.next()?, turn.next()?, revision(turn.next()?)?);
+            loads.push(self.load(shard, lane, score, attempts, active));
+        }
+        let left: u64 = reply.next()?;
+        let dues: [i64; 2] = [reply.next()?, reply.next()?];
+        // A lane whose turn cannot be read comes again when its lease runs out.
+        let mut turns = Vec::with_capacity(loads.len());
+        for turn in join_all(loads).await {
+            turns.extend(turn?);
+        }
+        Ok(Found {
+            turns,
+            ready: left > 0,
+            due: first_of(&dues),
+        })
+    }
+
+    /// Reads what a lease protects: plain reads are enough.
+    async fn load(
+        &self,
+        shard: u16,
+        lane: Lane,
+        score: u64,
+        attempts: u32,
+        revision: Option<ActiveRevision>,
+    ) -> StoreResult<Option<Turn>> {
+        let name = member(&lane);
+        let mut entries = cmd("LRANGE");
+        entries.arg(self.key("qin", shard, &name));
+        entries.arg(0).arg(self.limits.turn_updates - 1);
+        let mut state = cmd("GET");
+        state.arg(self.key("state", shard, &name));
+        let (entries, state) =
+            futures_util::future::try_join(self.link.run(&entries), self.link.run(&state)).await?;
+        let updates = updates(entries)?;
+        if updates.is_empty() {
+            // The bot was purged in between.
+            return Ok(None);
+        }
+        Ok(Some(Turn {
+            lease: LaneLease {
+                lane,
+                token: codec::token(score, 0, updates.len()),
+            },
+            revision,
+            attempts,
+            updates,
+            state: codec::document_of(state, self.test_now())?,
+        }))
+    }
+
+    async fn commit_one(&self, commit: &Commit) -> StoreResult<CommitOutcome> {
+        let lane = &commit.lease.lane;
+        let (name, shard) = (member(lane), self.shard(lane));
+        let (score, _, given) = codec::parts(commit.lease.token);
+        let (change, ttl, document) = match &commit.state {
+            StateChange::Keep { ttl_ms: None } => ("keep", 0, Bytes::new()),
+            StateChange::Keep { ttl_ms: Some(ttl) } => ("touch", (*ttl).max(0), Bytes::new()),
+            StateChange::Put { document, ttl_ms } => {
+                ("put", ttl_ms.map_or(-1, |ttl| ttl.max(0)), document.clone())
+            }
+            StateChange::Delete => ("delete", 0, Bytes::new()),
+        };
+        let (urgent, others): (Vec<_>, Vec<_>) = commit
+            .messages
+            .iter()
+            .partition(|message| message.class == OutClass::Urgent);
+        let mut args = args![
+            name,
+            lane.bot,
+            score,
+            commit
+                .revision
+                .as_ref()
+                .map_or_else(String::new, codec::revision),
+            commit.updates.clamp(1, given.max(1)),
+            change,
+            ttl,
+        ];
+        args.push(document.to_vec());
+        args.extend(args![
+            u8::from(commit.want_out && self.homes.is_mine(shard)),
+            u8::from(commit.next == NextTurn::Keep),
+            commit.charge,
+            self.limits.lease_ms,
+            self.limits.out_lease_ms,
+            self.limits.turn_updates,
+            urgent.len(),
+        ]);
+        args.extend(urgent.iter().chain(&others).map(|message| codec::message(message)));
+        let value = self
+            .call(&self.scripts.commit, Place::of(shard, &name), &args)
+            .await?;
+        let mut reply = Reply::of(value)?;
+        match reply.next::<String>()?.as_str() {
+            "FENCED" => return Ok(CommitOutcome::Fenced),
+            "STALE" => return Ok(CommitOutcome::Stale(revision(reply.next()?)?)),
+            _ => {}
+        }
+        let (out_score, out_ready, ready): (u64, u8, u8) = (reply.next()?, reply.next()?, reply.next()?);
+        let next_score: u64 = reply.next()?;
+        if ready == 1 {
+            self.lane_is_ready(shard).await;
+        } else {
+            self.inbound.touched(shard);
+        }
+        if out_ready == 1 {
+            self.outbox_is_ready(shard).await;
+        } else if !commit.messages.is_empty() {
+            self.outbound.touched(shard);
+        }
+        let out = (out_score > 0).then(|| {
+            let most = self.limits.turn_updates;
+            let first = urgent.len().min(most);
+            let messages = urgent.iter().chain(&others).take(most);
+            let messages: Vec<QueuedMessage> = messages
+                .map(|message| QueuedMessage {
+                    message: (*message).clone(),
+                    attempts: 0,
+                    maybe_sent: false,
+                })
+                .collect();
+            Box::new(OutTurn {
+                lease: LaneLease {
+                    lane: lane.clone(),
+                    token: codec::token(out_score, first, messages.len() - first),
+                },
+                messages,
+            })
+        });
+        let next = if next_score > 0 {
+            let active = revision(reply.next()?)?;
+            let state = codec::document_of(reply.next()?, self.test_now())?;
+            let updates = updates(reply.next()?)?;
+            Some(Box::new(Turn {
+                lease: LaneLease {
+                    lane: lane.clone(),
+                    token: codec::token(next_score, 0, updates.len()),
+                },
+                revision: active,
+                attempts: 0,
+                updates,
+                state,
+            }))
+        } else {
+            None
+        };
+        Ok(CommitOutcome::Committed { next, out })
+    }
+
+    /// Groups leases by shard: indexes into `leases`.
+    pub(super) fn by_shard(&self, leases: &[LaneLease]) -> Vec<(u16, Vec<usize>)> {
+        let mut groups = std::collections::BTreeMap::<u16, Vec<usize>>::new();
+        for (at, lease) in leases.iter().enumerate() {
+            groups.entry(self.shard(&lease.lane)).or_default().push(at);
+        }
+        groups.into_iter().collect()
+    }
+
+    /// Prolongs leases of one direction.
+    pub(super) async fn renew_in(
+        &self,
+        leases: &[LaneLease],
+        letters: botloom_core::ports::Direction,
+        life: i64,
+    ) -> StoreResult<Vec<Option<Token>>> {
+        let groups = self.by_shard(leases);
+        let calls = groups.iter().map(|(shard, group)| async move {
+            let mut args = args![life];
+            for at in group {
+                let lease = &leases[*at];
+                args.extend(args![member(&lease.lane), codec::parts(lease.token).0]);
+            }
+            let place = Place {
+                letters,
+                ..Place::of(*shard, "")
+            };
+            let value = self.call(&self.scripts.renew, place, &args).await?;
+            <Vec<u64> as redis::FromRedisValue>::from_redis_value(value).map_err(|_| unexpected())
+        });
+        let mut tokens = vec![None; leases.len()];
+        for ((_, group), scores) in groups.iter().zip(try_join_all(calls).await?) {
+            for (at, score) in group.iter().zip(scores) {
+                tokens[*at] = (score > 0).then(|| codec::renewed(leases[*at].token, score));
+            }
+        }
+        Ok(tokens)
+    }
+}
+
+#[async_trait]
+impl Lanes for RedisLanes {
+    async fn ingest(&self, updates: Vec<Ingest>) -> StoreResult<Vec<IngestOutcome>> {
+        // Calls leave in the order in which they are first polled, so items of one lane keep their order.
+        try_join_all(updates.iter().map(|item| self.ingest_one(item))).await
+    }
+
+    async fn claim(&self, max: usize) -> StoreResult<Claims> {
+        let now = self.about_now();
+        let may = |shard| self.homes.is_mine(shard) || self.helps(shard);
+        let visit = |shard, share| self.visit(shard, share);
+        let (turns, next_due) = self.inbound.gather(max, now, may, visit).await?;
+        Ok(Claims { turns, next_due })
+    }
+
+    async fn renew(&self, leases: &[LaneLease]) -> StoreResult<Vec<Option<Token>>> {
+        self.renew_in(leases, botloom_core::ports::Direction::In, self.limits.lease_ms)
+            .await
+    }
+
+    async fn release(&self, leases: &[LaneLease]) -> StoreResult<()> {
+        for (shard, group) in self.by_shard(leases) {
+            let mut args = Vec::new();
+            for at in group {
+                let lease = &leases[at];
+                args.extend(args![member(&lease.lane), codec::parts(lease.token).0]);
+            }
+            self.call(&self.scripts.release, Place::of(shard, ""), &args)
+                .await?;
+            self.lane_is_ready(shard).await;
+        }
+        Ok(())
+    }
+
+    async fn commit(&self, commits: Vec<Commit>) -> StoreResult<Vec<CommitOutcome>> {
+        try_join_all(commits.iter().map(|commit| self.commit_one(commit))).await
+    }
+
+    async fn fail(&self, fail: Fail) -> StoreResult<FailOutcome> {
+        let lane = &fail.lease.lane;
+        let (name, shard) = (member(lane), self.shard(lane));
+        let args = args![
+            name,
+            lane.bot,
+            codec::parts(fail.lease.token).0,
+            fail.max_attempts,
+            fail.retry_at.0,
+            fail.reason,
+            fail.detail,
+            lane.chat,
+            self.limits.dead_letter_cap.max(1),
+        ];
+        let value = self
+            .call(&self.scripts.fail, Place::of(shard, &name), &args)
+            .await?;
+        let mut reply = Reply::of(value)?;
+        match reply.next::<String>()?.as_str() {
+            "FENCED" => Ok(FailOutcome::Fenced),
+            "DELAYED" => {
+                self.inbound.touched(shard);
+                Ok(FailOutcome::Delayed)
+            }
+            "DEAD" => {
+                self.lane_is_ready(shard).await;
+                let entry: String = reply.next()?;
+                let direction = botloom_core::ports::Direction::In;
+                Ok(FailOutcome::DeadLettered(
+                    self.letter_id(direction, &lane.bot, shard, &entry),
+                ))
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn set_revision(&self, bot: &BotId, revision: ActiveRevision) -> StoreResult<SetRevision> {
+        let mut answer = SetRevision::Set;
+        for shard in self.shards_of(bot) {
+            let args = args![bot, revision.epoch, revision.rev];
+            let value = self
+                .call(&self.scripts.set_rev, Place::of(shard, bot.as_str()), &args)
+                .await?;
+            let current: Option<String> =
+                redis::FromRedisValue::from_redis_value(value).map_err(|_| unexpected())?;
+            if let Some(current) = current {
+                answer = SetRevision::Superseded(codec::revision_of(&current)?);
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn revision(&self, bot: &BotId) -> StoreResult<Option<ActiveRevision>> {
+        let Some(shard) = self.shards_of(bot).next() else {
+            return Ok(None);
+        };
+        let key = self.link.names().of_shard("revs", shard);
+        let stored: Option<String> = self.link.run(cmd("HGET").arg(key).arg(bot.as_str())).await?;
+        revision(stored)
+    }
+
+    async fn state(&self, lane: &Lane) -> StoreResult<Option<Bytes>> {
+        let key = self.key("state", self.shard(lane), &member(lane));
+        let stored = self.link.run(cmd("GET").arg(key)).await?;
+        codec::document_of(stored, self.test_now())
+    }
+
+    async fn purge(&self, bot: &BotId) -> StoreResult<()> {
+        self.purge_bot(bot).await
+    }
+
+    async fn stats(&self) -> StoreResult<LaneStats> {
+        self.sizes().await
+    }
+
+    async fn ready(&self) {
+        self.inbound.hint().await;
+    }
+}
+
+pub(super) fn revision(stored: Option<String>) -> StoreResult<Option<ActiveRevision>> {
+    stored.map(|text| codec::revision_of(&text)).transpose()
+}
+
+fn updates(entries: Vec<Vec<u8>>) -> StoreResult<Vec<QueuedUpdate>> {
+    entries.iter().map(|entry| codec::update_of(entry)).collect()
+}
+
+/// The lane that a place names.
+pub(super) fn lane_of(name: &str) -> StoreResult<Lane> {
+    let read = || {
+        let (bot, chat) = name.split_once(':')?;
+        Some(Lane {
+            bot: BotId::new(bot).ok()?,
+            chat: ChatId::new(chat).ok()?,
+        })
+    };
+    read().ok_or_else(|| StoreError::Corrupt("a lane's name in Redis cannot be read".to_owned()))
+}
+
+/// The first of moments of which -1 is none.
+pub(super) fn first_of(moments: &[i64]) -> Option<TimestampMs> {
+    let given = moments.iter().filter(|moment| **moment >= 0);
+    given.min().map(|moment| TimestampMs(*moment))
+}
+
+/// Bytes that a script answered.
+pub(super) fn entries_of(value: Value) -> StoreResult<Vec<Vec<u8>>> {
+    redis::FromRedisValue::from_redis_value(value).map_err(|_| unexpected())
+}

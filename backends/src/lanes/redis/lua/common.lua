@@ -1,0 +1,96 @@
+-- What all scripts share. Keys are locals with the names of the data model (README of this crate); the header that
+-- declares them is made by keys.rs. A line that ends in "check: <name>" is one guard of an invariant: the tests take
+-- each away in turn and must notice.
+-- ARGV[1]: the moment in ms that a test gives, or '' for the server's clock.
+redis.replicate_commands()
+local call = redis.call
+local now
+-- Expiry by Redis must not outrun a test's clock: what counts then is the moment stored in the value.
+local grace = 0
+if ARGV[1] == '' then
+  local time = call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+else
+  now = tonumber(ARGV[1])
+  grace = 86400000
+end
+
+local function int(number) return string.format('%.0f', number) end
+
+-- A moment that is unique in its shard: ms * 4096 plus a counter. Exact in a double until the year 2039.
+local function stamp(ms) return ms * 4096 + call('INCR', seq) % 4096 end
+
+local function passed(set) return call('ZRANGEBYSCORE', set, '-inf', '(' .. int((now + 1) * 4096), 'LIMIT', 0, 64) end
+
+local function first_moment(set)
+  local first = call('ZRANGE', set, 0, 0, 'WITHSCORES')
+  return first[2] and math.floor(tonumber(first[2]) / 4096)
+end
+
+local function bot_of(lane) return string.sub(lane, 1, string.find(lane, ':', 1, true) - 1) end
+
+-- Start-time fair queueing between bots: a lane gets the tag max(virtual time, finish tag of its bot); the fraction
+-- keeps equal tags in the order they came.
+local function queue(ready, finish, virtual, lane, bot)
+  local tag = math.max(tonumber(call('GET', virtual) or 0), tonumber(call('HGET', finish, bot) or 0))
+  call('HSET', finish, bot, int(tag + 1))
+  call('ZADD', ready, tag + (call('INCR', seq) % 1048576) / 1048576, lane)
+end
+
+-- Turns taken without waiting count only while others wait.
+local function charge(bot, turns)
+  if turns > 0 and call('ZCARD', rz) > 0 then
+    local finish = math.max(tonumber(call('GET', vt) or 0), tonumber(call('HGET', bf, bot) or 0))
+    call('HSET', bf, bot, int(finish + turns))
+  end
+end
+
+-- The token is the lease: its score says who holds the lane and until when.
+local function lease(set, lane, ms)
+  local token = stamp(now + ms)
+  call('ZADD', set, token, lane)
+  return token
+end
+
+local function held(set, lane, token)
+  local score = call('ZSCORE', set, lane)
+  return score and tonumber(score) == tonumber(token)
+end
+
+local function count(hash, bot, change)
+  if change ~= 0 and call('HINCRBY', hash, bot, change) <= 0 then call('HDEL', hash, bot) end
+end
+
+-- An outbox that could be sent from: ready, unless its bot is parked.
+local function queue_out(lane, bot)
+  if call('ZSCORE', opark, bot) then
+    call('ZADD', opz, 0, lane)
+  else
+    queue(oz, obf, ovt, lane, bot)
+  end
+end
+
+local function unpark(bot)
+  call('ZREM', opark, bot)
+  -- ';' is the character after ':'.
+  for _, lane in ipairs(call('ZRANGEBYLEX', opz, '[' .. bot .. ':', '(' .. bot .. ';')) do
+    call('ZREM', opz, lane)
+    queue(oz, obf, ovt, lane, bot)
+  end
+end
+
+-- Messages start with: b(egun) or -, m(aybe sent) or -, r(esend) or s(kip), six digits of attempts.
+local function mark(list, begun, maybe, attempts)
+  local message = call('LINDEX', list, 0)
+  if not message then return end
+  local tries = math.min(999999, tonumber(string.sub(message, 4, 9)) + attempts)
+  call('LSET', list, 0, begun .. (maybe and 'm' or string.sub(message, 2, 2)) .. string.sub(message, 3, 3) ..
+    string.format('%06d', tries) .. string.sub(message, 10))
+end
+
+local function bury(letters, cap, at, chat, reason, detail, attempts, body)
+  local id = call('XADD', letters, 'MAXLEN', '=', cap, '*', 't', at, 'c', chat, 'r', reason, 'd', detail, 'n', attempts,
+    'b', body)
+  call('PEXPIRE', letters, 14 * 86400000)
+  return id
+end

@@ -1,0 +1,5 @@
+-- Forgets what a shard knows of a bot apart from its lanes. ARGV: bot.
+for _, hash in ipairs({ bf, obf, revs, cnt, ocnt }) do call('HDEL', hash, ARGV[2]) end
+call('ZREM', opark, ARGV[2])
+call('DEL', dlq_in, dlq_out)
+return 1

@@ -1,0 +1,18 @@
+-- Puts a dead letter back. ARGV: lane, bot, id, entry, kind (update, urgent, message), cap, dedup ms.
+local lane, bot = ARGV[2], ARGV[3]
+if #call('XRANGE', dlq, ARGV[4], ARGV[4]) == 0 then return 'MISSING' end -- check: replay-once
+if ARGV[6] == 'update' then
+  local waiting = call('LLEN', qin)
+  if waiting >= tonumber(ARGV[7]) then return 'FULL' end -- check: replay-cap
+  call('SET', idemp, int(now + tonumber(ARGV[8])), 'PX', tonumber(ARGV[8]) + grace)
+  call('RPUSH', qin, ARGV[5])
+  count(cnt, bot, 1)
+  if waiting == 0 then queue(rz, bf, vt, lane, bot) end -- check: replay-ready
+else
+  local empty = call('LLEN', qurgent) + call('LLEN', qout) == 0
+  call('RPUSH', ARGV[6] == 'urgent' and qurgent or qout, ARGV[5])
+  count(ocnt, bot, 1)
+  if empty then queue_out(lane, bot) end -- check: replay-out-ready
+end
+call('XDEL', dlq, ARGV[4])
+return 'DONE'

@@ -1,0 +1,185 @@
+//! The port `Outbox`.
+
+use async_trait::async_trait;
+use botloom_core::ports::{
+    AckOut, AckOutOutcome, AfterAck, Direction, LaneLease, OutTurn, Outbox, QueuedMessage, StoreResult, Token,
+};
+use botloom_core::{BotId, Lane, TimestampMs};
+use futures_util::future::{join_all, try_join_all};
+use redis::FromRedisValue as _;
+
+use super::inbox::{first_of, lane_of};
+use super::reply::{Reply, unexpected};
+use super::scripts::{Place, member};
+use super::watch::Found;
+use super::{RedisLanes, args, codec};
+
+impl RedisLanes {
+    /// Leases up to `share` outboxes of a shard and reads their first messages.
+    pub(super) async fn visit_out(&self, shard: u16, share: usize) -> StoreResult<Found<OutTurn>> {
+        let args = args![share, self.limits.out_lease_ms];
+        let value = self
+            .call(&self.scripts.claim_out, Place::of(shard, ""), &args)
+            .await?;
+        let mut reply = Reply::of(value)?;
+        let mut loads = Vec::new();
+        let mut claimed = reply.list()?;
+        while !claimed.is_empty() {
+            let mut turn = claimed.list()?;
+            let lane = lane_of(&turn.next::<String>()?)?;
+            loads.push(self.load_out(shard, lane, turn.next()?));
+        }
+        let left: u64 = reply.next()?;
+        let dues: [i64; 3] = [reply.next()?, reply.next()?, reply.next()?];
+        let mut turns = Vec::with_capacity(loads.len());
+        for turn in join_all(loads).await {
+            turns.extend(turn?);
+        }
+        Ok(Found {
+            turns,
+            ready: left > 0,
+            due: first_of(&dues),
+        })
+    }
+
+    async fn load_out(&self, shard: u16, lane: Lane, score: u64) -> StoreResult<Option<OutTurn>> {
+        let name = member(&lane);
+        let args = args![name, score, self.limits.turn_updates];
+        let value = self
+            .call(&self.scripts.load_out, Place::of(shard, &name), &args)
+            .await?;
+        let mut reply = Reply::of(value)?;
+        out_turn(lane, score, reply.next()?, reply.next()?)
+    }
+
+    async fn ack_one(&self, ack: &AckOut) -> StoreResult<AckOutOutcome> {
+        let lane = &ack.lease.lane;
+        let (name, shard) = (member(lane), self.shard(lane));
+        let (score, urgent, others) = codec::parts(ack.lease.token);
+        let (dead, reason, detail) = match &ack.dead {
+            None => ("none", "", ""),
+            Some((reason, detail)) if ack.dead_all => ("all", reason.as_str(), detail.as_str()),
+            Some((reason, detail)) => ("one", reason.as_str(), detail.as_str()),
+        };
+        let (after, until, attempt) = match ack.after {
+            AfterAck::Keep => ("keep", 0, 0),
+            AfterAck::Release => ("release", 0, 0),
+            AfterAck::Delay { until, attempt } => ("delay", until.0, attempt),
+        };
+        let args = args![
+            name,
+            lane.bot,
+            score,
+            urgent,
+            others,
+            ack.sent,
+            dead,
+            reason,
+            detail,
+            lane.chat,
+            self.limits.dead_letter_cap.max(1),
+            after,
+            until,
+            attempt,
+            self.limits.out_lease_ms,
+            self.limits.turn_updates,
+        ];
+        let place = Place {
+            letters: Direction::Out,
+            ..Place::of(shard, &name)
+        };
+        let mut reply = Reply::of(self.call(&self.scripts.ack_out, place, &args).await?)?;
+        if reply.next::<String>()? == "FENCED" {
+            return Ok(AckOutOutcome::Fenced);
+        }
+        let letters: Vec<String> = reply.next()?;
+        let (ready, next): (u8, u64) = (reply.next()?, reply.next()?);
+        if ready == 1 {
+            self.outbox_is_ready(shard).await;
+        } else {
+            self.outbound.touched(shard);
+        }
+        let next = if next > 0 {
+            out_turn(lane.clone(), next, reply.next()?, reply.next()?)?
+        } else {
+            None
+        };
+        Ok(AckOutOutcome::Done {
+            next: next.map(Box::new),
+            dead_letters: letters
+                .iter()
+                .map(|entry| self.letter_id(Direction::Out, &lane.bot, shard, entry))
+                .collect(),
+        })
+    }
+}
+
+/// Work for a sender, if there is any.
+fn out_turn(
+    lane: Lane,
+    score: u64,
+    urgent: Vec<Vec<u8>>,
+    others: Vec<Vec<u8>>,
+) -> StoreResult<Option<OutTurn>> {
+    let token = codec::token(score, urgent.len(), others.len());
+    let messages: StoreResult<Vec<QueuedMessage>> = urgent
+        .iter()
+        .chain(&others)
+        .map(|entry| codec::message_of(entry))
+        .collect();
+    let messages = messages?;
+    Ok((!messages.is_empty()).then_some(OutTurn {
+        lease: LaneLease { lane, token },
+        messages,
+    }))
+}
+
+#[async_trait]
+impl Outbox for RedisLanes {
+    async fn claim_out(&self, max: usize) -> StoreResult<(Vec<OutTurn>, Option<TimestampMs>)> {
+        let now = self.about_now();
+        let mine = |shard| self.homes.is_mine(shard);
+        let visit = |shard, share| self.visit_out(shard, share);
+        self.outbound.gather(max, now, mine, visit).await
+    }
+
+    async fn begin_send(&self, lease: &LaneLease) -> StoreResult<bool> {
+        let name = member(&lease.lane);
+        let place = Place::of(self.shard(&lease.lane), &name);
+        let args = args![name, codec::parts(lease.token).0];
+        let value = self.call(&self.scripts.begin_send, place, &args).await?;
+        let begun = u8::from_redis_value(value).map_err(|_| unexpected())?;
+        Ok(begun == 1)
+    }
+
+    async fn ack_out(&self, acks: Vec<AckOut>) -> StoreResult<Vec<AckOutOutcome>> {
+        try_join_all(acks.iter().map(|ack| self.ack_one(ack))).await
+    }
+
+    async fn renew_out(&self, leases: &[LaneLease]) -> StoreResult<Vec<Option<Token>>> {
+        self.renew_in(leases, Direction::Out, self.limits.out_lease_ms)
+            .await
+    }
+
+    async fn park(&self, bot: &BotId, until: Option<TimestampMs>) -> StoreResult<()> {
+        let until = until.map_or_else(String::new, |until| until.0.to_string());
+        for shard in self.shards_of(bot) {
+            let place = Place::of(shard, bot.as_str());
+            let value = self.call(&self.scripts.park, place, &args![bot, until]).await?;
+            if u8::from_redis_value(value).map_err(|_| unexpected())? == 1 {
+                self.outbox_is_ready(shard).await;
+            } else {
+                self.outbound.touched(shard);
+            }
+        }
+        Ok(())
+    }
+
+    async fn rate_shares(&self, backlogs: &[(BotId, u64)]) -> StoreResult<Vec<f64>> {
+        self.shares(backlogs).await
+    }
+
+    async fn out_ready(&self) {
+        self.outbound.hint().await;
+    }
+}

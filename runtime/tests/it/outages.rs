@@ -1,0 +1,48 @@
+//! The control plane's stores are away: bots that run go on.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, also in its helpers, a panic is the report"
+)]
+
+use botloom_core::ports::{Direction, SandboxError};
+
+use crate::support::{ECHO, World, eventually, text_update};
+
+#[tokio::test]
+async fn loaded_bots_run_without_catalog_and_artifacts() {
+    let world = World::new().await;
+    let bot = world.bot("loaded", ECHO).await;
+    world.deliver(&bot, &text_update(0, 1, "before")).await;
+    eventually("it works", async || world.texts(&bot, 1).len() == 1).await;
+    let rev = world.store(&bot.id, &format!("{ECHO}\n// other")).await;
+    world.catalog.away(true);
+    // Long enough for the bots to be read again more than once.
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(5);
+    let mut id = 0;
+    while tokio::time::Instant::now() < end {
+        for _ in 0..20 {
+            id += 1;
+            let update = text_update(id, id % 10 + 1, "x");
+            assert_eq!(world.deliver(&bot, &update).await.status, 200);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    world.settled().await;
+    let sent: usize = (1..=10).map(|chat| world.texts(&bot, chat).len()).sum();
+    assert_eq!(sent, usize::try_from(id).unwrap() + 1);
+    // What needs the catalog says so, and may be tried again.
+    let sandboxes = world.node.sandboxes();
+    let error = sandboxes.prewarm(&bot.id, &rev, 1).await.unwrap_err();
+    assert!(matches!(
+        error,
+        SandboxError::Artifact {
+            code: "unavailable",
+            ..
+        }
+    ));
+    assert!(botloom_core::Coded::kind(&error).is_retryable());
+    world.catalog.away(false);
+    sandboxes.prewarm(&bot.id, &rev, 1).await.unwrap();
+    assert!(world.dead_letters(&bot.id, Direction::In).await.is_empty());
+}

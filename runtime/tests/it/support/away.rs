@@ -1,0 +1,110 @@
+//! A catalog that goes away: every question fails until it is back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use botloom_core::hash::{RevHash, Sha256Hash};
+use botloom_core::model::{
+    BotRow, Deployment, Membership, Project, RevisionRow, SealedToken, Session, SessionHash, SpecVersion,
+    SpecVersionSummary, TelegramIdentity, User,
+};
+use botloom_core::ports::{
+    Accounts, Bots, Catalog, Connection, Deployments, Idempotency, IdempotencyClaim, IdempotencyKey, NewBot,
+    NewDeploymentOutcome, NewVersion, NewVersionOutcome, Page, PageRequest, Revisions, StoreError,
+    StoreResult, StoredResponse, Versions,
+};
+use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
+
+#[derive(Debug)]
+pub(crate) struct Switched {
+    inner: Arc<dyn Catalog>,
+    away: AtomicBool,
+}
+
+impl Switched {
+    pub(crate) fn new(inner: Arc<dyn Catalog>) -> Self {
+        Self {
+            inner,
+            away: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    fn pass(&self) -> StoreResult<&dyn Catalog> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("switched off"));
+        }
+        Ok(&*self.inner)
+    }
+}
+
+macro_rules! forward {
+    ($port:ident $(fn $name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl $port for Switched {
+            $(async fn $name(&self, $($arg: $kind),*) -> StoreResult<$answer> {
+                self.pass()?.$name($($arg),*).await
+            })*
+        }
+    };
+}
+
+forward! { Accounts
+    fn create_first_owner(user: &User, project: &Project) -> bool;
+    fn has_users() -> bool;
+    fn user_by_email(email: &str) -> Option<User>;
+    fn user(id: UserId) -> Option<User>;
+    fn memberships(user: UserId) -> Vec<Membership>;
+    fn create_session(session: &Session) -> ();
+    fn session(hash: &SessionHash) -> Option<Session>;
+    fn touch_session(hash: &SessionHash, at: TimestampMs) -> ();
+    fn delete_session(hash: &SessionHash) -> bool;
+    fn expire_sessions(seen_before: TimestampMs, created_before: TimestampMs) -> u64;
+}
+
+forward! { Bots
+    fn create_bot(bot: &NewBot) -> bool;
+    fn bot(id: &BotId) -> Option<BotRow>;
+    fn bots(projects: &[ProjectId], page: &PageRequest) -> Page<BotRow>;
+    fn live_bots() -> Vec<BotRow>;
+    fn set_token(id: &BotId, token: &SealedToken, identity: &TelegramIdentity) -> ();
+    fn bot_of_telegram_id(telegram_id: i64, except: &BotId) -> Option<BotId>;
+    fn set_connection(id: &BotId, connection: Option<&Connection>) -> ();
+    fn set_suspended(id: &BotId, reason: Option<&str>) -> ();
+    fn rename_bot(id: &BotId, name: &str) -> ();
+    fn delete_bot(id: &BotId, at: TimestampMs) -> bool;
+    fn activate(id: &BotId, seen: Epoch, rev: RevHash) -> Option<Epoch>;
+}
+
+forward! { Versions
+    fn add_version(version: &NewVersion) -> NewVersionOutcome;
+    fn version(bot: &BotId, version: u32) -> Option<SpecVersion>;
+    fn latest_version(bot: &BotId) -> Option<SpecVersion>;
+    fn versions(bot: &BotId, page: &PageRequest) -> Page<SpecVersionSummary>;
+}
+
+forward! { Revisions
+    fn add_revision(revision: &RevisionRow) -> bool;
+    fn revision(rev: &RevHash) -> Option<RevisionRow>;
+    fn revisions(bot: &BotId, page: &PageRequest) -> Page<RevisionRow>;
+}
+
+forward! { Deployments
+    fn create_deployment(deployment: &Deployment) -> NewDeploymentOutcome;
+    fn deployment(task: &TaskId) -> Option<Deployment>;
+    fn deployments(bot: &BotId, page: &PageRequest) -> Page<Deployment>;
+    fn save_deployment(deployment: &Deployment) -> bool;
+    fn unfinished_deployments() -> Vec<Deployment>;
+    fn previous_revision(bot: &BotId) -> Option<RevHash>;
+}
+
+forward! { Idempotency
+    fn claim_key(key: &IdempotencyKey, fingerprint: &Sha256Hash, now: TimestampMs, lease_ms: i64) -> IdempotencyClaim;
+    fn complete_key(key: &IdempotencyKey, response: &StoredResponse) -> ();
+    fn release_key(key: &IdempotencyKey) -> ();
+    fn expire_keys(before: TimestampMs) -> u64;
+}
