@@ -238,14 +238,16 @@ impl Queues {
         db: &Database,
     ) -> Result<Self, ConnectError> {
         let link = RedisLink::connect(url, options).await?;
-        let homes = Homes::new(NodeId::generate());
-        let bus: Arc<dyn Bus> = Arc::new(RedisBus::new(&link));
-        let lanes = Arc::new(RedisLanes::new(&link, limits, homes.clone()));
+        let me = NodeId::generate();
+        let homes = Homes::new(me);
+        let shared_bus = Arc::new(RedisBus::start(&link).await);
+        let bus: Arc<dyn Bus> = Arc::clone(&shared_bus) as _;
+        let lanes = RedisLanes::open(link.clone(), limits, homes.clone()).await?;
         Ok(Self {
             lanes: Arc::clone(&lanes) as _,
             outbox: Arc::clone(&lanes) as _,
             dead_letters: lanes,
-            tasks: Arc::new(RedisTasks::new(db, &link)),
+            tasks: Arc::new(RedisTasks::new(&link, db, &shared_bus, me)),
             nodes: Arc::new(RedisNodes::new(&link, homes, Arc::clone(&bus))),
             events: Arc::new(RedisEventLog::new(&link, Arc::clone(&bus))),
             bus,

@@ -58,6 +58,10 @@ pub(crate) enum LaneItem {
     },
 }
 
+/// Update ids whose time ends within this time are not told: they are remembered for an hour longer than Telegram repeats
+/// an update.
+pub(crate) const SEEN_MARGIN_MS: i64 = 3_600_000;
+
 /// Items that expire within this time are moved and not compared: they may be gone before the comparison is made.
 const FLEETING_MS: i64 = 3_600_000;
 
@@ -83,9 +87,7 @@ impl LaneItem {
     /// Whether it may be gone before anybody compares.
     pub(crate) fn is_fleeting(&self, now: TimestampMs) -> bool {
         let until = match self {
-            Self::Seen { until, .. } | Self::OutDelay { until, .. } | Self::Park { until, .. } => {
-                Some(*until)
-            }
+            Self::OutDelay { until, .. } | Self::Park { until, .. } => Some(*until),
             Self::State { until, .. } => *until,
             _ => None,
         };
@@ -102,8 +104,9 @@ impl LaneItem {
                     .number(revision.epoch.0.cast_signed())
                     .text(&revision.rev.to_string());
             }
-            Self::Seen { bot, key, until } => {
-                fields.text("seen").text(bot.as_str()).dedup(key).number(until.0);
+            // Stores that keep ids in blocks keep them a little longer.
+            Self::Seen { bot, key, .. } => {
+                fields.text("seen").text(bot.as_str()).dedup(key);
             }
             Self::State {
                 lane,
@@ -237,6 +240,9 @@ impl Fields {
 /// A store of lanes that nobody uses at the moment, and that can be told and filled as a whole.
 #[async_trait]
 pub(crate) trait LaneTransfer: Send + Sync {
+    /// Whether it holds nothing that could be told.
+    async fn is_empty(&self) -> StoreResult<bool>;
+
     /// Sends everything that is valid at `now`. Ends early without an error when nobody receives.
     async fn export(&self, now: TimestampMs, out: mpsc::Sender<LaneItem>) -> StoreResult<()>;
 

@@ -23,7 +23,7 @@ use sqlx::query;
 use tokio::sync::mpsc;
 
 use item::is_fleeting;
-pub(crate) use item::{LaneItem, LaneTransfer};
+pub(crate) use item::{LaneItem, LaneTransfer, SEEN_MARGIN_MS};
 pub use tally::{Tallies, Tally};
 
 use crate::catalog::SqlCatalog;
@@ -59,7 +59,7 @@ pub(crate) trait AnalyticsTransfer: botloom_core::ports::Analytics {
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The side to be filled holds an installation already.
-    #[error("the target is not empty: it has rows in {0}")]
+    #[error("the target is not empty: something is in {0}")]
     NotEmpty(&'static str),
     /// A node uses the services.
     #[error("a node is running on the services: stop all nodes first")]
@@ -117,6 +117,9 @@ pub async fn transfer(from: StorageOptions, to: StorageOptions) -> Result<Transf
         if !table.is_empty(&to.db).await? {
             return Err(TransferError::NotEmpty(table.name));
         }
+    }
+    if !to.lanes.is_empty().await? {
+        return Err(TransferError::NotEmpty("the lanes"));
     }
     for table in TABLES {
         table.copy(&from.db, &to.db).await?;

@@ -45,8 +45,8 @@ impl Side {
                 if !nodes.live().await?.is_empty() {
                     return Err(TransferError::InUse);
                 }
-                let lanes = RedisLanes::new(&link, lane_limits, homes);
-                (Arc::new(lanes), Arc::new(RedisEventLog::new(&link, bus)))
+                let lanes = RedisLanes::open(link.clone(), lane_limits, homes).await?;
+                (lanes, Arc::new(RedisEventLog::new(&link, bus)))
             }
             None => {
                 let path = data_dir.runtime_db();

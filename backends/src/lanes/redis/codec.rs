@@ -59,7 +59,7 @@ pub(super) fn dedup_name(key: &DedupKey) -> String {
     }
 }
 
-fn dedup_of(name: &str) -> Option<DedupKey> {
+pub(super) fn dedup_of(name: &str) -> Option<DedupKey> {
     match name.strip_prefix("s:") {
         Some(synthetic) => Some(DedupKey::Synthetic(synthetic.into())),
         None => name.parse().ok().map(DedupKey::Update),
@@ -162,6 +162,36 @@ pub(super) fn message_of(entry: &[u8]) -> StoreResult<QueuedMessage> {
         })
     };
     read().ok_or_else(|| corrupt("a message"))
+}
+
+/// A message with what is known about its sending.
+pub(super) fn queued_message(queued: &QueuedMessage) -> Vec<u8> {
+    let mut entry = message(&queued.message);
+    if queued.maybe_sent {
+        entry[1] = b'm';
+    }
+    let attempts = format!("{:06}", queued.attempts.min(999_999));
+    entry[3..9].copy_from_slice(attempts.as_bytes());
+    entry
+}
+
+/// Whether its holder noted that it starts to send this message.
+pub(super) fn is_begun(entry: &[u8]) -> bool {
+    entry.first() == Some(&b'b')
+}
+
+pub(super) fn document(document: &[u8], until: Option<TimestampMs>) -> Vec<u8> {
+    let mut stored = format!("{:013}", until.map_or(0, |until| until.0)).into_bytes();
+    stored.extend_from_slice(document);
+    stored
+}
+
+/// When a stored document is forgotten.
+pub(super) fn forgotten_at(stored: Option<&[u8]>) -> StoreResult<Option<TimestampMs>> {
+    let Some(stored) = stored else { return Ok(None) };
+    let read = || std::str::from_utf8(stored.get(..MOMENT)?).ok()?.parse().ok();
+    let moment = read().ok_or_else(|| corrupt("a document"))?;
+    Ok((moment != 0).then_some(TimestampMs(moment)))
 }
 
 /// The document, unless its moment has come. `now` is a test's clock; the server forgets by itself otherwise.

@@ -84,12 +84,28 @@ impl RedisLanes {
         }
     }
 
-    fn letters_key(&self, bot: &BotId, direction: Direction, shard: u16) -> String {
+    pub(super) fn letters_key(&self, bot: &BotId, direction: Direction, shard: u16) -> String {
         let place = Place {
             letters: direction,
             ..Place::of(shard, bot.as_str())
         };
         key_of(self.link.names(), "dlq", place)
+    }
+
+    /// All letters of a bot with their tries, oldest first, as they are stored.
+    pub(super) async fn all_letters(
+        &self,
+        bot: &BotId,
+        direction: Direction,
+    ) -> StoreResult<Vec<(NewDeadLetter, u32)>> {
+        let mut letters = Vec::new();
+        for (offset, shard) in (0..).zip(self.all_shards_of(bot)) {
+            let mut range = cmd("XRANGE");
+            range.arg(self.letters_key(bot, direction, shard)).arg("-").arg("+");
+            letters.extend(read(bot, direction, offset, self.link.run(&range).await?)?);
+        }
+        letters.sort_by_key(|stored| stored.id);
+        Ok(letters.into_iter().map(|stored| (stored.letter, stored.attempts)).collect())
     }
 
     async fn find(&self, bot: &BotId, id: &str) -> StoreResult<Option<Stored>> {

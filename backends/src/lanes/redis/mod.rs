@@ -15,6 +15,7 @@ mod outbox;
 mod reply;
 mod scripts;
 mod spread;
+mod transfer;
 mod watch;
 
 use std::collections::HashMap;

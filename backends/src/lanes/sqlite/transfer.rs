@@ -20,7 +20,7 @@ use super::convert::{
 use super::records::SqliteRecords;
 use super::schema;
 use crate::lanes::model::{Letter, MessageKey, Payload, Records as _, StoredMessage};
-use crate::transfer::{LaneItem, LaneTransfer};
+use crate::transfer::{LaneItem, LaneTransfer, SEEN_MARGIN_MS};
 
 /// A file of lanes in the hands of a transfer. Other processes cannot open it meanwhile.
 #[derive(Debug, Clone)]
@@ -64,6 +64,10 @@ impl SqliteLaneFile {
 
 #[async_trait]
 impl LaneTransfer for SqliteLaneFile {
+    async fn is_empty(&self) -> StoreResult<bool> {
+        self.blocking(|file| file.records.is_empty()).await
+    }
+
     async fn export(&self, now: TimestampMs, out: mpsc::Sender<LaneItem>) -> StoreResult<()> {
         self.blocking(move |file| file.records.tell(now, &out)).await
     }
@@ -176,6 +180,13 @@ fn bot(row: &Row<'_>) -> rusqlite::Result<BotId> {
 }
 
 impl SqliteRecords {
+    /// Whether no bot has a number: everything else hangs on one.
+    fn is_empty(&self) -> StoreResult<bool> {
+        let count = "SELECT count(*) FROM bots";
+        let bots: i64 = self.db().query_row(count, [], |row| row.get(0)).map_err(failed)?;
+        Ok(bots == 0)
+    }
+
     fn tell(&self, now: TimestampMs, out: &mpsc::Sender<LaneItem>) -> StoreResult<()> {
         let sql = "SELECT b.id, r.epoch, r.rev FROM revs r JOIN bots b ON b.n = r.bot";
         self.each(sql, [], out, |row| {
@@ -188,7 +199,7 @@ impl SqliteRecords {
             })
         })?;
         let sql = "SELECT b.id, s.uid, s.exp FROM seen s JOIN bots b ON b.n = s.bot WHERE s.exp > ?1";
-        self.each(sql, [now.0], out, |row| {
+        self.each(sql, [now.0 + SEEN_MARGIN_MS], out, |row| {
             Ok(LaneItem::Seen {
                 bot: bot(row)?,
                 key: dedup(row.get_ref(1)?)?,
