@@ -34,7 +34,10 @@ pub use lanes::{
     MemoryDriver, ModelLanes, RedisLanes, SetSpread, SqliteDriver, SqliteLanes, SqliteTuning, Store,
 };
 pub use nodes::LocalNodes;
-pub use redis::{DedupeMode, Homes, RedisConnectError, RedisLink, RedisOptions};
+pub use redis::{
+    DedupeMode, Homes, RedisBus, RedisConnectError, RedisEventLog, RedisLink, RedisNodes, RedisOptions,
+    RedisTasks,
+};
 pub use s3::{ArtifactCache, S3Artifacts, S3Credentials, S3Error, S3Options};
 pub use sql::{Database, newest_schema};
 pub use tasks::SqlTasks;

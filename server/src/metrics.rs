@@ -400,7 +400,7 @@ mod tests {
             } in *metrics
             {
                 let shape = format!("{shape:?}").to_lowercase();
-                page.push_str(&format!("| `{name}` | {shape} | {labels} | {help} |\n"));
+                page.extend(["| `", name, "` | ", &shape, " | ", labels, " | ", help, " |\n"]);
             }
         }
         page

@@ -140,10 +140,10 @@ pub(crate) async fn build(
         None
     };
     let handle = runtime.as_ref().map(|runtime| &runtime.handle);
-    let sandboxes = handle.map_or_else(
-        || botloom_runtime::cluster_sandboxes(Arc::clone(&ports.nodes), Arc::clone(&ports.bus)),
-        Handle::sandboxes,
-    );
+    let sandboxes = match handle {
+        Some(handle) if config.services.redis.is_none() => handle.sandboxes(),
+        _ => botloom_runtime::cluster_sandboxes(Arc::clone(&ports.nodes), Arc::clone(&ports.bus)),
+    };
     let watch = Watch {
         readiness: Arc::new(NodeReadiness {
             health: storage.health.clone(),

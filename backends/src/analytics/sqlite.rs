@@ -106,7 +106,11 @@ impl Analytics for SqliteAnalytics {
             .bind(serde_json::Value::from(rows).to_string());
             self.db.execute(insert).await?;
         }
-        self.sweep().await
+        // The batch is stored, whatever becomes of old ones.
+        if let Err(error) = self.sweep().await {
+            tracing::warn!(error = %error, "expired telemetry could not be deleted");
+        }
+        Ok(())
     }
 
     async fn query(

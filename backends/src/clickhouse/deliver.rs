@@ -21,6 +21,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Longest an insert may take before it counts as failed.
 const INSERT_WAIT: Duration = Duration::from_mins(1);
+/// How often a segment is read that cannot be read (too many open files, a bad sector) before it is dropped, with
+/// [`LONGEST_PAUSE`] in between.
+const READS: u32 = 6;
 /// How often the spool looks at its clock: a part of the age, so that no segment gets much older.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -84,6 +87,7 @@ impl Deliverer {
 
     async fn deliver_all(&mut self) {
         let mut pause = FIRST_PAUSE;
+        let mut unread = 0;
         loop {
             let filled = Arc::clone(&self.waiting);
             let filled = filled.filled.notified();
@@ -93,12 +97,20 @@ impl Deliverer {
                     filled.await;
                     continue;
                 }
+                Err(error) if error.kind() != io::ErrorKind::NotFound && unread < READS => {
+                    tracing::warn!(error = %error, "the oldest segment of telemetry cannot be read yet");
+                    unread += 1;
+                    tokio::time::sleep(LONGEST_PAUSE).await;
+                    continue;
+                }
                 Err(error) => {
                     tracing::error!(error = %error, "the oldest segment of telemetry cannot be read, it is dropped");
                     self.end(Spool::drop_oldest, note_dropped).await;
+                    unread = 0;
                     continue;
                 }
             };
+            unread = 0;
             match self.deliver(id, lines).await {
                 Ok(()) => {
                     if pause > FIRST_PAUSE {

@@ -13,8 +13,8 @@ mod sqlite;
 mod store;
 
 pub use memory::MemoryDriver;
-pub(crate) use sqlite::SqliteLaneFile;
 pub use redis::{RedisLanes, SetSpread};
+pub(crate) use sqlite::SqliteLaneFile;
 pub use sqlite::{SqliteDriver, SqliteTuning};
 pub use store::Store;
 

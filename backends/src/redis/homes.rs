@@ -101,6 +101,7 @@ mod tests {
         NodeBeat {
             node,
             runs_bots: true,
+            generates: false,
             free_turns,
             turns: 8,
             version: "1".to_owned(),
@@ -139,6 +140,7 @@ mod tests {
         let homes = Homes::new(me);
         let ingress = NodeBeat {
             runs_bots: false,
+            generates: false,
             ..beat(me, 0)
         };
         homes.update(&[ingress, beat(other, 0)]);

@@ -20,21 +20,30 @@
 //! Whether a call that ended with `Unavailable` took effect is unknown: the connection never repeats a command by itself
 //! on one server, a cluster's connection may. Every use must bear a repetition.
 
+mod bus;
 mod connection;
 mod error;
+mod event_log;
 mod homes;
 mod install;
 mod link;
 mod names;
+mod nodes;
 mod options;
 mod script;
 mod subscription;
+mod task_stream;
+mod tasks;
 mod url;
 
+pub use bus::RedisBus;
 pub use error::RedisConnectError;
+pub use event_log::RedisEventLog;
 pub use homes::Homes;
 pub use link::RedisLink;
 pub(crate) use names::{MAX_SPREAD, Names};
+pub use nodes::RedisNodes;
 pub use options::{DedupeMode, RedisOptions};
 pub(crate) use script::Script;
 pub(crate) use subscription::Subscription;
+pub use tasks::RedisTasks;

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::de::IgnoredAny;
 use uuid::Uuid;
 
+/// What a copy without its damaged lines is called until it is whole.
+const HEALING: &str = ".healing";
+
 /// Name of a segment; ids sort by the time they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SegmentId(pub(super) Uuid);
@@ -38,10 +41,12 @@ impl Segment {
         dir.join(format!("{}.{}.sealed", self.id, self.lines))
     }
 
-    /// Gives it the name of a sealed one, durably. It must have been synced.
+    /// Gives it the name of a sealed one. It must have been synced.
     pub(super) fn rename_sealed(&self, dir: &Path) -> io::Result<()> {
         fs::rename(dir.join(open_name(self.id)), self.path(dir))?;
-        File::open(dir)?.sync_all()
+        // If the new name is lost with the machine, the old one is found, and what it holds is sealed under the same id.
+        File::open(dir).and_then(|dir| dir.sync_all()).ok();
+        Ok(())
     }
 
     /// Deletes its file. A removal that a crash undoes only makes the segment come twice.
@@ -73,6 +78,8 @@ pub(super) fn recover(dir: &Path) -> io::Result<VecDeque<Segment>> {
             found.push(segment);
         } else if let Some(id) = name.strip_suffix(".open").and_then(|id| id.parse().ok()) {
             found.extend(seal_left_open(dir, SegmentId(id))?);
+        } else if name.ends_with(HEALING) {
+            fs::remove_file(entry.path())?;
         }
     }
     found.sort_by_key(|segment| segment.id);
@@ -100,7 +107,7 @@ fn seal_left_open(dir: &Path, id: SegmentId) -> io::Result<Option<Segment>> {
     if segment.bytes == bytes.len() as u64 {
         File::open(&path)?.sync_all()?;
     } else {
-        let aside = dir.join(format!("{id}.healing"));
+        let aside = dir.join(format!("{id}{HEALING}"));
         let mut healed = File::create(&aside)?;
         healed.write_all(&whole.concat())?;
         healed.sync_all()?;
@@ -208,8 +215,10 @@ mod tests {
     fn pages_that_a_loss_of_power_took_cost_their_lines_alone() {
         let dir = tempfile::tempdir().unwrap();
         let id = SegmentId(Uuid::now_v7());
+        fs::write(dir.path().join(format!("{id}{HEALING}")), b"\"a\"\n").unwrap();
         fs::write(dir.path().join(open_name(id)), b"\"a\"\n\0\0\0\0\n\"b\"\n\0\0").unwrap();
         let mut spool = Spool::open(dir.path(), LIMITS).unwrap();
         assert_eq!(drain(&mut spool), ["ab"]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

@@ -50,10 +50,7 @@ impl Database {
     /// logs hold the URL.
     pub async fn open_postgres(url: &Secret) -> Result<Self, ConnectError> {
         install_drivers();
-        let options = PgConnectOptions::from_str(url.expose()).map_err(|_| ConnectError::InvalidUrl {
-            service: "PostgreSQL",
-            form: "postgres://USER:PASSWORD@HOST:PORT/DATABASE",
-        })?;
+        let options = parse(url)?;
         migrate(&options).await?;
         let options = AnyConnectOptions::from_str(url.expose()).map_err(store_error)?;
         let pool = AnyPoolOptions::new()
@@ -80,6 +77,19 @@ impl Database {
     }
 }
 
+fn parse(url: &Secret) -> Result<PgConnectOptions, ConnectError> {
+    let url = url.expose();
+    // The driver takes any scheme here and chooses by it later.
+    let known = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    let options = known.then(|| PgConnectOptions::from_str(url).ok());
+    options.flatten().ok_or(ConnectError::InvalidUrl {
+        service: "PostgreSQL",
+        form: "postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+    })
+}
+
 /// Whether the server still answers on a connection.
 async fn prove(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     tokio::time::timeout(PROOF, connection.ping())
@@ -96,7 +106,11 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), ConnectError> {
         .map_err(store_error)?;
     check_version(&mut connection).await?;
     connection.execute(MIGRATING).await.map_err(store_error)?;
-    MIGRATIONS.run(&mut connection).await.map_err(schema_error)?;
+    // What `run` does, without a bound on lifetimes that keeps callers from spawning this.
+    MIGRATIONS
+        .run_direct(None, &mut connection, false)
+        .await
+        .map_err(schema_error)?;
     connection
         .close()
         .await

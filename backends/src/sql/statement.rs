@@ -13,7 +13,7 @@ use crate::failures::note_failure;
 
 /// Longest wait for one statement, its connection included. PostgreSQL gives a statement up earlier by itself; this is
 /// for a server that no longer answers, or a network that swallows what is sent.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// How a port reads rows.
 pub(crate) trait Statement {

@@ -5,6 +5,7 @@
 
 mod embedded;
 mod item;
+mod redis;
 mod side;
 mod tables;
 mod tally;
@@ -65,10 +66,10 @@ pub enum TransferError {
     #[error("a node is running on the services: stop all nodes first")]
     InUse,
     /// A side could not be opened.
-    #[error("{} ({0})", .0.outside())]
+    #[error("{}", .0.outside())]
     Connect(#[from] ConnectError),
     /// A store of either side failed.
-    #[error("{} ({0})", .0.outside())]
+    #[error("{}", .0.outside())]
     Store(#[from] StoreError),
     /// A file of a revision could not be read or written.
     #[error("file {name} of revision {rev}: {source}")]

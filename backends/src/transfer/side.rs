@@ -11,6 +11,7 @@ use crate::analytics::SqliteAnalytics;
 use crate::bus::LocalBus;
 use crate::clickhouse::{ClickHouseAnalytics, ClickHouseOptions};
 use crate::connect::{StorageOptions, database, folder};
+use crate::error::ConnectError;
 use crate::event_log::SqlEventLog;
 use crate::lanes::{RedisLanes, SqliteLaneFile};
 use crate::redis::{Homes, RedisEventLog, RedisLink, RedisNodes};
@@ -59,7 +60,11 @@ impl Side {
         };
         let artifacts: Arc<dyn Artifacts> = match services.bucket {
             // Without a cache: what is compared must be what the bucket holds.
-            Some(bucket) => Arc::new(S3Artifacts::connect(bucket, None).await?),
+            Some(bucket) => Arc::new(
+                S3Artifacts::connect(bucket, None)
+                    .await
+                    .map_err(ConnectError::from)?,
+            ),
             None => Arc::new(folder(&data_dir)?),
         };
         let analytics: Arc<dyn AnalyticsTransfer> = match services.clickhouse {

@@ -63,7 +63,8 @@ pub(super) async fn run(deps: &Deps, row: &Deployment, bot: &BotRow) -> Result<S
     Ok(StepDone::Flipped(wanted))
 }
 
-/// Marks the moment in the telemetry, so that numbers before and after it can be compared. A lost mark delays nothing.
+/// Marks the moment in the telemetry, so that numbers before and after it can be compared. A lost mark delays nothing. It
+/// tells of no person, so it is kept by the default, whatever the bot says.
 async fn mark(deps: &Deps, row: &Deployment, epoch: Epoch) {
     let at = deps.ports.clock.now();
     let mark = AnalyticsEvent {

@@ -22,6 +22,7 @@ use crate::slots::Slots;
 const WITHIN: Duration = Duration::from_secs(1);
 /// How much earlier than the store a node takes itself off the list, for clocks that drift.
 const MARGIN: Duration = Duration::from_millis(500);
+const LISTED_FOR: Duration = NODE_LIFE.saturating_sub(MARGIN);
 
 /// Proof that this node was on the list at some moment, and how long it stays there at least. `None` inside: it was
 /// not known to be.
@@ -31,7 +32,7 @@ pub(crate) struct Listing(Option<Instant>);
 impl Listing {
     /// Whether the node has been on the list without a gap since the proof was taken.
     pub(crate) fn holds(self) -> bool {
-        self.0.is_some_and(|sent| sent.elapsed() < NODE_LIFE - MARGIN)
+        self.0.is_some_and(|sent| sent.elapsed() < LISTED_FOR)
     }
 }
 

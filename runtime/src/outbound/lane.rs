@@ -267,10 +267,10 @@ impl LaneSender {
         match verdict {
             Verdict::Sent => {
                 node.meters.sent.increment(1);
+                self.report_sent(&queued.message);
                 sender
                     .deliveries
                     .sent(&self.lease.lane, &queued.message.cause, node.now());
-                self.report_sent(&queued.message);
                 ack.sent = 1;
             }
             Verdict::Expired => {

@@ -3,8 +3,8 @@
 use botloom_core::bot_js::Telemetry;
 use botloom_core::hash::RevHash;
 use botloom_core::ids::{BotId, ChatId};
-use botloom_core::ports::AnalyticsEvent;
 use botloom_core::ports::analytics::event::{DEPLOYED, ERROR, MESSAGE_SENT, UPDATE_HANDLED};
+use botloom_core::ports::{AnalyticsEvent, DEFAULT_RETENTION_MS};
 use botloom_core::time::TimestampMs;
 use serde_json::Value;
 
@@ -70,7 +70,7 @@ fn row(
         chat: run.chat.clone(),
         rev: run.rev,
         at: run.at,
-        expires_at: run.at,
+        expires_at: run.at.plus(DEFAULT_RETENTION_MS),
         event,
         flow,
         step,

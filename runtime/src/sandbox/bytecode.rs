@@ -141,15 +141,12 @@ impl Compiler {
                 let compiled =
                     tokio::time::timeout(WITHIN, compile((Arc::clone(&process), channel), &source)).await;
                 self.keeper.bury(process);
-                match compiled {
-                    Ok(Some(bytecode)) => {
-                        self.meters.compiled.increment(1);
-                        self.kept.insert(digest, bytecode);
-                    }
-                    Ok(None) | Err(_) => {
-                        tracing::debug!(source = %digest, "no bytecode was made, the source is used");
-                        self.useless.insert(digest, ());
-                    }
+                if let Ok(Some(bytecode)) = compiled {
+                    self.meters.compiled.increment(1);
+                    self.kept.insert(digest, bytecode);
+                } else {
+                    tracing::debug!(source = %digest, "no bytecode was made, the source is used");
+                    self.useless.insert(digest, ());
                 }
             }
         };

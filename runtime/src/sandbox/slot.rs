@@ -216,17 +216,14 @@ impl<'a> Worker<'a> {
             pid: self.process.pid,
             warm: warm.is_some(),
         });
-        let handle = match warm {
-            Some(handle) => {
-                self.shared.meters.hits.increment(1);
-                handle
+        let handle = if let Some(handle) = warm {
+            self.shared.meters.hits.increment(1);
+            handle
+        } else {
+            if !fresh {
+                self.shared.meters.misses.increment(1);
             }
-            None => {
-                if !fresh {
-                    self.shared.meters.misses.increment(1);
-                }
-                self.send_load(&task, fresh, now)
-            }
+            self.send_load(&task, fresh, now)
         };
         match &task.work {
             Work::Load if warm.is_some() => task.reply(Ok(Done::Loaded)),

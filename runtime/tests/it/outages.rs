@@ -1,10 +1,5 @@
 //! The control plane's stores are away: bots that run go on.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test, also in its helpers, a panic is the report"
-)]
-
 use botloom_core::ports::{Direction, SandboxError};
 
 use crate::support::{ECHO, World, eventually, text_update};

@@ -25,6 +25,9 @@ const NOT_SETTINGS: &[&str] = &[
     "BOTLOOM_CONFIG",
 ];
 
+/// Beginning of the names of variables that say where tests find their servers.
+const FOR_TESTS: &str = "BOTLOOM_TEST_";
+
 impl Layers {
     /// Reads `botloom.toml` (the named one must exist, the default one may) and the environment.
     pub(crate) fn read(
@@ -39,7 +42,9 @@ impl Layers {
             None => {}
         }
         for (key, text) in env {
-            let prefixed = key.starts_with("BOTLOOM_") && !NOT_SETTINGS.contains(&key.as_str());
+            let prefixed = key.starts_with("BOTLOOM_")
+                && !key.starts_with(FOR_TESTS)
+                && !NOT_SETTINGS.contains(&key.as_str());
             if (prefixed || table::find(&key).is_some()) && !text.is_empty() {
                 layers.set(&key, text, "environment")?;
             }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::support::prometheus::Prometheus;
 use crate::support::specs;
+use crate::support::stories::Storage;
 use crate::support::world::World;
 
 fn fault(action: Action) -> Fault {
@@ -47,7 +48,7 @@ fn signal_workers(world: &World, name: &str) {
 
 #[tokio::test]
 async fn prometheus_sees_every_promise() {
-    let world = World::start(&[]).await;
+    let world = World::start(Storage::Embedded, &[]).await;
     let prometheus = Prometheus::start(&world.server).await;
     let number = 7_100_000_050;
     let bot = world

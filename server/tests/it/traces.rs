@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::support::collector::{Collector, Span, tree};
 use crate::support::http::Http;
 use crate::support::specs;
+use crate::support::stories::Storage;
 use crate::support::stub::Stub;
 use crate::support::world::{FAST, World};
 
@@ -24,6 +25,18 @@ fn child<'a>(spans: &'a [Span], parent: &Span, name: &str) -> &'a Span {
         .unwrap_or_else(|| panic!("{} has no child {name}:\n{}", parent.name, tree(spans)));
     assert!(found.next().is_none(), "{name} twice:\n{}", tree(spans));
     first
+}
+
+fn count(spans: &[Span], name: &str) -> usize {
+    spans.iter().filter(|span| span.name == name).count()
+}
+
+/// Whether no span waits for its parent, which ends later and so comes later.
+fn is_whole(spans: &[Span]) -> bool {
+    let has = |id: &str| spans.iter().any(|span| span.id == id);
+    spans
+        .iter()
+        .all(|span| span.parent.is_empty() || has(&span.parent))
 }
 
 /// A bot that asks a host and repeats what it was told.
@@ -52,7 +65,7 @@ async fn one_trace_from_the_webhook_to_the_answer_of_telegram() {
         ("BOTLOOM_LOG", "info,botloom_runtime=debug"),
         SOON,
     ];
-    let mut world = World::start(&settings).await;
+    let mut world = World::start(Storage::Embedded, &settings).await;
     let bot = world.bot(&asking("canary-reply"), 7_100_000_040, "webhook").await;
     let ada = world.person("canary-name", "en");
     assert_eq!(
@@ -61,7 +74,7 @@ async fn one_trace_from_the_webhook_to_the_answer_of_telegram() {
     );
 
     let spans = collector
-        .wait(|spans| spans.iter().any(|span| span.name == "acknowledge"))
+        .wait(|spans| count(spans, "sendMessage") == 1 && is_whole(spans))
         .await;
     let send = spans
         .iter()
@@ -150,7 +163,11 @@ async fn one_trace_from_the_webhook_to_the_answer_of_telegram() {
 async fn updates_of_one_turn_stay_in_their_own_traces() {
     let collector = Collector::start().await;
     let endpoint = collector.endpoint();
-    let world = World::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), SOON]).await;
+    let world = World::start(
+        Storage::Embedded,
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), SOON],
+    )
+    .await;
     let bot = world
         .bot(&specs::chain("batched-bot", ""), 7_100_000_041, "polling")
         .await;
@@ -164,8 +181,9 @@ async fn updates_of_one_turn_stay_in_their_own_traces() {
         .wait_messages(bot, ada, after, 8, crate::support::world::PATIENCE)
         .await
         .unwrap();
-    let sent = |spans: &[Span]| spans.iter().filter(|span| span.name == "sendMessage").count();
-    let spans = collector.wait(|spans| sent(spans) >= 8).await;
+    let spans = collector
+        .wait(|spans| count(spans, "sendMessage") == 8 && is_whole(spans))
+        .await;
     for send in spans.iter().filter(|span| span.name == "sendMessage") {
         let mut at = send;
         while let Some(parent) = spans.iter().find(|span| span.id == at.parent) {
@@ -202,7 +220,11 @@ async fn updates_of_one_turn_stay_in_their_own_traces() {
 async fn the_api_continues_the_trace_of_its_caller_and_webhooks_do_not() {
     let collector = Collector::start().await;
     let endpoint = collector.endpoint();
-    let world = World::start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), SOON]).await;
+    let world = World::start(
+        Storage::Embedded,
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), SOON],
+    )
+    .await;
     let theirs = "0af7651916cd43dd8448eb211c80319c";
     let caller = format!("00-{theirs}-b7ad6b7169203331-01");
     let headers = [("traceparent", caller.as_str())];
@@ -243,7 +265,7 @@ async fn what_is_not_sampled_is_not_traced_anywhere() {
         ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
         SOON,
     ];
-    let mut world = World::start(&settings).await;
+    let mut world = World::start(Storage::Embedded, &settings).await;
     let bot = world
         .bot(&specs::chain("unseen-bot", ""), 7_100_000_042, "webhook")
         .await;
@@ -270,7 +292,7 @@ async fn a_collector_that_is_away_or_hangs_changes_nothing_for_bots() {
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
             SOON,
         ];
-        let mut world = World::start(&[FAST, &settings].concat()).await;
+        let mut world = World::start(Storage::Embedded, &[FAST, &settings].concat()).await;
         let bot = world.bot(&specs::chain("alone-bot", ""), number, "webhook").await;
         let ada = world.person("Ada", "en");
         let mut before = String::new();

@@ -106,7 +106,9 @@ impl RedisLanes {
     fn woken(&self, payload: &[u8]) {
         let shard = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u16>().ok();
         match payload.split_first() {
-            Some((b'i', rest)) => shard(rest).into_iter().for_each(|shard| self.inbound.ready(shard)),
+            Some((b'i', rest)) => shard(rest)
+                .into_iter()
+                .for_each(|shard| self.inbound.ready(shard)),
             Some((b'o', rest)) => shard(rest)
                 .into_iter()
                 .for_each(|shard| self.outbound.ready(shard)),

@@ -7,7 +7,8 @@
 
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    ActiveRevision, DedupKey, OutClass, OutMessage, QueuedMessage, QueuedUpdate, StoreError, StoreResult, Token,
+    ActiveRevision, DedupKey, OutClass, OutMessage, QueuedMessage, QueuedUpdate, StoreError, StoreResult,
+    Token,
 };
 use botloom_core::{Epoch, TimestampMs, TraceParent};
 use bytes::Bytes;

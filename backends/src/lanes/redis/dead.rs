@@ -48,7 +48,11 @@ impl LetterId {
     }
 
     const fn direction(self) -> Direction {
-        if self.outbound { Direction::Out } else { Direction::In }
+        if self.outbound {
+            Direction::Out
+        } else {
+            Direction::In
+        }
     }
 
     fn entry(self) -> String {
@@ -101,18 +105,24 @@ impl RedisLanes {
         let mut letters = Vec::new();
         for (offset, shard) in (0..).zip(self.all_shards_of(bot)) {
             let mut range = cmd("XRANGE");
-            range.arg(self.letters_key(bot, direction, shard)).arg("-").arg("+");
+            range
+                .arg(self.letters_key(bot, direction, shard))
+                .arg("-")
+                .arg("+");
             letters.extend(read(bot, direction, offset, self.link.run(&range).await?)?);
         }
         letters.sort_by_key(|stored| stored.id);
-        Ok(letters.into_iter().map(|stored| (stored.letter, stored.attempts)).collect())
+        Ok(letters
+            .into_iter()
+            .map(|stored| (stored.letter, stored.attempts))
+            .collect())
     }
 
     async fn find(&self, bot: &BotId, id: &str) -> StoreResult<Option<Stored>> {
         let Some(id) = LetterId::parse(id) else {
             return Ok(None);
         };
-        let Some(shard) = self.all_shards_of(bot).nth(id.offset.into()) else {
+        let Some(shard) = self.letter_shards(bot).nth(id.offset.into()) else {
             return Ok(None);
         };
         let key = self.letters_key(bot, id.direction(), shard);
@@ -159,11 +169,7 @@ fn read(bot: &BotId, direction: Direction, offset: u16, entries: Value) -> Store
                 _ => return Err(unexpected()),
             }
         }
-        letters.push(Stored {
-            id,
-            letter,
-            attempts,
-        });
+        letters.push(Stored { id, letter, attempts });
     }
     Ok(letters)
 }
@@ -193,7 +199,7 @@ impl DeadLetters for RedisLanes {
         let bot = &letter.bot;
         let shard = match &letter.chat {
             Some(chat) => self.link.names().shard(bot, chat, self.spread_of(bot)),
-            None => self.all_shards_of(bot).next().unwrap_or(0),
+            None => self.letter_shards(bot).next().unwrap_or(0),
         };
         let mut args = args![
             self.limits.dead_letter_cap.max(1),
@@ -224,17 +230,19 @@ impl DeadLetters for RedisLanes {
             before => before.flatten(),
         };
         let limit = page.limit.clamp(1, PAGE) as usize;
-        let reads = (0..).zip(self.all_shards_of(bot)).map(|(offset, shard)| async move {
-            let newest = match before {
-                None => "+".to_owned(),
-                Some(id) if offset < id.offset => id.entry(),
-                Some(id) => format!("({}", id.entry()),
-            };
-            let mut range = cmd("XREVRANGE");
-            range.arg(self.letters_key(bot, direction, shard)).arg(newest);
-            range.arg("-").arg("COUNT").arg(limit + 1);
-            read(bot, direction, offset, self.link.run(&range).await?)
-        });
+        let reads = (0..)
+            .zip(self.letter_shards(bot))
+            .map(|(offset, shard)| async move {
+                let newest = match before {
+                    None => "+".to_owned(),
+                    Some(id) if offset < id.offset => id.entry(),
+                    Some(id) => format!("({}", id.entry()),
+                };
+                let mut range = cmd("XREVRANGE");
+                range.arg(self.letters_key(bot, direction, shard)).arg(newest);
+                range.arg("-").arg("COUNT").arg(limit + 1);
+                read(bot, direction, offset, self.link.run(&range).await?)
+            });
         let mut found: Vec<Stored> = try_join_all(reads).await?.into_iter().flatten().collect();
         found.sort_by_key(|stored| std::cmp::Reverse(stored.id));
         let more = found.len() > limit;
@@ -302,7 +310,10 @@ impl DeadLetters for RedisLanes {
             ..Place::of(shard, &name)
         };
         let value = self.call(&self.scripts.replay, place, &args).await?;
-        match String::from_redis_value(value).map_err(|_| unexpected())?.as_str() {
+        match String::from_redis_value(value)
+            .map_err(|_| unexpected())?
+            .as_str()
+        {
             "MISSING" => Ok(false),
             "FULL" => Err(StoreError::Full),
             _ if stored.id.outbound => {
@@ -320,7 +331,7 @@ impl DeadLetters for RedisLanes {
         let Some(id) = LetterId::parse(id) else {
             return Ok(false);
         };
-        let Some(shard) = self.all_shards_of(bot).nth(id.offset.into()) else {
+        let Some(shard) = self.letter_shards(bot).nth(id.offset.into()) else {
             return Ok(false);
         };
         let key = self.letters_key(bot, id.direction(), shard);

@@ -97,7 +97,10 @@ impl RedisLanes {
     /// Leases up to `share` ready lanes of a shard and reads their turns.
     pub(super) async fn visit(&self, shard: u16, share: usize) -> StoreResult<Found<Turn>> {
         let args = args![share, self.limits.lease_ms];
-        let mut reply = Reply::of(self.call(&self.scripts.claim, Place::of(shard, ""), &args).await?)?;
+        let mut reply = Reply::of(
+            self.call(&self.scripts.claim, Place::of(shard, ""), &args)
+                .await?,
+        )?;
         let mut loads = Vec::new();
         let mut claimed = reply.list()?;
         while !claimed.is_empty() {
@@ -174,10 +177,7 @@ impl RedisLanes {
             name,
             lane.bot,
             score,
-            commit
-                .revision
-                .as_ref()
-                .map_or_else(String::new, codec::revision),
+            commit.revision.as_ref().map_or_else(String::new, codec::revision),
             commit.updates.clamp(1, given.max(1)),
             change,
             ttl,
@@ -192,7 +192,12 @@ impl RedisLanes {
             self.limits.turn_updates,
             urgent.len(),
         ]);
-        args.extend(urgent.iter().chain(&others).map(|message| codec::message(message)));
+        args.extend(
+            urgent
+                .iter()
+                .chain(&others)
+                .map(|message| codec::message(message)),
+        );
         let value = self
             .call(&self.scripts.commit, Place::of(shard, &name), &args)
             .await?;

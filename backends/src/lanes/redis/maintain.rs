@@ -91,7 +91,10 @@ impl RedisLanes {
         let seen = ["idemp:update:", "idemp:b:"].map(|prefix| format!("{prefix}{bot}:"));
         let mut forgotten = Vec::new();
         self.scan(&format!("*:{bot}:*"), |key, name| {
-            let chat = lists.iter().chain([&state]).find_map(|prefix| name.strip_prefix(prefix.as_str()));
+            let chat = lists
+                .iter()
+                .chain([&state])
+                .find_map(|prefix| name.strip_prefix(prefix.as_str()));
             if let Some(chat) = chat {
                 lanes.insert(format!("{bot}:{chat}"));
             } else if seen.iter().any(|prefix| name.starts_with(prefix.as_str())) {
@@ -192,10 +195,7 @@ impl RedisLanes {
         let mut places = BTreeMap::<(String, bool), Vec<String>>::new();
         for (key, kind) in sets {
             let outbound = kind.starts_with('o');
-            let members: Vec<String> = self
-                .link
-                .run(cmd("ZRANGE").arg(&key).arg(0).arg(-1))
-                .await?;
+            let members: Vec<String> = self.link.run(cmd("ZRANGE").arg(&key).arg(0).arg(-1)).await?;
             for lane in members {
                 places.entry((lane, outbound)).or_default().push(kind.clone());
             }
@@ -211,7 +211,10 @@ impl RedisLanes {
         }
         for (lane, found) in &places {
             if found.len() > 1 || !work.contains_key(lane) {
-                faults.push(format!("{lane:?} is in {found:?} with {:?} items", work.get(lane)));
+                faults.push(format!(
+                    "{lane:?} is in {found:?} with {:?} items",
+                    work.get(lane)
+                ));
             }
         }
         for lane in work.keys().filter(|lane| !places.contains_key(lane)) {

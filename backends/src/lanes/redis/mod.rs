@@ -57,7 +57,11 @@ impl RedisLanes {
 
     /// Lanes on a clock that a test drives. Nothing is swept: what another node left is found at the first claim only.
     #[doc(hidden)]
-    pub async fn with_clock(link: RedisLink, limits: LaneLimits, clock: SharedClock) -> StoreResult<Arc<Self>> {
+    pub async fn with_clock(
+        link: RedisLink,
+        limits: LaneLimits,
+        clock: SharedClock,
+    ) -> StoreResult<Arc<Self>> {
         let homes = Homes::new(botloom_core::model::NodeId::generate());
         Self::make(link, limits, homes, Some(clock), None).await
     }

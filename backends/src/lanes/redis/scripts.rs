@@ -150,10 +150,7 @@ impl Scripts {
                 &["rz", "bf", "vt", "lx", "dl", "att", "seq", "cnt", "qin", "dlq"],
             ),
             renew: declared(include_str!("lua/renew.lua"), &["leases", "seq"]),
-            release: declared(
-                include_str!("lua/release.lua"),
-                &["rz", "bf", "vt", "lx", "seq"],
-            ),
+            release: declared(include_str!("lua/release.lua"), &["rz", "bf", "vt", "lx", "seq"]),
             set_rev: declared(include_str!("lua/set_rev.lua"), &["revs"]),
             claim_out: declared(
                 include_str!("lua/claim_out.lua"),
@@ -184,22 +181,22 @@ impl Scripts {
             replay: declared(
                 include_str!("lua/replay.lua"),
                 &[
-                    "rz", "bf", "vt", "seq", "cnt", "oz", "obf", "ovt", "opark", "opz", "ocnt", "qin", "qout",
-                    "qurgent", "dlq", "idemp",
+                    "rz", "bf", "vt", "seq", "cnt", "oz", "obf", "ovt", "opark", "opz", "ocnt", "qin",
+                    "qout", "qurgent", "dlq", "idemp",
                 ],
             ),
             repair: declared(
                 include_str!("lua/repair.lua"),
                 &[
-                    "rz", "bf", "vt", "lx", "dl", "seq", "oz", "obf", "ovt", "ox", "odl", "opark", "opz", "qin",
-                    "qout", "qurgent",
+                    "rz", "bf", "vt", "lx", "dl", "seq", "oz", "obf", "ovt", "ox", "odl", "opark", "opz",
+                    "qin", "qout", "qurgent",
                 ],
             ),
             purge: declared(
                 include_str!("lua/purge.lua"),
                 &[
-                    "rz", "lx", "dl", "att", "oz", "ox", "odl", "opz", "odoubt", "ogu", "qin", "qout", "qurgent",
-                    "state",
+                    "rz", "lx", "dl", "att", "oz", "ox", "odl", "opz", "odoubt", "ogu", "qin", "qout",
+                    "qurgent", "state",
                 ],
             ),
             purge_bot: declared(
@@ -210,10 +207,7 @@ impl Scripts {
                 include_str!("lua/close.lua"),
                 &["cnt", "ocnt", "spread", "dlq_in", "dlq_out"],
             ),
-            stats: declared(
-                include_str!("lua/stats.lua"),
-                &["rz", "lx", "dl", "cnt", "ocnt"],
-            ),
+            stats: declared(include_str!("lua/stats.lua"), &["rz", "lx", "dl", "cnt", "ocnt"]),
         }
     }
 }

@@ -81,7 +81,11 @@ impl RedisLanes {
             .await?;
         let park: Option<String> = self
             .link
-            .run(cmd("ZSCORE").arg(names.of_shard("opark", first)).arg(bot.as_str()))
+            .run(
+                cmd("ZSCORE")
+                    .arg(names.of_shard("opark", first))
+                    .arg(bot.as_str()),
+            )
             .await?;
         for shard in to {
             if let Some(revision) = &revision {
@@ -151,14 +155,20 @@ impl RedisLanes {
         self.link.names().shards_of(bot, self.spread_of(bot))
     }
 
+    /// Shards whose dead letters of the bot have a stream of their own: on one server there is one stream.
+    pub(super) fn letter_shards(&self, bot: &BotId) -> impl Iterator<Item = u16> + use<> {
+        let most = if self.link.is_cluster() { MAX_SPREAD } else { 1 };
+        self.link.names().shards_of(bot, most)
+    }
+
     /// Shards on which the bot could have anything.
     pub(super) fn all_shards_of(&self, bot: &BotId) -> impl Iterator<Item = u16> + use<> {
         self.link.names().shards_of(bot, MAX_SPREAD)
     }
 
-    /// Which of the bot's shards this is.
+    /// Which of the bot's streams of dead letters lies on the shard.
     pub(super) fn offset_of(&self, bot: &BotId, shard: u16) -> usize {
-        self.all_shards_of(bot)
+        self.letter_shards(bot)
             .position(|found| found == shard)
             .unwrap_or(0)
     }
@@ -240,10 +250,19 @@ mod tests {
         assert!(near(max_min(0, &[0]), 0.5));
         assert!(near(max_min(0, &[1_000]), 0.125), "enough for a first message");
         assert!(near(max_min(1_000, &[0]), 0.875));
-        for backlogs in [[0, 0, 0], [3, 50, 900], [5, 5, 500], [1_000, 1_000, 1_000], [0, 1, 9]] {
+        for backlogs in [
+            [0, 0, 0],
+            [3, 50, 900],
+            [5, 5, 500],
+            [1_000, 1_000, 1_000],
+            [0, 1, 9],
+        ] {
             let sum: f64 = (0..3)
                 .map(|at| {
-                    let others: Vec<u64> = (0..3).filter(|other| *other != at).map(|at| backlogs[at]).collect();
+                    let others: Vec<u64> = (0..3)
+                        .filter(|other| *other != at)
+                        .map(|at| backlogs[at])
+                        .collect();
                     max_min(backlogs[at], &others)
                 })
                 .sum();

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_trait::async_trait;
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    DedupKey, Direction, Lanes as _, NewDeadLetter, OutClass, OutMessage, Outbox as _, QueuedMessage,
-    StoreError, StoreResult,
+    DedupKey, Direction, Lanes as _, NewDeadLetter, OutClass, OutMessage, Outbox as _, StoreError,
+    StoreResult,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -160,7 +160,13 @@ impl RedisLanes {
                 continue;
             };
             if told.insert((bot.clone(), codec::dedup_name(&dedup))) {
-                teller.tell(LaneItem::Seen { bot, key: dedup, until }).await;
+                teller
+                    .tell(LaneItem::Seen {
+                        bot,
+                        key: dedup,
+                        until,
+                    })
+                    .await;
             }
         }
         for (rest, key) in with_prefix(names, "idemp:b:") {
@@ -172,11 +178,21 @@ impl RedisLanes {
             let life: i64 = self.link.run(cmd("PTTL").arg(key)).await?;
             let bits: Option<Vec<u8>> = self.link.run(&get(key)).await?;
             let until = self.about_now().plus(life);
-            for bit in bits.iter().flat_map(|bits| set_bits(bits)).filter(|_| still(&until)) {
+            for bit in bits
+                .iter()
+                .flat_map(|bits| set_bits(bits))
+                .filter(|_| still(&until))
+            {
                 let dedup = DedupKey::Update(block * 1_024 + bit);
                 if told.insert((bot.clone(), codec::dedup_name(&dedup))) {
                     let bot = bot.clone();
-                    teller.tell(LaneItem::Seen { bot, key: dedup, until }).await;
+                    teller
+                        .tell(LaneItem::Seen {
+                            bot,
+                            key: dedup,
+                            until,
+                        })
+                        .await;
                 }
             }
         }
@@ -243,7 +259,10 @@ impl RedisLanes {
             let shard = self.shard(&lane);
             let of_shard = |key| self.link.names().of_shard(key, shard);
             let leased: Option<f64> = self.link.run(cmd("ZSCORE").arg(of_shard("ox")).arg(name)).await?;
-            let doubt: bool = self.link.run(cmd("HEXISTS").arg(of_shard("odoubt")).arg(name)).await?;
+            let doubt: bool = self
+                .link
+                .run(cmd("HEXISTS").arg(of_shard("odoubt")).arg(name))
+                .await?;
             let in_hand = leased.is_some() || doubt;
             let mut position = 0;
             for prefix in queues {
@@ -278,7 +297,8 @@ impl RedisLanes {
                 .collect();
             for bot in bots {
                 let bot = BotId::new(bot).map_err(|_| corrupt("dlq"))?;
-                for (position, (mut letter, attempts)) in (0..).zip(self.all_letters(&bot, direction).await?) {
+                for (position, (mut letter, attempts)) in (0..).zip(self.all_letters(&bot, direction).await?)
+                {
                     let message = match direction {
                         Direction::In => None,
                         Direction::Out => Some(codec::message_of(&letter.body)?.message),
@@ -327,7 +347,8 @@ impl RedisLanes {
                 } else {
                     "qout"
                 };
-                self.push(&lane, list, "ocnt", codec::queued_message(&message)).await
+                self.push(&lane, list, "ocnt", codec::queued_message(&message))
+                    .await
             }
             LaneItem::Attempts { lane, attempts } => {
                 let key = self.link.names().of_shard("att", self.shard(&lane));
@@ -363,7 +384,9 @@ impl RedisLanes {
                     self.link.run::<()>(&set).await?;
                 }
                 Some(bit) => {
-                    self.link.run::<u8>(cmd("SETBIT").arg(&key).arg(bit).arg(1)).await?;
+                    self.link
+                        .run::<u8>(cmd("SETBIT").arg(&key).arg(bit).arg(1))
+                        .await?;
                     // The block lives as long as any of its ids could.
                     let whole = self.limits.dedup_ttl_ms.max(life);
                     self.link.run::<u8>(cmd("PEXPIRE").arg(&key).arg(whole)).await?;
@@ -398,7 +421,8 @@ impl RedisLanes {
         };
         let body = message.map_or_else(|| letter.body.to_vec(), codec::message);
         let mut add = cmd("XADD");
-        add.arg(self.letters_key(bot, LaneItem::direction(message), shard)).arg("*");
+        add.arg(self.letters_key(bot, LaneItem::direction(message), shard))
+            .arg("*");
         add.arg("t").arg(letter.at.0);
         add.arg("c").arg(letter.chat.as_ref().map_or("", ChatId::as_str));
         add.arg("r").arg(&letter.reason).arg("d").arg(&letter.detail);
@@ -407,7 +431,10 @@ impl RedisLanes {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "scores are milliseconds, far below 2^53")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "scores are milliseconds, far below 2^53"
+)]
 fn moment(score: f64) -> TimestampMs {
     TimestampMs(score.floor() as i64)
 }
@@ -426,7 +453,8 @@ fn all(key: &str) -> Cmd {
 
 fn with_prefix<'a>(names: &'a Named, prefix: &str) -> Vec<(&'a str, &'a String)> {
     let from = names.range(prefix.to_owned()..);
-    from.map_while(|(name, key)| Some((name.strip_prefix(prefix)?, key))).collect()
+    from.map_while(|(name, key)| Some((name.strip_prefix(prefix)?, key)))
+        .collect()
 }
 
 /// Numbers of the bits that are set, counted as Redis does: from the highest bit of the first byte.
@@ -442,14 +470,20 @@ mod tests {
 
     #[test]
     fn bits_count_from_the_highest() {
-        assert_eq!(set_bits(&[0b1000_0001, 0, 0b0100_0000]).collect::<Vec<_>>(), [0, 7, 17]);
+        assert_eq!(
+            set_bits(&[0b1000_0001, 0, 0b0100_0000]).collect::<Vec<_>>(),
+            [0, 7, 17]
+        );
     }
 
     #[test]
     fn names_are_found_by_their_beginning() {
         let names = ["q:in:a:1", "q:in:b:2", "q:out:a:1"].map(|name| (name.to_owned(), name.to_uppercase()));
         let names = Named::from(names);
-        let found: Vec<&str> = with_prefix(&names, "q:in:").into_iter().map(|(rest, _)| rest).collect();
+        let found: Vec<&str> = with_prefix(&names, "q:in:")
+            .into_iter()
+            .map(|(rest, _)| rest)
+            .collect();
         assert_eq!(found, ["a:1", "b:2"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Which shards are worth a visit: a node must not ask a thousand shards whenever it has a free worker.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use botloom_core::TimestampMs;
@@ -22,13 +23,36 @@ pub(super) struct Watch {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Shards that probably have something ready, in the order they are to be visited.
-    ready: VecDeque<u16>,
-    /// Shards in which something changed that may be due later.
-    touched: BTreeSet<u16>,
+    /// Shards to be visited. A mark stays until a visit that began after it found nothing: claims at the same time all
+    /// see it.
+    marks: BTreeMap<u16, Mark>,
+    /// Number of the last mark.
+    last: u64,
     /// When something in the shard is due.
     due: BTreeMap<u16, TimestampMs>,
+    /// The next claim begins after this shard, so that none is always last.
+    visited: u16,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    number: u64,
+    /// Whether something is probably ready; otherwise something changed that may be due later.
+    ready: bool,
+}
+
+impl Known {
+    fn mark(&mut self, shard: u16, ready: bool) {
+        self.last += 1;
+        let number = self.last;
+        let mark = self.marks.entry(shard).or_insert(Mark { number, ready });
+        mark.number = number;
+        mark.ready |= ready;
+    }
+}
+
+/// A shard to be visited, with the number of its mark.
+type Planned = (u16, Option<u64>);
 
 /// What a visit found.
 pub(super) struct Found<T> {
@@ -47,17 +71,13 @@ impl Watch {
 
     /// Something in the shard is ready.
     pub(super) fn ready(&self, shard: u16) {
-        let mut known = self.known();
-        if !known.ready.contains(&shard) {
-            known.ready.push_back(shard);
-        }
-        drop(known);
+        self.known().mark(shard, true);
         self.hint.notify_one();
     }
 
     /// Something in the shard may be due later.
     pub(super) fn touched(&self, shard: u16) {
-        self.known().touched.insert(shard);
+        self.known().mark(shard, false);
     }
 
     /// What a look at the shard found.
@@ -84,34 +104,28 @@ impl Watch {
         allowed: impl Fn(u16) -> bool,
         visit: impl Fn(u16, usize) -> F,
     ) -> StoreResult<(Vec<T>, Option<TimestampMs>)> {
-        let (mut ready, look) = self.plan(now, &allowed);
+        let (mut ready, mut look) = self.plan(now, &allowed);
         let mut turns = Vec::new();
+        if max == 0 {
+            look.extend(ready.drain(..));
+        }
         if ready.len() + look.len() <= max {
             ready.extend(look);
         } else {
             for shards in look.chunks(AT_ONCE) {
-                let shares = shards.iter().map(|shard| (*shard, 0)).collect();
+                let shares = shards.iter().map(|planned| (*planned, 0)).collect();
                 ready.extend(self.visit(shares, &visit, &mut turns).await?);
             }
         }
         while turns.len() < max && !ready.is_empty() {
             let left = max - turns.len();
             let count = ready.len().min(left).min(AT_ONCE);
-            let shares = ready.drain(..count).enumerate().map(|(at, shard)| {
+            let shares = ready.drain(..count).enumerate().map(|(at, planned)| {
                 let share = left / count + usize::from(at < left % count);
-                (shard, share.min(PER_VISIT))
+                (planned, share.min(PER_VISIT))
             });
             let shares = shares.collect();
-            match self.visit(shares, &visit, &mut turns).await {
-                Ok(more) => ready.extend(more),
-                Err(error) => {
-                    ready.into_iter().for_each(|shard| self.touched(shard));
-                    return Err(error);
-                }
-            }
-        }
-        for shard in ready {
-            self.ready(shard);
+            ready.extend(self.visit(shares, &visit, &mut turns).await?);
         }
         let known = self.known();
         let due = known.due.iter().filter(|(shard, _)| allowed(**shard));
@@ -121,26 +135,23 @@ impl Watch {
     /// Visits shards at once; answers which of them have more.
     async fn visit<T, F: Future<Output = StoreResult<Found<T>>>>(
         &self,
-        shares: Vec<(u16, usize)>,
+        shares: Vec<(Planned, usize)>,
         visit: &impl Fn(u16, usize) -> F,
         turns: &mut Vec<T>,
-    ) -> StoreResult<Vec<u16>> {
-        let visits = shares.iter().map(|(shard, share)| visit(*shard, *share));
+    ) -> StoreResult<Vec<Planned>> {
+        let visits = shares.iter().map(|((shard, _), share)| visit(*shard, *share));
         let mut more = Vec::new();
         let mut failed = None;
-        for ((shard, _), found) in shares.iter().zip(join_all(visits).await) {
+        for ((planned, _), found) in shares.iter().zip(join_all(visits).await) {
             match found {
                 Ok(found) => {
-                    self.seen(*shard, false, found.due);
+                    self.settle(*planned, found.ready, found.due);
                     turns.extend(found.turns);
                     if found.ready {
-                        more.push(*shard);
+                        more.push(*planned);
                     }
                 }
-                Err(error) => {
-                    self.touched(*shard);
-                    failed = Some(error);
-                }
+                Err(error) => failed = Some(error),
             }
         }
         match failed {
@@ -150,14 +161,40 @@ impl Watch {
         }
     }
 
-    /// Shards with something ready, and shards to look at.
-    fn plan(&self, now: TimestampMs, allowed: impl Fn(u16) -> bool) -> (VecDeque<u16>, Vec<u16>) {
+    /// Notes what a visit found; the mark goes unless it was made anew in between.
+    fn settle(&self, (shard, number): Planned, ready: bool, due: Option<TimestampMs>) {
         let mut known = self.known();
-        let mut ready = std::mem::take(&mut known.ready);
-        ready.retain(|shard| allowed(*shard));
-        let mut look = std::mem::take(&mut known.touched);
-        look.extend(known.due.iter().filter(|(_, due)| **due <= now).map(|(shard, _)| *shard));
-        look.retain(|shard| allowed(*shard) && !ready.contains(shard));
-        (ready, look.into_iter().collect())
+        known.visited = shard;
+        match due {
+            Some(due) => known.due.insert(shard, due),
+            None => known.due.remove(&shard),
+        };
+        if ready {
+            known.mark(shard, true);
+        } else if known.marks.get(&shard).map(|mark| mark.number) == number {
+            known.marks.remove(&shard);
+        }
+    }
+
+    /// Shards with something ready, and shards to look at.
+    fn plan(&self, now: TimestampMs, allowed: impl Fn(u16) -> bool) -> (VecDeque<Planned>, Vec<Planned>) {
+        let known = self.known();
+        let after = (Bound::Excluded(known.visited), Bound::Unbounded);
+        let marks = known
+            .marks
+            .range(after)
+            .chain(known.marks.range(..=known.visited));
+        let marks = marks.filter(|(shard, _)| allowed(**shard));
+        let (ready, touched): (Vec<_>, Vec<_>) = marks.partition(|(_, mark)| mark.ready);
+        let planned = |(shard, mark): (&u16, &Mark)| (*shard, Some(mark.number));
+        let due = known
+            .due
+            .iter()
+            .filter(|(shard, due)| **due <= now && allowed(**shard) && !known.marks.contains_key(shard))
+            .map(|(shard, _)| (*shard, None));
+        (
+            ready.into_iter().map(planned).collect(),
+            touched.into_iter().map(planned).chain(due).collect(),
+        )
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use botloom_backends::{
-    Database, DirArtifacts, LocalBus, SqlCatalog, SqlEventLog, SqlTasks, SqliteAnalytics,
+    Database, DirArtifacts, LocalBus, LocalNodes, SqlCatalog, SqlEventLog, SqlTasks, SqliteAnalytics,
 };
 use botloom_core::hash::RevHash;
 use botloom_core::ids::BotId;
@@ -44,6 +44,12 @@ async fn analytics() -> (conformance::analytics::Subject, TempDir) {
 
 fn bus() -> (conformance::bus::Subject, ()) {
     (Arc::new(LocalBus::new()), ())
+}
+
+fn nodes() -> (conformance::nodes::Subject, ()) {
+    let bus = Arc::new(LocalBus::new());
+    let nodes = Arc::new(LocalNodes::new(bus.clone()));
+    (vec![conformance::nodes::Member { nodes, bus }], ())
 }
 
 #[derive(Debug)]
@@ -110,6 +116,9 @@ mod telemetry {
 }
 mod local_bus {
     botloom_core::bus_conformance!(super::bus());
+}
+mod local_nodes {
+    botloom_core::nodes_conformance!(super::nodes());
 }
 mod folder {
     botloom_core::artifacts_conformance!(super::artifacts());

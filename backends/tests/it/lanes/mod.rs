@@ -1,7 +1,8 @@
-//! Lanes, outbox and dead letters: the contracts on both stores, what is special about the file, and crashes.
+//! Lanes, outbox and dead letters: the contracts on all stores, what is special about each, and crashes.
 
 mod crash;
 mod file;
 mod memory;
+mod redis;
 mod same;
 mod sqlite;

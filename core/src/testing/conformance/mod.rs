@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod dead_letters;
 pub mod event_log;
 pub mod lanes;
+pub mod nodes;
 pub mod outbox;
 pub mod tasks;
 

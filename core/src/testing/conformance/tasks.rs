@@ -225,7 +225,7 @@ async fn of_concurrent_exclusive_tasks_one_is_queued(tasks: Subject) -> CaseResu
 
 async fn queues_are_taken_oldest_first_and_apart(tasks: Subject) -> CaseResult {
     let (young, old, oldest, other) = (generate(1), generate(2), generate(3), deploy(9));
-    for new in [&young, &oldest, &other, &old] {
+    for new in [&oldest, &other, &old, &young] {
         tasks.enqueue(new).await?;
     }
     for expected in [Some(oldest.id), Some(old.id), Some(young.id), None] {

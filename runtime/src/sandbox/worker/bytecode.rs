@@ -3,7 +3,7 @@
 //! Bytecode that this process did not make itself is as dangerous as a damaged heap, so its way is short: it comes from
 //! a compiler that was started for one source and saw no other, through the node's memory, to the workers of the same
 //! program. It says nothing that its source could not have said to the same workers. The second place of the workspace
-//! that needs `unsafe`: no interface can know that the bytes are what the engine wrote.
+//! that needs `unsafe` (`fds` is the other): no interface can know that the bytes are what the engine wrote.
 #![expect(
     unsafe_code,
     reason = "reading bytecode is only sound if the engine of this program wrote it, which no safe interface can know"

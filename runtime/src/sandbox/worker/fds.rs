@@ -1,4 +1,4 @@
-//! Closes what the worker inherited. The one place of the workspace that needs `unsafe`: closing descriptors by number
+//! Closes what the worker inherited. One of two places of the workspace that need `unsafe` (`bytecode` is the other): closing descriptors by number
 //! is only sound if nothing owns them, which no safe interface can know.
 #![expect(
     unsafe_code,

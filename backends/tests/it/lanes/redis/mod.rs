@@ -1,0 +1,10 @@
+//! [`botloom_backends::RedisLanes`]: the contracts on one server and on a cluster, the guards of its scripts, and what it
+//! does when Redis is away, slow, full or moving.
+
+mod cluster;
+mod faults;
+mod guards;
+mod link;
+mod load;
+mod nodes;
+mod single;

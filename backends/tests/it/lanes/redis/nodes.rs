@@ -1,0 +1,294 @@
+//! Several nodes on one Redis: homes, wake-ups, help, spread bots, repair.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use botloom_backends::{Homes, RedisLanes, RedisLink, SetSpread};
+use botloom_core::model::{NodeBeat, NodeId};
+use botloom_core::ports::{
+    ActiveRevision, CommitOutcome, DeadLetters as _, Direction, IngestOutcome, Lanes as _, Outbox as _,
+    PageRequest, StateChange,
+};
+use botloom_core::{Epoch, RevHash, Secret, Sha256Hash};
+use redis::cmd;
+
+use super::load::{self, LIMITS, effects, item, lane, letter};
+use crate::support::redis::{RedisServer, cluster, database, patient};
+
+struct Node {
+    lanes: Arc<RedisLanes>,
+    homes: Homes,
+}
+
+async fn node(url: &Secret) -> Node {
+    let link = RedisLink::connect(url, patient(64)).await.unwrap();
+    let homes = Homes::new(NodeId::generate());
+    let lanes = RedisLanes::open(link, LIMITS, homes.clone()).await.unwrap();
+    Node { lanes, homes }
+}
+
+fn beat(node: &Node, free_turns: u32) -> NodeBeat {
+    NodeBeat {
+        node: node.homes.me(),
+        runs_bots: true,
+        generates: false,
+        free_turns,
+        turns: 8,
+        version: "1".to_owned(),
+    }
+}
+
+/// Two nodes that know each other.
+async fn two(url: &Secret, free: [u32; 2]) -> [Node; 2] {
+    let nodes = [node(url).await, node(url).await];
+    let beats = [beat(&nodes[0], free[0]), beat(&nodes[1], free[1])];
+    for (node, free) in nodes.iter().zip(free) {
+        node.homes.update(&beats);
+        node.homes.set_free(free, 8);
+    }
+    nodes
+}
+
+/// Claims until something comes.
+async fn claim(node: &Node) -> botloom_core::ports::Turn {
+    for _ in 0..300 {
+        let mut turns = node.lanes.claim(4).await.unwrap().turns;
+        if let Some(turn) = turns.pop() {
+            return turn;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("nothing comes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_home_claims_and_it_is_woken() {
+    let url = database().await;
+    let nodes = two(&url, [8, 8]).await;
+    let (mut first, mut second) = (0, 0);
+    for bot in 0..40 {
+        let update = item(&lane(bot, 1), 1, true);
+        let outcome = nodes[0].lanes.ingest(vec![update]).await.unwrap().remove(0);
+        match outcome {
+            IngestOutcome::Granted(_) => first += 1,
+            IngestOutcome::Ready { .. } => second += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(first > 0 && second > 0, "both are homes: {first} and {second}");
+    assert_eq!(nodes[0].lanes.claim(50).await.unwrap().turns.len(), 0);
+    let mut found = 0;
+    while found < second {
+        claim(&nodes[1]).await;
+        found += 1;
+    }
+    assert_eq!(nodes[1].lanes.claim(50).await.unwrap().turns.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_node_helps_one_without_free_places_with_updates_only() {
+    let url = database().await;
+    let nodes = two(&url, [8, 0]).await;
+    let mut helped = 0;
+    for bot in 0..20 {
+        let update = item(&lane(bot, 1), 1, true);
+        let outcome = nodes[1].lanes.ingest(vec![update]).await.unwrap().remove(0);
+        // The home of the others is the idle node itself.
+        if let IngestOutcome::Granted(turn) = outcome {
+            nodes[1].lanes.release(&[turn.lease]).await.unwrap();
+            helped += 1;
+        }
+    }
+    assert!(helped > 0);
+    let mut outs = 0;
+    for _ in 0..20 {
+        let turn = claim(&nodes[0]).await;
+        let mut commit = effects(&turn);
+        commit.want_out = true;
+        let outcome = nodes[0].lanes.commit(vec![commit]).await.unwrap().remove(0);
+        if let CommitOutcome::Committed { out: Some(_), .. } = outcome {
+            outs += 1;
+        }
+    }
+    assert_eq!(outs, 20 - helped, "messages are sent by the home");
+    assert_eq!(nodes[0].lanes.claim_out(50).await.unwrap().0.len(), 0);
+    let mut sends = 0;
+    for _ in 0..300 {
+        sends += nodes[1].lanes.claim_out(50).await.unwrap().0.len();
+        if sends == helped {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{sends} of {helped} outboxes were found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_shards_of_a_node_that_is_gone_are_taken_over() {
+    let url = database().await;
+    let [one, two] = two(&url, [8, 8]).await;
+    for bot in 0..10 {
+        one.lanes
+            .ingest(vec![item(&lane(bot, 1), 1, false)])
+            .await
+            .unwrap();
+    }
+    drop(two);
+    one.homes.update(&[beat(&one, 8)]);
+    for _ in 0..10 {
+        claim(&one).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn torture_two_nodes_share_the_work() {
+    let server = RedisServer::start(&["--appendfsync", "always"]).await;
+    let nodes = two(&server.url(), [8, 0]).await;
+    let lanes = nodes.iter().map(|node| Arc::clone(&node.lanes)).collect();
+    load::run(lanes, 40, Duration::from_millis(5)).await;
+}
+
+fn revision(epoch: u64) -> ActiveRevision {
+    ActiveRevision {
+        epoch: Epoch(epoch),
+        rev: RevHash(Sha256Hash::of([1])),
+    }
+}
+
+/// A bot is drained, spread, works on all its shards, and keeps what it knew.
+async fn spreads(url: &Secret) {
+    let one = node(url).await;
+    let other = node(url).await;
+    let bot = lane(0, 0).bot;
+    one.lanes.set_revision(&bot, revision(1)).await.unwrap();
+    for chat in 0..12 {
+        one.lanes
+            .ingest(vec![item(&lane(0, chat), chat, false)])
+            .await
+            .unwrap();
+    }
+    assert_eq!(one.lanes.set_spread(&bot, 4).await.unwrap(), SetSpread::Busy);
+    for _ in 0..12 {
+        let mut commit = effects(&claim(&one).await);
+        commit.messages.clear();
+        one.lanes.commit(vec![commit]).await.unwrap();
+    }
+    assert_eq!(one.lanes.set_spread(&bot, 4).await.unwrap(), SetSpread::Set);
+    // The other node learns at the door, and what was known is still known.
+    let known = other
+        .lanes
+        .ingest(vec![item(&lane(0, 3), 3, false)])
+        .await
+        .unwrap();
+    assert_eq!(known, [IngestOutcome::Duplicate]);
+    for chat in 0..12 {
+        let update = item(&lane(0, chat), 100 + chat, false);
+        other.lanes.ingest(vec![update]).await.unwrap();
+    }
+    for _ in 0..12 {
+        let turn = claim(&other).await;
+        assert_eq!(turn.revision, Some(revision(1)));
+        assert!(turn.state.is_some(), "{} kept its document", turn.lease.lane);
+        let mut commit = effects(&turn);
+        commit.messages.clear();
+        commit.state = StateChange::Keep { ttl_ms: None };
+        other.lanes.commit(vec![commit]).await.unwrap();
+    }
+    for chat in 0..12 {
+        one.lanes.set_aside(letter(&lane(0, chat))).await.unwrap();
+    }
+    let mut page = PageRequest {
+        cursor: None,
+        limit: 5,
+    };
+    let mut ids = Vec::new();
+    loop {
+        let found = other
+            .lanes
+            .dead_letters(&bot, Direction::In, &page)
+            .await
+            .unwrap();
+        ids.extend(found.items.into_iter().map(|letter| letter.id));
+        page.cursor = found.next_cursor;
+        if page.cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(ids.len(), 12, "letters of all shards, page by page");
+    for id in &ids {
+        assert!(other.lanes.replay(&bot, id).await.unwrap(), "{id}");
+    }
+    assert_eq!(one.lanes.stats().await.unwrap().updates_by_bot[&bot], 12);
+    one.lanes.check().await.unwrap();
+    one.lanes.purge(&bot).await.unwrap();
+    assert_eq!(other.lanes.stats().await.unwrap().updates, 0);
+    assert_eq!(other.lanes.revision(&bot).await.unwrap(), None);
+    one.lanes.check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hot_bot_can_be_spread_on_one_server() {
+    spreads(&database().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hot_bot_can_be_spread_on_a_cluster() {
+    let (url, _lock) = cluster().await;
+    spreads(&url).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn homes_of_a_spread_bot_share_its_rate() {
+    let url = database().await;
+    let nodes = [node(&url).await, node(&url).await];
+    let (hot, quiet) = (lane(0, 0).bot, lane(1, 0).bot);
+    nodes[0].lanes.set_spread(&hot, 2).await.unwrap();
+    let ask = |node: usize, backlog| {
+        let backlogs = [(hot.clone(), backlog), (quiet.clone(), 9)];
+        let lanes = Arc::clone(&nodes[node].lanes);
+        async move { lanes.rate_shares(&backlogs).await.unwrap() }
+    };
+    // A node reads the spread of bots at its start; the second one started before.
+    for _ in 0..300 {
+        if ask(1, 1_000).await[0] < 1.0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        ask(0, 1_000).await;
+    }
+    assert_eq!(ask(0, 1_000).await, [0.5, 1.0]);
+    assert_eq!(ask(1, 0).await, [0.125, 1.0]);
+    assert_eq!(ask(0, 1_000).await, [0.875, 1.0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lost_its_place_is_repaired() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    let node = node(&server.url()).await;
+    let turn = {
+        let update = item(&lane(1, 1), 1, true);
+        let outcome = node.lanes.ingest(vec![update]).await.unwrap().remove(0);
+        let IngestOutcome::Granted(turn) = outcome else {
+            panic!("{outcome:?}");
+        };
+        turn
+    };
+    let mut commit = effects(&turn);
+    commit.want_out = false;
+    node.lanes.commit(vec![commit]).await.unwrap();
+    node.lanes
+        .ingest(vec![item(&lane(2, 1), 1, false)])
+        .await
+        .unwrap();
+    node.lanes.check().await.unwrap();
+    // A failover to a replica that lagged could look like this.
+    for pattern in ["rz:*", "oz:*"] {
+        let keys: Vec<String> = server.command(cmd("KEYS").arg(pattern)).await.unwrap();
+        server.command::<u64>(cmd("DEL").arg(keys)).await.unwrap();
+    }
+    assert!(node.lanes.check().await.is_err());
+    assert_eq!(node.lanes.repair().await.unwrap(), 2);
+    node.lanes.check().await.unwrap();
+    claim(&node).await;
+    assert_eq!(node.lanes.claim_out(1).await.unwrap().0.len(), 1);
+}
