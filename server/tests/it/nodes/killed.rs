@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(6);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_killed_and_paused_lose_double_and_disorder_nothing() {
-    let mut world = World::of(Services::new().await, &[&[]; 3]).await;
+    let mut world = World::alike(Services::new().await, 3).await;
     let bot = world.bot(&specs::chain("three-bot", ""), 7_100_000_110, "webhook").await;
     let updates = std::env::var("BOTLOOM_SOAK_UPDATES_PER_CHAT");
     let updates = updates.map_or(UPDATES_PER_CHAT, |text| text.parse().unwrap());

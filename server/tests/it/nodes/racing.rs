@@ -109,7 +109,7 @@ fn check(chat: &[Answered], flips: &BTreeMap<u64, Flip>) {
 async fn three_hundred_flips_with_two_racing_deployers_and_lost_messages() {
     let services = Services::new().await;
     let (lossy, redis) = Lossy::before(services.get("REDIS_URL"), LOST_PERCENT, 5).await;
-    let world = Arc::new(World::of(services.with("REDIS_URL", &redis), &[&[]; 2]).await);
+    let world = Arc::new(World::alike(services.with("REDIS_URL", &redis), 2).await);
     let bot = world.bot(&marked(0), 7_100_000_150, "webhook").await;
     let mut revisions = Vec::new();
     for mark in 0..MARKS {

@@ -18,7 +18,7 @@ const KILLS: usize = 4;
 async fn redis_killed_and_restarted_loses_nothing() {
     let mut redis = Redis::start().await;
     let services = Services::new().await.with("REDIS_URL", &redis.url());
-    let world = World::of(services, &[&[]; 2]).await;
+    let world = World::alike(services, 2).await;
     let bot = world.bot(&specs::chain("redis-bot", ""), 7_100_000_120, "webhook").await;
     let plan = Plan {
         chats: 200,
@@ -54,7 +54,7 @@ const GROWTH_MIB: u64 = 64;
 async fn redis_that_stalls_is_answered_for_in_time_and_comes_back() {
     let redis = Redis::start().await;
     let services = Services::new().await.with("REDIS_URL", &redis.url());
-    let world = World::of(services, &[&[]; 2]).await;
+    let world = World::alike(services, 2).await;
     let bot = world.bot(&specs::chain("stall-bot", ""), 7_100_000_130, "webhook").await;
     let person = world.person("Ada", "en");
     assert_eq!(world.ask(bot, person, "/n 1", 1).await, ["->1"]);

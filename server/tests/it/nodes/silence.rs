@@ -18,7 +18,7 @@ const DEPLOYS_PER_BOT: usize = 10;
 async fn a_hundred_deploys_without_pubsub() {
     let redis = Redis::start().await;
     let services = Services::new().await.with("REDIS_URL", &redis.without_channels());
-    let world = std::sync::Arc::new(World::of(services, &[&[]; 2]).await);
+    let world = std::sync::Arc::new(World::alike(services, 2).await);
     let mut bots = JoinSet::new();
     for number in 0..BOTS {
         let world = std::sync::Arc::clone(&world);

@@ -12,7 +12,7 @@ const MOVES: usize = 6;
 async fn a_slot_moves_under_load() {
     let cluster = Cluster::start().await;
     let services = Services::new().await.with("REDIS_URL", &cluster.url());
-    let world = World::of(services, &[&[]; 2]).await;
+    let world = World::alike(services, 2).await;
     let bot = world.bot(&specs::chain("slot-bot", ""), 7_100_000_140, "webhook").await;
     let plan = Plan {
         chats: 100,

@@ -25,7 +25,7 @@ async fn s3_away_for_half_a_minute() {
 async fn half_a_minute_without(store: &str, slug: &str, how: Mode) {
     let services = Services::new().await;
     let (proxy, through) = Proxy::before(services.get(store)).await;
-    let world = World::of(services.with(store, &through), &[&[]; 2]).await;
+    let world = World::alike(services.with(store, &through), 2).await;
     let bot = world.bot(&specs::chain(slug, ""), 7_100_000_160, "webhook").await;
     // Differs where the load does not look, so that it may become live in the middle.
     let mut other = specs::chain(slug, "");

@@ -38,7 +38,7 @@ async fn clickhouse_away_and_back() {
     let services = Services::new().await;
     let direct = services.get("CLICKHOUSE_URL").to_owned();
     let (proxy, through) = Proxy::before(&direct).await;
-    let world = World::of(services.with("CLICKHOUSE_URL", &through), &[&[]; 2]).await;
+    let world = World::alike(services.with("CLICKHOUSE_URL", &through), 2).await;
     let updates = through_all_modes(&world, "without-clickhouse", &proxy).await;
 
     // Every update is told once, those from the time without ClickHouse too.

@@ -56,6 +56,11 @@ impl World {
         Self::of_nodes(Some(services), Self::lenient(), nodes).await
     }
 
+    /// So many nodes that share services; a Telegram that refuses nothing.
+    pub(crate) async fn alike(services: Services, nodes: usize) -> Self {
+        Self::of(services, &vec![&[][..]; nodes]).await
+    }
+
     /// A Telegram that refuses nothing and remembers everything.
     fn lenient() -> Options {
         Options {
