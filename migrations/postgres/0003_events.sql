@@ -5,6 +5,6 @@ CREATE TABLE events (
     seq        BIGINT           NOT NULL,
     bot_id     TEXT COLLATE "C" NOT NULL,
     at         BIGINT           NOT NULL,
-    event      TEXT COLLATE "C" NOT NULL,
+    event      TEXT,
     PRIMARY KEY (project_id, seq)
 );

@@ -119,7 +119,9 @@ mod tests {
         let ids: Vec<NodeId> = (0..4).map(|_| NodeId::generate()).collect();
         let beats: Vec<NodeBeat> = ids.iter().map(|id| beat(*id, 1)).collect();
         let views: Vec<Homes> = ids.iter().map(|id| Homes::new(*id)).collect();
-        views.iter().for_each(|view| view.update(&beats));
+        for view in &views {
+            view.update(&beats);
+        }
         let before: Vec<NodeId> = (0..1024).map(|shard| views[0].home(shard)).collect();
         for (view, id) in views.iter().zip(&ids) {
             let mine = (0..1024).filter(|shard| view.is_mine(*shard)).count();

@@ -19,8 +19,6 @@ use crate::ConnectError;
 /// Most commands that wait for answers at once; more wait their turn within their limit. Bounds the memory that a stalled
 /// server can cost.
 const IN_FLIGHT: usize = 8_192;
-/// How long a blocking command on a connection of its own may take at most.
-const LONGEST_BLOCK: Duration = Duration::from_secs(60);
 /// How long the looks at the start may take: a far server, or one that is busy.
 const START_WITHIN: Duration = Duration::from_secs(5);
 
@@ -91,11 +89,6 @@ impl RedisLink {
             inner.options.clone(),
             Some(limit),
         )
-    }
-
-    /// A link with a connection of its own, for commands that block (at most 60 s).
-    pub(crate) fn own(&self) -> StoreResult<Self> {
-        self.with_limit(LONGEST_BLOCK)
     }
 
     /// What the link was opened with.
@@ -175,7 +168,7 @@ impl RedisLink {
                 "no answer within the time limit",
             )))
         })?;
-        value.extract_error().map_err(RedisError::from)
+        value.extract_error()
     }
 
     /// The server's time. Servers of a cluster may differ by what their clocks differ.

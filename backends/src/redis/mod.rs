@@ -14,7 +14,6 @@
 //! - many shards or keys at once: `futures_util::future::join_all` over calls;
 //! - messages: `link.publish(channel, payload)`, `link.subscribe(&[channel])`; names of channels go through
 //!   `link.channel(name)`, because channels are common to all databases of a server;
-//! - a blocking command: `link.own().await` opens a connection apart, so that nobody waits behind it;
 //! - time: `link.now()` is the server's.
 //!
 //! Whether a call that ended with `Unavailable` took effect is unknown: the connection never repeats a command by itself

@@ -6,8 +6,6 @@ use redis::aio::PubSubStream;
 /// A message of a channel.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// The channel as it was subscribed to.
-    pub(crate) channel: String,
     /// What was published.
     pub(crate) payload: Vec<u8>,
 }
@@ -25,7 +23,6 @@ impl Subscription {
             return None;
         };
         Some(Message {
-            channel: message.get_channel_name().to_owned(),
             payload: message.get_payload_bytes().to_vec(),
         })
     }

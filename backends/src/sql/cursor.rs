@@ -84,7 +84,8 @@ fn encode<const N: usize>(list: &str, key: [String; N]) -> String {
 fn decode<const N: usize>(list: &str, cursor: &str) -> Option<[String; N]> {
     let json = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let mut parts: Vec<String> = serde_json::from_slice(&json).ok()?;
-    if parts.first()? != list {
+    // No stored text holds a NUL; PostgreSQL would not even take one to compare.
+    if parts.first()? != list || parts.iter().any(|part| part.contains('\0')) {
         return None;
     }
     parts.remove(0);
@@ -97,9 +98,15 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_text_that_cannot_be_stored_leads_nowhere() {
+        let cursor = encode("bots", ["a\0b".to_owned()]);
+        assert_eq!(decode::<1>("bots", &cursor), None);
+    }
+
     proptest! {
         #[test]
-        fn a_cursor_leads_back_to_its_key(list in ".*", first in ".*", second in ".*") {
+        fn a_cursor_leads_back_to_its_key(list in "[^\0]*", first in "[^\0]*", second in "[^\0]*") {
             let cursor = encode(&list, [first.clone(), second.clone()]);
             prop_assert_eq!(decode(&list, &cursor), Some([first, second]));
             prop_assert_eq!(decode::<2>(&format!("{list}x"), &cursor), None);

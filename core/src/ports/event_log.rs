@@ -21,7 +21,8 @@ pub struct EventPage {
     pub latest: u64,
 }
 
-/// Events per project. Keeps at least the last 1,000 events of a project, or those of the last hour if they are more.
+/// Events per project. Keeps at least the last 1,000 events of a project, or those of the last hour if they are more; a
+/// log in which nothing happened for 7 days may be forgotten, its ids are not given out again.
 #[async_trait]
 pub trait EventLog: Debug + Send + Sync {
     /// Appends an event; ids of a project are 1, 2, 3 … in the order in which they become readable. Publishes

@@ -74,7 +74,7 @@ async fn sweep(lanes: Weak<RedisLanes>) {
 
 impl RedisLanes {
     /// A lane of the shard is ready: whoever may claim it hears of it.
-    pub(super) async fn lane_is_ready(&self, shard: u16) {
+    pub(super) fn lane_is_ready(&self, shard: u16) {
         if self.homes.is_mine(shard) || self.helps(shard) {
             self.inbound.ready(shard);
         }
@@ -82,7 +82,7 @@ impl RedisLanes {
     }
 
     /// An outbox of the shard is ready.
-    pub(super) async fn outbox_is_ready(&self, shard: u16) {
+    pub(super) fn outbox_is_ready(&self, shard: u16) {
         if self.homes.is_mine(shard) {
             self.outbound.ready(shard);
         }
@@ -167,7 +167,9 @@ impl RedisLanes {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .clone_from(&helped);
-        helped.into_iter().for_each(|shard| self.inbound.ready(shard));
+        for shard in helped {
+            self.inbound.ready(shard);
+        }
     }
 
     /// Whether this node takes turns of a foreign shard.

@@ -103,7 +103,7 @@ impl RedisLanes {
         direction: Direction,
     ) -> StoreResult<Vec<(NewDeadLetter, u32)>> {
         let mut letters = Vec::new();
-        for (offset, shard) in (0..).zip(self.all_shards_of(bot)) {
+        for (offset, shard) in (0..).zip(self.letter_shards(bot)) {
             let mut range = cmd("XRANGE");
             range
                 .arg(self.letters_key(bot, direction, shard))
@@ -207,7 +207,8 @@ impl DeadLetters for RedisLanes {
             letter.chat.as_ref().map_or("", ChatId::as_str),
             letter.reason,
             letter.detail,
-        ];
+        ]
+        .to_vec();
         args.push(letter.body.to_vec());
         let place = Place::of(shard, bot.as_str());
         let value = self.call(&self.scripts.set_aside, place, &args).await?;
@@ -297,7 +298,7 @@ impl DeadLetters for RedisLanes {
         // A lane and its letters share a shard: a bot is spread anew only without letters.
         let (name, shard) = (member(&lane), self.shard(&lane));
         let (seen, _) = self.seen_key(bot, &dedup);
-        let mut args = args![name, bot, stored.id.entry()];
+        let mut args = args![name, bot, stored.id.entry()].to_vec();
         args.push(entry);
         args.extend(args![
             kind,
@@ -317,11 +318,11 @@ impl DeadLetters for RedisLanes {
             "MISSING" => Ok(false),
             "FULL" => Err(StoreError::Full),
             _ if stored.id.outbound => {
-                self.outbox_is_ready(shard).await;
+                self.outbox_is_ready(shard);
                 Ok(true)
             }
             _ => {
-                self.lane_is_ready(shard).await;
+                self.lane_is_ready(shard);
                 Ok(true)
             }
         }

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use botloom_core::ports::{
-    ActiveRevision, Claims, Commit, CommitOutcome, Fail, FailOutcome, Ingest, IngestOutcome, LaneLease,
-    LaneStats, Lanes, NextTurn, OutClass, OutTurn, QueuedMessage, QueuedUpdate, SetRevision, StateChange,
-    StoreError, StoreResult, Token, Turn,
+    ActiveRevision, Claims, Commit, CommitOutcome, Direction, Fail, FailOutcome, Ingest, IngestOutcome,
+    LaneLease, LaneStats, Lanes, NextTurn, OutClass, OutTurn, QueuedMessage, QueuedUpdate, SetRevision,
+    StateChange, StoreError, StoreResult, Token, Turn,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
-use redis::{Value, cmd};
+use redis::cmd;
 
 use super::reply::{Reply, unexpected};
 use super::scripts::{Place, member};
@@ -46,7 +46,7 @@ impl RedisLanes {
             trace: item.trace.clone(),
         };
         let (seen, bit) = self.seen_key(bot, &item.dedup);
-        let mut args = args![lane, bot];
+        let mut args = args![lane, bot].to_vec();
         args.push(codec::update(&queued));
         args.extend(args![
             self.limits.queue_cap.max(1),
@@ -66,7 +66,7 @@ impl RedisLanes {
             "FULL" => IngestOutcome::Full,
             "QUEUED" => IngestOutcome::Queued,
             "READY" => {
-                self.lane_is_ready(shard).await;
+                self.lane_is_ready(shard);
                 IngestOutcome::Ready {
                     backlog: reply.next()?,
                 }
@@ -109,6 +109,7 @@ impl RedisLanes {
             let (score, attempts, active) = (turn.next()?, turn.next()?, revision(turn.next()?)?);
             loads.push(self.load(shard, lane, score, attempts, active));
         }
+        let taken = loads.len();
         let left: u64 = reply.next()?;
         let dues: [i64; 2] = [reply.next()?, reply.next()?];
         // A lane whose turn cannot be read comes again when its lease runs out.
@@ -117,6 +118,7 @@ impl RedisLanes {
             turns.extend(turn?);
         }
         Ok(Found {
+            again: taken == share && left == 0 && share > 0,
             turns,
             ready: left > 0,
             due: first_of(&dues),
@@ -138,9 +140,9 @@ impl RedisLanes {
         entries.arg(0).arg(self.limits.turn_updates - 1);
         let mut state = cmd("GET");
         state.arg(self.key("state", shard, &name));
-        let (entries, state) =
+        let (entries, state): (Vec<Vec<u8>>, _) =
             futures_util::future::try_join(self.link.run(&entries), self.link.run(&state)).await?;
-        let updates = updates(entries)?;
+        let updates = updates(&entries)?;
         if updates.is_empty() {
             // The bot was purged in between.
             return Ok(None);
@@ -181,7 +183,8 @@ impl RedisLanes {
             commit.updates.clamp(1, given.max(1)),
             change,
             ttl,
-        ];
+        ]
+        .to_vec();
         args.push(document.to_vec());
         args.extend(args![
             u8::from(commit.want_out && self.homes.is_mine(shard)),
@@ -210,12 +213,12 @@ impl RedisLanes {
         let (out_score, out_ready, ready): (u64, u8, u8) = (reply.next()?, reply.next()?, reply.next()?);
         let next_score: u64 = reply.next()?;
         if ready == 1 {
-            self.lane_is_ready(shard).await;
+            self.lane_is_ready(shard);
         } else {
             self.inbound.touched(shard);
         }
         if out_ready == 1 {
-            self.outbox_is_ready(shard).await;
+            self.outbox_is_ready(shard);
         } else if !commit.messages.is_empty() {
             self.outbound.touched(shard);
         }
@@ -241,7 +244,7 @@ impl RedisLanes {
         let next = if next_score > 0 {
             let active = revision(reply.next()?)?;
             let state = codec::document_of(reply.next()?, self.test_now())?;
-            let updates = updates(reply.next()?)?;
+            let updates = updates(&reply.next::<Vec<_>>()?)?;
             Some(Box::new(Turn {
                 lease: LaneLease {
                     lane: lane.clone(),
@@ -271,12 +274,12 @@ impl RedisLanes {
     pub(super) async fn renew_in(
         &self,
         leases: &[LaneLease],
-        letters: botloom_core::ports::Direction,
+        letters: Direction,
         life: i64,
     ) -> StoreResult<Vec<Option<Token>>> {
         let groups = self.by_shard(leases);
         let calls = groups.iter().map(|(shard, group)| async move {
-            let mut args = args![life];
+            let mut args = args![life].to_vec();
             for at in group {
                 let lease = &leases[*at];
                 args.extend(args![member(&lease.lane), codec::parts(lease.token).0]);
@@ -289,7 +292,12 @@ impl RedisLanes {
             <Vec<u64> as redis::FromRedisValue>::from_redis_value(value).map_err(|_| unexpected())
         });
         let mut tokens = vec![None; leases.len()];
-        for ((_, group), scores) in groups.iter().zip(try_join_all(calls).await?) {
+        let watch = match letters {
+            Direction::In => &self.inbound,
+            Direction::Out => &self.outbound,
+        };
+        for ((shard, group), scores) in groups.iter().zip(try_join_all(calls).await?) {
+            watch.touched(*shard);
             for (at, score) in group.iter().zip(scores) {
                 tokens[*at] = (score > 0).then(|| codec::renewed(leases[*at].token, score));
             }
@@ -314,8 +322,7 @@ impl Lanes for RedisLanes {
     }
 
     async fn renew(&self, leases: &[LaneLease]) -> StoreResult<Vec<Option<Token>>> {
-        self.renew_in(leases, botloom_core::ports::Direction::In, self.limits.lease_ms)
-            .await
+        self.renew_in(leases, Direction::In, self.limits.lease_ms).await
     }
 
     async fn release(&self, leases: &[LaneLease]) -> StoreResult<()> {
@@ -327,7 +334,7 @@ impl Lanes for RedisLanes {
             }
             self.call(&self.scripts.release, Place::of(shard, ""), &args)
                 .await?;
-            self.lane_is_ready(shard).await;
+            self.lane_is_ready(shard);
         }
         Ok(())
     }
@@ -361,12 +368,14 @@ impl Lanes for RedisLanes {
                 Ok(FailOutcome::Delayed)
             }
             "DEAD" => {
-                self.lane_is_ready(shard).await;
+                self.lane_is_ready(shard);
                 let entry: String = reply.next()?;
-                let direction = botloom_core::ports::Direction::In;
-                Ok(FailOutcome::DeadLettered(
-                    self.letter_id(direction, &lane.bot, shard, &entry),
-                ))
+                Ok(FailOutcome::DeadLettered(self.letter_id(
+                    Direction::In,
+                    &lane.bot,
+                    shard,
+                    &entry,
+                )))
             }
             _ => Err(unexpected()),
         }
@@ -420,7 +429,7 @@ pub(super) fn revision(stored: Option<String>) -> StoreResult<Option<ActiveRevis
     stored.map(|text| codec::revision_of(&text)).transpose()
 }
 
-fn updates(entries: Vec<Vec<u8>>) -> StoreResult<Vec<QueuedUpdate>> {
+fn updates(entries: &[Vec<u8>]) -> StoreResult<Vec<QueuedUpdate>> {
     entries.iter().map(|entry| codec::update_of(entry)).collect()
 }
 
@@ -440,9 +449,4 @@ pub(super) fn lane_of(name: &str) -> StoreResult<Lane> {
 pub(super) fn first_of(moments: &[i64]) -> Option<TimestampMs> {
     let given = moments.iter().filter(|moment| **moment >= 0);
     given.min().map(|moment| TimestampMs(*moment))
-}
-
-/// Bytes that a script answered.
-pub(super) fn entries_of(value: Value) -> StoreResult<Vec<Vec<u8>>> {
-    redis::FromRedisValue::from_redis_value(value).map_err(|_| unexpected())
 }

@@ -166,8 +166,8 @@ impl RedisLanes {
             let places = u64::from_redis_value(value).map_err(|_| unexpected())?;
             if places > 0 {
                 given += places;
-                self.lane_is_ready(shard).await;
-                self.outbox_is_ready(shard).await;
+                self.lane_is_ready(shard);
+                self.outbox_is_ready(shard);
             }
         }
         Ok(given)

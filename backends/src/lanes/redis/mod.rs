@@ -161,7 +161,7 @@ impl RedisLanes {
 /// Arguments of a script, as bytes.
 macro_rules! args {
     ($($arg:expr),* $(,)?) => {
-        vec![$($crate::lanes::redis::bytes(&$arg)),*]
+        [$($crate::lanes::redis::bytes(&$arg)),*]
     };
 }
 use args;

@@ -29,6 +29,7 @@ impl RedisLanes {
             let lane = lane_of(&turn.next::<String>()?)?;
             loads.push(self.load_out(shard, lane, turn.next()?));
         }
+        let taken = loads.len();
         let left: u64 = reply.next()?;
         let dues: [i64; 3] = [reply.next()?, reply.next()?, reply.next()?];
         let mut turns = Vec::with_capacity(loads.len());
@@ -36,6 +37,7 @@ impl RedisLanes {
             turns.extend(turn?);
         }
         Ok(Found {
+            again: taken == share && left == 0 && share > 0,
             turns,
             ready: left > 0,
             due: first_of(&dues),
@@ -49,7 +51,7 @@ impl RedisLanes {
             .call(&self.scripts.load_out, Place::of(shard, &name), &args)
             .await?;
         let mut reply = Reply::of(value)?;
-        out_turn(lane, score, reply.next()?, reply.next()?)
+        out_turn(lane, score, &reply.next::<Vec<_>>()?, &reply.next::<Vec<_>>()?)
     }
 
     async fn ack_one(&self, ack: &AckOut) -> StoreResult<AckOutOutcome> {
@@ -95,12 +97,17 @@ impl RedisLanes {
         let letters: Vec<String> = reply.next()?;
         let (ready, next): (u8, u64) = (reply.next()?, reply.next()?);
         if ready == 1 {
-            self.outbox_is_ready(shard).await;
+            self.outbox_is_ready(shard);
         } else {
             self.outbound.touched(shard);
         }
         let next = if next > 0 {
-            out_turn(lane.clone(), next, reply.next()?, reply.next()?)?
+            out_turn(
+                lane.clone(),
+                next,
+                &reply.next::<Vec<_>>()?,
+                &reply.next::<Vec<_>>()?,
+            )?
         } else {
             None
         };
@@ -115,16 +122,11 @@ impl RedisLanes {
 }
 
 /// Work for a sender, if there is any.
-fn out_turn(
-    lane: Lane,
-    score: u64,
-    urgent: Vec<Vec<u8>>,
-    others: Vec<Vec<u8>>,
-) -> StoreResult<Option<OutTurn>> {
+fn out_turn(lane: Lane, score: u64, urgent: &[Vec<u8>], others: &[Vec<u8>]) -> StoreResult<Option<OutTurn>> {
     let token = codec::token(score, urgent.len(), others.len());
     let messages: StoreResult<Vec<QueuedMessage>> = urgent
         .iter()
-        .chain(&others)
+        .chain(others)
         .map(|entry| codec::message_of(entry))
         .collect();
     let messages = messages?;
@@ -167,7 +169,7 @@ impl Outbox for RedisLanes {
             let place = Place::of(shard, bot.as_str());
             let value = self.call(&self.scripts.park, place, &args![bot, until]).await?;
             if u8::from_redis_value(value).map_err(|_| unexpected())? == 1 {
-                self.outbox_is_ready(shard).await;
+                self.outbox_is_ready(shard);
             } else {
                 self.outbound.touched(shard);
             }

@@ -42,7 +42,7 @@ impl Declared {
     fn new(code: &str, keys: &'static [&'static str], without: Option<&str>) -> Self {
         let mut text = String::new();
         for (at, key) in keys.iter().enumerate() {
-            text.push_str(&format!("local {key} = KEYS[{}]\n", at + 2));
+            text.extend(["local ", key, " = KEYS[", &(at + 2).to_string(), "]\n"]);
         }
         let mark = without.map(|check| format!("-- check: {check}"));
         let kept = |line: &&str| !mark.as_ref().is_some_and(|mark| line.ends_with(mark.as_str()));
@@ -201,7 +201,7 @@ impl Scripts {
             ),
             purge_bot: declared(
                 include_str!("lua/purge_bot.lua"),
-                &["bf", "obf", "revs", "cnt", "ocnt", "opark", "dlq_in", "dlq_out"],
+                &["revs", "cnt", "ocnt", "opark", "dlq_in", "dlq_out"],
             ),
             close: declared(
                 include_str!("lua/close.lua"),

@@ -152,7 +152,7 @@ impl RedisLanes {
         let mut told = BTreeSet::new();
         let single: Vec<_> = with_prefix(names, "idemp:update:");
         let keys: Vec<&String> = single.iter().map(|(_, key)| *key).collect();
-        let values: Vec<Option<i64>> = self.read_each(&keys, |key| get(key)).await?;
+        let values: Vec<Option<i64>> = self.read_each(&keys, get).await?;
         for ((rest, key), until) in single.iter().zip(values) {
             let (bot, dedup) = rest.split_once(':').ok_or_else(|| corrupt(key))?;
             let until = until.map(TimestampMs).filter(still);
@@ -202,7 +202,7 @@ impl RedisLanes {
     async fn tell_documents(&self, now: TimestampMs, names: &Named, teller: &Teller) -> StoreResult<()> {
         let named = with_prefix(names, "state:bot:");
         let keys: Vec<&String> = named.iter().map(|(_, key)| *key).collect();
-        let values: Vec<Option<Vec<u8>>> = self.read_each(&keys, |key| get(key)).await?;
+        let values: Vec<Option<Vec<u8>>> = self.read_each(&keys, get).await?;
         for ((rest, key), value) in named.iter().zip(values) {
             let read = || {
                 let (bot, chat) = rest.split_once(":chat:")?;

@@ -59,6 +59,9 @@ pub(super) struct Found<T> {
     pub(super) turns: Vec<T>,
     /// Whether something is ready that was not taken.
     pub(super) ready: bool,
+    /// Whether the visit took all that it might and left nothing: the next one finds that nobody waits, and ends the
+    /// account of who is ahead.
+    pub(super) again: bool,
     /// When something is due next.
     pub(super) due: Option<TimestampMs>,
 }
@@ -145,11 +148,11 @@ impl Watch {
         for ((planned, _), found) in shares.iter().zip(join_all(visits).await) {
             match found {
                 Ok(found) => {
-                    self.settle(*planned, found.ready, found.due);
-                    turns.extend(found.turns);
+                    self.settle(*planned, &found);
                     if found.ready {
                         more.push(*planned);
                     }
+                    turns.extend(found.turns);
                 }
                 Err(error) => failed = Some(error),
             }
@@ -162,17 +165,18 @@ impl Watch {
     }
 
     /// Notes what a visit found; the mark goes unless it was made anew in between.
-    fn settle(&self, (shard, number): Planned, ready: bool, due: Option<TimestampMs>) {
+    fn settle<T>(&self, (shard, number): Planned, found: &Found<T>) {
         let mut known = self.known();
         known.visited = shard;
-        match due {
+        match found.due {
             Some(due) => known.due.insert(shard, due),
             None => known.due.remove(&shard),
         };
-        if ready {
-            known.mark(shard, true);
-        } else if known.marks.get(&shard).map(|mark| mark.number) == number {
+        if known.marks.get(&shard).map(|mark| mark.number) == number {
             known.marks.remove(&shard);
+        }
+        if found.ready || found.again {
+            known.mark(shard, found.ready);
         }
     }
 

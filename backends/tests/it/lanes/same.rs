@@ -83,7 +83,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
     let update = (0..6_u8, 0..24_u8, any::<bool>());
     prop_oneof![
         8 => vec(update, 1..4).prop_map(Op::Ingest),
-        4 => (0..4_u8).prop_map(Op::Claim),
+        4 => (1..4_u8).prop_map(Op::Claim),
         1 => any::<u8>().prop_map(Op::Renew),
         1 => any::<u8>().prop_map(Op::Release),
         8 => (any::<u8>(), change()).prop_map(|(pick, change)| Op::Commit(pick, change)),
@@ -91,7 +91,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => any::<(u8, u8)>().prop_map(|(bot, epoch)| Op::SetRevision(bot, epoch)),
         3 => (0..2_500_u16).prop_map(Op::Advance),
         1 => any::<u8>().prop_map(Op::Purge),
-        4 => (0..3_u8).prop_map(Op::ClaimOut),
+        4 => (1..3_u8).prop_map(Op::ClaimOut),
         2 => any::<u8>().prop_map(Op::Begin),
         6 => any::<(u8, u8, u8, u8)>().prop_map(|(a, b, c, d)| Op::Ack(a, b, c, d)),
         1 => any::<u8>().prop_map(Op::RenewOut),

@@ -16,7 +16,7 @@ for i = 1, #popped, 2 do
   turns[#turns + 1] = { lane, lease(lx, lane, tonumber(ARGV[3])), call('HGET', att, lane) or '0',
     call('HGET', revs, bot_of(lane)) }
 end
-if #turns < most then
+if #turns < most or most == 0 and call('ZCARD', rz) == 0 then
   -- Nobody waits: everybody starts alike next time.
   call('DEL', bf, vt)
 elseif #turns > 0 then

@@ -27,5 +27,6 @@ for _ = 1, most + 1000 do
     turns[#turns + 1] = { lane, lease(ox, lane, tonumber(ARGV[3])) }
   end
 end
+if most == 0 and call('ZCARD', oz) == 0 then call('DEL', obf, ovt) end
 local park = call('ZRANGE', opark, 0, 0, 'WITHSCORES')
 return { turns, call('ZCARD', oz), first_moment(odl) or -1, first_moment(ox) or -1, tonumber(park[2] or -1) }

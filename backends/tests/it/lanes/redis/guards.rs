@@ -66,7 +66,8 @@ fn every_guard_is_needed(part: usize, parts: usize) {
         let mut runner = TestRunner::deterministic();
         let noticed = (0..HISTORIES).any(|_| {
             let ops = vec(op(), 60..90).new_tree(&mut runner).unwrap().current();
-            !holds(&runtime, &server, check, ops)
+            // What the whole scripts do not bear either says nothing about the guard.
+            !holds(&runtime, &server, check, ops.clone()) && holds(&runtime, &server, "", ops)
         });
         if !noticed {
             unnoticed.push(check);
@@ -96,7 +97,8 @@ async fn replays(lanes: &Arc<RedisLanes>) -> u64 {
     let id = lanes.set_aside(letter(&lane(0, 1))).await.unwrap();
     let replays = (0..8).map(|_| {
         let (lanes, id) = (Arc::clone(lanes), id.clone());
-        async move { lanes.replay(&lane(0, 1).bot, &id).await.unwrap() }
+        // Those that come late may find the lane full.
+        async move { lanes.replay(&lane(0, 1).bot, &id).await.ok() }
     });
     join_all(replays).await;
     lanes.stats().await.unwrap().updates
