@@ -1,5 +1,5 @@
 # The commands of the project. `make run` needs Rust; `make test` needs Node and Python too, and installs Debian packages.
-.PHONY: run run-services test check check-deploy regen bench fmt help
+.PHONY: run run-services test check check-deploy regen bench bench-storages soak fmt help
 
 help:
 	@echo "make run    build and start the server on http://127.0.0.1:8080 with embedded storage"
@@ -9,6 +9,8 @@ help:
 	@echo "make check-deploy  the files of deploy/ and the shell scripts only"
 	@echo "make regen  rewrite the generated files that tests compare (schema, OpenAPI, golden files, pages)"
 	@echo "make bench  measure; see bench/README.md"
+	@echo "make bench-storages  measure embedded storage against services"
+	@echo "make soak   three nodes, 100,000 updates, nodes killed and stopped all the time"
 
 run:
 	@scripts/run
@@ -30,6 +32,12 @@ regen:
 
 bench:
 	@scripts/bench
+
+bench-storages:
+	@scripts/bench storages
+
+soak:
+	@scripts/soak
 
 fmt:
 	cargo fmt --all

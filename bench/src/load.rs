@@ -12,8 +12,17 @@ use hyper_util::rt::TokioExecutor;
 
 /// Chats that speak.
 pub(crate) const CHATS: u64 = 1_000;
-/// Connections, as many as Telegram opens by default.
-pub(crate) const CONNECTIONS: u64 = 40;
+/// Connections that Telegram opens by default.
+pub(crate) const TELEGRAMS: u64 = 40;
+
+/// How updates come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Updates under way at a time.
+    pub connections: u64,
+    /// Evenly spread over time; as fast as they are acknowledged where `None`.
+    pub per_second: Option<f64>,
+}
 
 /// Where updates go.
 #[derive(Debug, Clone)]
@@ -53,12 +62,12 @@ fn body(run: u64, number: u64, chat: u64) -> Bytes {
     ))
 }
 
-/// Sends `updates` updates; with a rate, spread evenly over time.
-pub(crate) async fn run(target: &Target, run: u64, updates: u64, per_second: Option<f64>) -> Seen {
+/// Sends `updates` updates.
+pub(crate) async fn run(target: &Target, run: u64, updates: u64, pace: Pace) -> Seen {
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let next = Arc::new(AtomicU64::new(0));
     let started = Instant::now();
-    let connections: Vec<_> = (0..CONNECTIONS)
+    let connections: Vec<_> = (0..pace.connections)
         .map(|_| {
             let (client, next, target) = (client.clone(), Arc::clone(&next), target.clone());
             tokio::spawn(async move {
@@ -68,7 +77,7 @@ pub(crate) async fn run(target: &Target, run: u64, updates: u64, per_second: Opt
                     if number >= updates {
                         return (acks, refused);
                     }
-                    if let Some(rate) = per_second {
+                    if let Some(rate) = pace.per_second {
                         #[expect(clippy::cast_precision_loss, reason = "a time of day")]
                         let due = Duration::from_secs_f64(number as f64 / rate);
                         tokio::time::sleep_until((started + due).into()).await;

@@ -9,6 +9,7 @@ mod load;
 mod peer;
 mod report;
 mod sandbox;
+mod services;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +29,19 @@ struct Cli {
 enum Command {
     /// Everything: end to end against the bare handler, then the sandbox alone.
     Run {
+        /// The server under test, a release build.
+        #[arg(long)]
+        botloom: PathBuf,
+        /// Updates of one load.
+        #[arg(long, default_value_t = 20_000)]
+        updates: u64,
+        /// Rounds; the median counts.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// Embedded storage against PostgreSQL, Redis, S3 and ClickHouse, end to end. Run it under `scripts/services/with`,
+    /// whose fresh servers it uses up.
+    Storages {
         /// The server under test, a release build.
         #[arg(long)]
         botloom: PathBuf,
@@ -66,6 +80,12 @@ fn main() -> ExitCode {
             updates,
             rounds,
         } => block_on(report::run(&botloom, updates, rounds)),
+        Command::Storages {
+            botloom,
+            updates,
+            rounds,
+        } => services::settings()
+            .and_then(|services| block_on(report::storages(&botloom, &services, updates, rounds))),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

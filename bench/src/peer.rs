@@ -83,8 +83,14 @@ pub(crate) async fn bare(telegram: &Handle, token: &str) -> Result<Peer, String>
     Ok(peer)
 }
 
-/// Botloom with the bench bot live and its webhook set.
-pub(crate) async fn botloom(binary: &Path, telegram: &Handle, token: &str) -> Result<Peer, String> {
+/// Botloom with the bench bot live and its webhook set. `settings` say where it keeps its things.
+pub(crate) async fn botloom(
+    name: &'static str,
+    binary: &Path,
+    telegram: &Handle,
+    token: &str,
+    settings: &[(&str, String)],
+) -> Result<Peer, String> {
     let port = free_port()?;
     let data = tempfile::tempdir().map_err(|error| error.to_string())?;
     let url = format!("http://127.0.0.1:{port}");
@@ -102,6 +108,7 @@ pub(crate) async fn botloom(binary: &Path, telegram: &Handle, token: &str) -> Re
             ["BOT_PER_S", "BULK_PER_S", "CHAT_PER_S", "GROUP_PER_MIN"]
                 .map(|name| (format!("BOTLOOM_SEND_{name}"), "0")),
         )
+        .envs(settings.iter().cloned())
         .stdout(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: {error}", binary.display()))?;
@@ -111,7 +118,7 @@ pub(crate) async fn botloom(binary: &Path, telegram: &Handle, token: &str) -> Re
         secret: String::new(),
     };
     let mut peer = Peer {
-        name: "botloom",
+        name,
         bot,
         target,
         child,

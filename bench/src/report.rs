@@ -7,9 +7,15 @@ use std::time::{Duration, Instant};
 
 use botloom_telegram::simulator::{Event, Filter, FloodModel, Handle, Options, Simulator};
 
-use crate::load::{self, Seen};
+use crate::load::{self, Pace, Seen};
 use crate::peer::{self, Peer};
 use crate::{cpu, sandbox};
+
+/// Updates under way at a time when storages are compared: enough company for a commit to disk.
+const IN_FLIGHT: u64 = 64;
+/// Above the rows.
+const HEAD: &str =
+    "\nas fast as it is acknowledged      updates/s   per CPU-s   ack p50    ack p99    resident";
 
 /// Prints a line of the report.
 pub(crate) fn line(text: impl Display) {
@@ -34,47 +40,30 @@ pub(crate) async fn run(botloom: &Path, updates: u64, rounds: usize) -> Result<(
     line(format!(
         "{updates} updates, {} chats, {} connections, {rounds} rounds, medians",
         load::CHATS,
-        load::CONNECTIONS
+        load::TELEGRAMS
     ));
-    let flood = FloodModel::off();
-    // History off: what the simulated Telegram keeps must not grow with the rounds.
-    let options = Options {
-        flood,
-        accept_unknown: true,
-        history: 1,
-        journal_limit: 1_000,
-        ..Options::default()
-    };
-    let telegram = Simulator::start(options)
-        .await
-        .map_err(|error| error.to_string())?;
+    let telegram = telegram().await?;
     let peers = [
         peer::bare(&telegram, "7100000901:AA-bench-token").await?,
-        peer::botloom(botloom, &telegram, "7100000902:AA-bench-token").await?,
+        peer::botloom("botloom", botloom, &telegram, "7100000902:AA-bench-token", &[]).await?,
     ];
 
-    let mut full: [Vec<Figures>; 2] = [Vec::new(), Vec::new()];
-    for round in 0..=rounds {
-        for (peer, figures) in peers.iter().zip(&mut full) {
-            let figure = measure(&telegram, peer, round as u64, updates, None).await?;
-            // The first round warms caches, connections and the allocator.
-            if round > 0 {
-                figures.push(figure);
-            }
-        }
-    }
-    let [bare, ours] = full.each_ref().map(|figures| median(figures));
+    let [bare, ours] = as_fast_as_acknowledged(&telegram, &peers, updates, rounds, load::TELEGRAMS).await?;
     let rate = ours.per_second.min(bare.per_second) / 2.0;
+    let pace = Pace {
+        connections: load::TELEGRAMS,
+        per_second: Some(rate),
+    };
     let mut half: [Vec<Figures>; 2] = [Vec::new(), Vec::new()];
     for round in 0..rounds {
         for (peer, figures) in peers.iter().zip(&mut half) {
             let run = 100 + round as u64;
-            figures.push(measure(&telegram, peer, run, updates / 2, Some(rate)).await?);
+            figures.push(measure(&telegram, peer, run, updates / 2, pace).await?);
         }
     }
     let [bare_half, ours_half] = half.each_ref().map(|figures| median(figures));
 
-    line("\nas fast as it is acknowledged      updates/s   per CPU-s   ack p50    ack p99    resident");
+    line(HEAD);
     row("bare handler", bare);
     row("botloom", ours);
     line(format!(
@@ -93,6 +82,75 @@ pub(crate) async fn run(botloom: &Path, updates: u64, rounds: usize) -> Result<(
     sandbox::run(botloom).await
 }
 
+/// Measures the two storages under the same load and prints how much of the embedded one's speed services leave.
+pub(crate) async fn storages(
+    botloom: &Path,
+    services: &[(&str, String)],
+    updates: u64,
+    rounds: usize,
+) -> Result<(), String> {
+    let botloom = &botloom
+        .canonicalize()
+        .map_err(|error| format!("{}: {error}", botloom.display()))?;
+    line(format!(
+        "{updates} updates, {} chats, {IN_FLIGHT} updates in flight, {rounds} rounds, medians",
+        load::CHATS,
+    ));
+    let telegram = telegram().await?;
+    let peers = [
+        peer::botloom("embedded", botloom, &telegram, "7100000903:AA-bench-token", &[]).await?,
+        peer::botloom("services", botloom, &telegram, "7100000904:AA-bench-token", services).await?,
+    ];
+    let [embedded, shared] = as_fast_as_acknowledged(&telegram, &peers, updates, rounds, IN_FLIGHT).await?;
+    line(HEAD);
+    row("embedded", embedded);
+    row("services", shared);
+    line(format!(
+        "\nservices ÷ embedded: {:.2} updates/s",
+        shared.per_second / embedded.per_second
+    ));
+    Ok(())
+}
+
+/// A simulated Telegram that refuses nothing and keeps next to nothing: what it keeps must not grow with the rounds.
+async fn telegram() -> Result<Handle, String> {
+    let options = Options {
+        flood: FloodModel::off(),
+        accept_unknown: true,
+        history: 1,
+        journal_limit: 1_000,
+        ..Options::default()
+    };
+    Simulator::start(options)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// The medians of both servers, which take turns.
+async fn as_fast_as_acknowledged(
+    telegram: &Handle,
+    peers: &[Peer; 2],
+    updates: u64,
+    rounds: usize,
+    connections: u64,
+) -> Result<[Figures; 2], String> {
+    let pace = Pace {
+        connections,
+        per_second: None,
+    };
+    let mut all: [Vec<Figures>; 2] = [Vec::new(), Vec::new()];
+    for round in 0..=rounds {
+        for (peer, figures) in peers.iter().zip(&mut all) {
+            let figure = measure(telegram, peer, round as u64, updates, pace).await?;
+            // The first round warms caches, connections and the allocator.
+            if round > 0 {
+                figures.push(figure);
+            }
+        }
+    }
+    Ok(all.each_ref().map(|figures| median(figures)))
+}
+
 fn row(name: &str, figures: Figures) {
     line(format!(
         "  {name:<32} {:>9.0}   {:>9.0}   {:>7.2} ms {:>7.2} ms {:>6} MiB",
@@ -109,12 +167,12 @@ async fn measure(
     peer: &Peer,
     run: u64,
     updates: u64,
-    rate: Option<f64>,
+    pace: Pace,
 ) -> Result<Figures, String> {
     let sent_before = sent(telegram);
     let before = cpu::usage(peer.pid());
     let started = Instant::now();
-    let seen: Seen = load::run(&peer.target, run, updates, rate).await;
+    let seen: Seen = load::run(&peer.target, run, updates, pace).await;
     if seen.refused > 0 {
         return Err(format!("{} refused {} updates", peer.name, seen.refused));
     }

@@ -13,6 +13,7 @@ mod drain;
 mod flips;
 mod main_story;
 mod metrics;
+mod nodes;
 mod polling;
 mod traces;
 mod tree;

@@ -54,6 +54,14 @@ impl Api {
         }
     }
 
+    /// The same session at another node.
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        Self {
+            base: server.url(""),
+            ..self.clone()
+        }
+    }
+
     /// Any request with more headers.
     pub(crate) async fn request(
         &self,

@@ -164,6 +164,14 @@ impl Server {
         self.child.as_ref().expect("running").id()
     }
 
+    /// Resident memory of the process, without those that it started, MiB.
+    pub(crate) fn resident_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).unwrap();
+        kib.trim().parse::<u64>().unwrap() / 1024
+    }
+
     /// An address of the server.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)

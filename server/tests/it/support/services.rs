@@ -45,15 +45,15 @@ impl Services {
                 &format!("CREATE DATABASE {name}"),
             ],
         );
-        let clickhouse = given("BOTLOOM_TEST_CLICKHOUSE_URL");
-        create_clickhouse_database(&clickhouse, &name).await;
+        let analytics = given("BOTLOOM_TEST_CLICKHOUSE_URL");
+        clickhouse(&analytics, &format!("CREATE DATABASE {name}")).await;
         let (redis, lock) = redis_number();
         let mut settings = vec![
             ("DATABASE_URL", with_path(&postgres, &name)),
             ("REDIS_URL", redis.clone()),
             ("S3_BUCKET", given("BOTLOOM_TEST_S3_BUCKET")),
             ("AWS_ENDPOINT_URL", given("BOTLOOM_TEST_S3_ENDPOINT")),
-            ("CLICKHOUSE_URL", with_path(&clickhouse, &name)),
+            ("CLICKHOUSE_URL", with_path(&analytics, &name)),
             (
                 "BOTLOOM_MASTER_KEY",
                 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned(),
@@ -71,6 +71,19 @@ impl Services {
             _redis: lock,
         }
     }
+
+    /// A setting.
+    pub(crate) fn get(&self, key: &str) -> &str {
+        let found = self.settings.iter().find(|(known, _)| known == key);
+        found.map(|(_, text)| text.as_str()).expect("a setting of the services")
+    }
+
+    /// The same with another value of a setting.
+    pub(crate) fn with(mut self, key: &str, text: &str) -> Self {
+        self.settings.retain(|(known, _)| known != key);
+        self.settings.push((key.to_owned(), text.to_owned()));
+        self
+    }
 }
 
 /// The same server, with another database.
@@ -80,29 +93,27 @@ fn with_path(url: &str, path: &str) -> String {
     format!("{scheme}://{authority}/{path}")
 }
 
-/// The HTTP interface takes user and password as parameters.
-async fn create_clickhouse_database(url: &str, name: &str) {
+/// Runs a statement in the database that a URL of ClickHouse names, and answers what it prints. The HTTP interface takes
+/// user, password and database as parameters.
+pub(crate) async fn clickhouse(url: &str, statement: &str) -> String {
     let url = url::Url::parse(url).unwrap();
     let mut target = url.clone();
     target.set_username("").unwrap();
     target.set_password(None).unwrap();
     target.set_path("/");
+    let user = if url.username().is_empty() { "default" } else { url.username() };
+    let database = if url.path().len() > 1 { &url.path()[1..] } else { "default" };
     target
         .query_pairs_mut()
-        .append_pair(
-            "user",
-            if url.username().is_empty() {
-                "default"
-            } else {
-                url.username()
-            },
-        )
-        .append_pair("password", url.password().unwrap_or_default());
+        .append_pair("user", user)
+        .append_pair("password", url.password().unwrap_or_default())
+        .append_pair("database", database);
     let answer = Http::new()
-        .send("POST", target.as_str(), &[], format!("CREATE DATABASE {name}"))
+        .send("POST", target.as_str(), &[], statement.to_owned())
         .await
         .unwrap();
     assert_eq!(answer.status, 200, "{:?}", answer.body);
+    String::from_utf8_lossy(&answer.body).trim_end().to_owned()
 }
 
 /// An empty database of Redis that no other test uses as long as the socket lives.

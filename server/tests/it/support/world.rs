@@ -40,41 +40,44 @@ pub(crate) struct World {
 impl World {
     /// A fresh installation whose owner is logged in, and a Telegram that refuses nothing.
     pub(crate) async fn start(storage: Storage, settings: &[(&str, &str)]) -> Self {
-        let flood = FloodModel::off();
-        let options = Options {
-            flood,
-            accept_unknown: true,
-            journal_limit: 1_000_000,
-            ..Options::default()
-        };
-        Self::with_telegram(storage, options, settings).await
+        Self::with_telegram(storage, Self::lenient(), settings).await
     }
 
     /// The same with a Telegram of the story's own.
     pub(crate) async fn with_telegram(storage: Storage, options: Options, settings: &[(&str, &str)]) -> Self {
-        let nodes = match storage {
-            Storage::Embedded => 1,
-            Storage::Services => 2,
-        };
-        let services = match storage {
-            Storage::Embedded => None,
-            Storage::Services => Some(Services::new().await),
-        };
-        Self::of_nodes(nodes, services, options, settings).await
+        match storage {
+            Storage::Embedded => Self::of_nodes(None, options, &[settings]).await,
+            Storage::Services => Self::of_nodes(Some(Services::new().await), options, &[settings; 2]).await,
+        }
     }
 
-    /// So many nodes that share these services.
-    pub(crate) async fn of_nodes(
-        nodes: usize,
-        services: Option<Services>,
-        options: Options,
-        settings: &[(&str, &str)],
-    ) -> Self {
+    /// Nodes that share services, one for each list of settings; a Telegram that refuses nothing.
+    pub(crate) async fn of(services: Services, nodes: &[&[(&str, &str)]]) -> Self {
+        Self::of_nodes(Some(services), Self::lenient(), nodes).await
+    }
+
+    /// So many nodes that share services; a Telegram that refuses nothing.
+    pub(crate) async fn alike(services: Services, nodes: usize) -> Self {
+        Self::of(services, &vec![&[][..]; nodes]).await
+    }
+
+    /// A Telegram that refuses nothing and remembers everything.
+    fn lenient() -> Options {
+        Options {
+            flood: FloodModel::off(),
+            accept_unknown: true,
+            journal_limit: 1_000_000,
+            ..Options::default()
+        }
+    }
+
+    async fn of_nodes(services: Option<Services>, options: Options, nodes: &[&[(&str, &str)]]) -> Self {
         let telegram = Simulator::start(options).await.unwrap();
         let root = telegram.url().to_string();
-        let ports: Vec<u16> = (0..nodes).map(|_| free_port()).collect();
-        let balancer = if nodes > 1 {
-            Some(Balancer::start(ports.clone()).await)
+        let nodes: Vec<_> = nodes.iter().map(|settings| (free_port(), *settings)).collect();
+        let balancer = if nodes.len() > 1 {
+            let doors = nodes.iter().filter(|(_, settings)| runs_bots(settings));
+            Some(Balancer::start(doors.map(|(port, _)| *port).collect()).await)
         } else {
             None
         };
@@ -84,10 +87,9 @@ impl World {
         env.extend(door.as_deref().map(|door| ("BOTLOOM_PUBLIC_URL", door)));
         let shared = services.iter().flat_map(|services| &services.settings);
         env.extend(shared.map(|(key, text)| (key.as_str(), text.as_str())));
-        env.extend_from_slice(settings);
         let mut servers = Vec::new();
-        for port in ports {
-            let mut server = Server::new(port, &env);
+        for (port, settings) in nodes {
+            let mut server = Server::new(port, &[&env, settings].concat());
             server.spawn(&[]);
             servers.push(server);
         }
@@ -119,6 +121,12 @@ impl World {
             0 => &mut self.server,
             other => &mut self.others[other - 1],
         }
+    }
+
+    /// Asks the first node to end, and waits until it has.
+    pub(crate) async fn stop(&mut self) {
+        self.server.signal("TERM");
+        assert_eq!(self.server.ended().await, Some(0), "{}", self.server.log_text());
     }
 
     /// Kills all nodes and starts the first one alone, with extra settings for this life of it.
@@ -200,6 +208,12 @@ impl World {
         let seen = seen.unwrap_or_else(|error| panic!("{text:?}: {error:?}\n{}", self.logs()));
         seen.iter().map(text_of).collect()
     }
+}
+
+/// Whether a node with these settings has the role of the runtime.
+fn runs_bots(settings: &[(&str, &str)]) -> bool {
+    let roles = settings.iter().find(|(key, _)| *key == "BOTLOOM_ROLES");
+    roles.is_none_or(|(_, roles)| roles.contains("runtime"))
 }
 
 /// Text of a message.
