@@ -84,12 +84,22 @@ fn every_guard_is_needed(part: usize, parts: usize) {
 
 #[test]
 fn every_guard_is_needed_1() {
-    every_guard_is_needed(0, 2);
+    every_guard_is_needed(0, 4);
 }
 
 #[test]
 fn every_guard_is_needed_2() {
-    every_guard_is_needed(1, 2);
+    every_guard_is_needed(1, 4);
+}
+
+#[test]
+fn every_guard_is_needed_3() {
+    every_guard_is_needed(2, 4);
+}
+
+#[test]
+fn every_guard_is_needed_4() {
+    every_guard_is_needed(3, 4);
 }
 
 /// A letter that is replayed by eight at the same moment comes back once.

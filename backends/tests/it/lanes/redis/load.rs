@@ -121,8 +121,9 @@ struct Seen {
 pub(super) async fn run(lanes: Vec<Arc<RedisLanes>>, updates: i64, pause: Duration) {
     let seen = Arc::new(Seen::default());
     let mut doors = JoinSet::new();
-    for (bot, chat) in (0..BOTS).flat_map(|bot| (0..CHATS).map(move |chat| (bot, chat))) {
-        let (store, seen) = (Arc::clone(&lanes[chat as usize % lanes.len()]), Arc::clone(&seen));
+    let chats = (0..BOTS).flat_map(|bot| (0..CHATS).map(move |chat| (bot, chat)));
+    for ((bot, chat), store) in chats.zip(lanes.iter().cycle()) {
+        let (store, seen) = (Arc::clone(store), Arc::clone(&seen));
         doors.spawn(async move {
             let lane = lane(bot, chat);
             for n in 0..updates {
@@ -154,9 +155,8 @@ pub(super) async fn run(lanes: Vec<Arc<RedisLanes>>, updates: i64, pause: Durati
             tokio::time::sleep(AGAIN).await;
         }
     };
-    if tokio::time::timeout(DRAINED_WITHIN, drained).await.is_err() {
-        panic!("stuck: {:?}", store.stats().await);
-    }
+    let ended = tokio::time::timeout(DRAINED_WITHIN, drained).await;
+    assert!(ended.is_ok(), "stuck: {:?}", store.stats().await);
     workers.abort_all();
     while workers.join_next().await.is_some() {}
     store.check().await.unwrap();
