@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use botloom_telegram::simulator::Filter;
 use tokio::task::JoinSet;
 
 use super::percentile;
@@ -10,7 +11,7 @@ use crate::support::redis::Redis;
 use crate::support::services::Services;
 use crate::support::specs;
 use crate::support::webhook::Webhook;
-use crate::support::world::World;
+use crate::support::world::{PATIENCE, World};
 
 const KILLS: usize = 4;
 
@@ -87,15 +88,22 @@ async fn redis_that_stalls_is_answered_for_in_time_and_comes_back() {
         assert!(back.elapsed() < Duration::from_secs(30), "{}", world.logs());
     }
     let accepted = back.elapsed();
-    assert_eq!(world.ask(bot, person, "/n 2", 1).await, ["1->2"]);
+    let answer = Filter {
+        bot: Some(bot),
+        chat: Some(number),
+        ..Filter::default()
+    };
+    world.telegram.wait_journal(&answer, 1, PATIENCE).await.unwrap();
     let recovered = back.elapsed();
+    assert_eq!(world.ask(bot, person, "/n 2", 1).await, ["1->2"]);
+    let telegram = back.elapsed();
 
     let mut times: Vec<_> = answers.iter().map(|(_, time)| *time).collect();
     times.sort_unstable();
     let (middle, most, longest) = (percentile(&times, 50), percentile(&times, 99), times[times.len() - 1]);
     eprintln!(
         "{all} posts refused within {middle:?} (p50), {most:?} (p99), {longest:?} (longest); {grown} MiB more; \
-         accepted again after {accepted:?}, answered after {recovered:?}"
+         accepted again after {accepted:?}, answered after {recovered:?}, by way of Telegram's repetitions after {telegram:?}"
     );
     assert!(answers.iter().all(|(status, _)| *status == 503), "{answers:?}");
     assert!(most <= DOOR_WAITS + SCHEDULER, "{most:?}");
