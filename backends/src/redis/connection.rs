@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::cluster::ClusterClient;
@@ -18,6 +18,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How often a cluster's connection follows a redirection, or repeats what a moving slot refused, before it gives up.
 /// The time limit of the call usually ends it earlier.
 const CLUSTER_RETRIES: u32 = 30;
+/// After how many times the longest time of a command a cluster's connection that answers nothing is given up.
+const SILENT_AFTER: u32 = 3;
 /// Wait before such a repetition, ms: from, to.
 const RETRY_WAIT_MS: (u64, u64) = (2, 20);
 
@@ -50,6 +52,8 @@ impl Connection {
                 Self::Cluster(Box::new(Cluster {
                     client,
                     open: tokio::sync::Mutex::new(None),
+                    unanswered: Mutex::default(),
+                    patience: longest * SILENT_AFTER,
                 }))
             }
         })
@@ -151,23 +155,54 @@ fn lost() -> RedisError {
 }
 
 /// The servers of a cluster; the client follows redirections and opens lost connections by itself.
+///
+/// It can also fall silent for ever: while it reads the map of slots again it does not drive the commands that are under
+/// way, and those may hold what the reading waits for (seen when a slot moved under load, redis 1.8.1). A connection that
+/// answers nothing at all for a while is therefore given up.
 pub(super) struct Cluster {
     client: ClusterClient,
     open: tokio::sync::Mutex<Option<ClusterConnection>>,
+    /// Since when commands wait and none was answered.
+    unanswered: Mutex<Option<Instant>>,
+    /// How long that may last.
+    patience: Duration,
 }
 
 impl Cluster {
     async fn run(&self, command: &Cmd, routing: Option<RoutingInfo>) -> RedisResult<Value> {
         let mut connection = {
             let mut open = self.open.lock().await;
+            if self.is_silent() {
+                tracing::warn!("the connection to the cluster answers nothing, another one is opened");
+                *open = None;
+            }
             match open.as_ref() {
                 Some(connection) => connection.clone(),
                 None => open.insert(self.client.get_async_connection().await?).clone(),
             }
         };
-        match routing {
+        self.unanswered().get_or_insert_with(Instant::now);
+        let answer = match routing {
             None => connection.req_packed_command(command).await,
             Some(routing) => connection.route_command(command.clone(), routing).await,
+        };
+        if !answer.as_ref().is_err_and(RedisError::is_timeout) {
+            *self.unanswered() = None;
         }
+        answer
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the connection is to be given up; the next one gets its time.
+    fn is_silent(&self) -> bool {
+        let mut unanswered = self.unanswered();
+        let silent = unanswered.is_some_and(|since| since.elapsed() > self.patience);
+        if silent {
+            *unanswered = None;
+        }
+        silent
     }
 }

@@ -23,9 +23,8 @@ async fn a_slot_moves_under_load() {
     let mut moved = 0;
     for _ in 0..MOVES {
         load.more(500).await;
-        for (master, slot) in cluster.slots("*slot-bot*") {
-            moved += cluster.move_slot(&slot, master, (master + 1) % 3);
-        }
+        let (master, slot) = cluster.slot("state:bot:slot-bot:*");
+        moved += cluster.move_slot(&slot, master, (master + 1) % 3);
     }
     load.more(500).await;
     load.stop();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use botloom_telegram::simulator::{Event, Filter};
+use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -42,6 +43,7 @@ struct Shared {
 /// Running.
 #[derive(Debug)]
 pub(crate) struct Load {
+    slug: String,
     bot: i64,
     shared: Arc<Shared>,
     chats: JoinSet<(i64, i64)>,
@@ -50,6 +52,7 @@ pub(crate) struct Load {
 /// What was written: the last number of each chat.
 #[derive(Debug)]
 pub(crate) struct Written {
+    slug: String,
     bot: i64,
     chats: BTreeMap<i64, i64>,
 }
@@ -70,7 +73,12 @@ impl Load {
             let shared = Arc::clone(&shared);
             chats.spawn(async move { (chat, shared.chat(chat, plan.updates).await) });
         }
-        Self { bot, shared, chats }
+        Self {
+            slug: slug.to_owned(),
+            bot,
+            shared,
+            chats,
+        }
     }
 
     /// Posts that were acknowledged, doubles included.
@@ -113,6 +121,7 @@ impl Load {
     /// Waits until all was posted.
     pub(crate) async fn posted(self) -> Written {
         Written {
+            slug: self.slug,
             bot: self.bot,
             chats: self.chats.join_all().await.into_iter().collect(),
         }
@@ -164,10 +173,14 @@ impl Written {
         self.chats.values().sum()
     }
 
-    /// Waits for the answers and checks that every chat has all of them, in order. Answers how many were sent twice in a
-    /// row, which is what a sender that dies in the middle leaves behind.
+    /// Waits for the answers and checks that every chat has all of them, in order, and that nothing was set aside.
+    /// Answers how many were sent twice in a row, which is what a sender that dies in the middle leaves behind.
     pub(crate) async fn answered(&self, world: &World) -> usize {
         let sent = self.settled(world).await;
+        for direction in ["in", "out"] {
+            let path = format!("/bots/{}/dead-letters?direction={direction}", self.slug);
+            assert_eq!(world.api.get(&path).await.json()["items"], json!([]));
+        }
         let mut doubled = 0;
         for (chat, last) in &self.chats {
             let mut answers = sent.get(chat).cloned().unwrap_or_default();

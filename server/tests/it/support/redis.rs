@@ -126,17 +126,14 @@ impl Cluster {
         format!("redis+cluster://{}", self.addresses().join(","))
     }
 
-    /// Slots that hold keys whose names match a pattern, each with the number of its master.
-    pub(crate) fn slots(&self, pattern: &str) -> Vec<(usize, String)> {
-        let mut slots = Vec::new();
-        for (number, master) in self.masters.iter().enumerate() {
-            for key in master.ask(&["--scan", "--pattern", pattern]).lines() {
-                slots.push((number, master.ask(&["CLUSTER", "KEYSLOT", key])));
-            }
-        }
-        slots.sort_unstable();
-        slots.dedup();
-        slots
+    /// The slot of a key whose name matches a pattern, and the number of the master that has it.
+    pub(crate) fn slot(&self, pattern: &str) -> (usize, String) {
+        let found = self.masters.iter().enumerate().find_map(|(number, master)| {
+            let keys = master.ask(&["--scan", "--pattern", pattern]);
+            let key = keys.lines().next().filter(|key| !key.is_empty())?;
+            Some((number, master.ask(&["CLUSTER", "KEYSLOT", key])))
+        });
+        found.unwrap_or_else(|| panic!("no key like {pattern}"))
     }
 
     /// Moves a slot from a master to another, key by key, as a resharding does; answers how many keys moved.
@@ -147,7 +144,7 @@ impl Cluster {
         assert_eq!(source.ask(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &target_id]), "OK");
         let (port, mut moved) = (target.port.to_string(), 0);
         loop {
-            let keys = source.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "5"]);
+            let keys = source.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "20"]);
             let keys: Vec<&str> = keys.lines().filter(|key| !key.is_empty()).collect();
             if keys.is_empty() {
                 break;
