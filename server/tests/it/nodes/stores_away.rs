@@ -61,7 +61,7 @@ async fn half_a_minute_without(store: &str, slug: &str, how: Mode) {
             eprintln!("{store}: the deployment was accepted and {}: {}", ended["status"], ended["error"]);
             assert!(ended["status"] == "succeeded" || ended["error"]["code"].is_string(), "{ended}");
         }
-        503 => eprintln!("{store}: the deployment was refused: {}", deploy.json()["code"]),
+        503 => eprintln!("{store}: the deployment was refused: {}", deploy.json()["type"]),
         _ => panic!("{deploy:?}"),
     }
     load.more(200).await;
