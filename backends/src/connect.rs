@@ -117,7 +117,7 @@ pub async fn connect(options: StorageOptions) -> Result<Connected, ConnectError>
         Some(bucket) => Arc::clone(bucket) as _,
         None => Arc::new(folder(&data_dir)?),
     };
-    let telemetry = telemetry(&data_dir, &services.clickhouse, services.database.is_some()).await?;
+    let telemetry = telemetry(&data_dir, services.clickhouse, services.database.is_some()).await?;
     let analytics: Arc<dyn Analytics> = match &telemetry {
         Telemetry::Beside => Arc::new(SqliteAnalytics::new(&db)),
         Telemetry::File(analytics) => Arc::clone(analytics) as _,
@@ -179,12 +179,12 @@ pub(crate) fn folder(data_dir: &DataDir) -> Result<DirArtifacts, ConnectError> {
 
 async fn telemetry(
     data_dir: &DataDir,
-    clickhouse: &Option<Secret>,
+    clickhouse: Option<Secret>,
     catalog_elsewhere: bool,
 ) -> Result<Telemetry, ConnectError> {
     Ok(match clickhouse {
         Some(url) => {
-            let options = ClickHouseOptions::new(url.clone(), data_dir.spool());
+            let options = ClickHouseOptions::new(url, data_dir.spool());
             Telemetry::ClickHouse(Arc::new(ClickHouseAnalytics::open(options).await?))
         }
         None if catalog_elsewhere => {

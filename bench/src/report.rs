@@ -99,7 +99,14 @@ pub(crate) async fn storages(
     let telegram = telegram().await?;
     let peers = [
         peer::botloom("embedded", botloom, &telegram, "7100000903:AA-bench-token", &[]).await?,
-        peer::botloom("services", botloom, &telegram, "7100000904:AA-bench-token", services).await?,
+        peer::botloom(
+            "services",
+            botloom,
+            &telegram,
+            "7100000904:AA-bench-token",
+            services,
+        )
+        .await?,
     ];
     let [embedded, shared] = as_fast_as_acknowledged(&telegram, &peers, updates, rounds, IN_FLIGHT).await?;
     line(HEAD);
@@ -121,9 +128,7 @@ async fn telegram() -> Result<Handle, String> {
         journal_limit: 1_000,
         ..Options::default()
     };
-    Simulator::start(options)
-        .await
-        .map_err(|error| error.to_string())
+    Simulator::start(options).await.map_err(|error| error.to_string())
 }
 
 /// The medians of both servers, which take turns.

@@ -39,7 +39,8 @@ pub struct Deps {
 pub struct Options {
     /// Deployments under way at once, each of another bot.
     pub concurrency: usize,
-    /// Life of a task's lease; renewed at a third of it.
+    /// Life of a task's lease; renewed at a third of it. As long a deployment stands still when its node dies and another
+    /// one shares the tasks.
     pub lease: Duration,
     /// Longest a step may take before it fails with `runtime-timeout`.
     pub step_timeout: Duration,
@@ -59,7 +60,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             concurrency: 4,
-            lease: Duration::from_secs(30),
+            lease: Duration::from_secs(10),
             step_timeout: Duration::from_secs(10),
             step_tries: 3,
             retry_pause: Duration::from_millis(500),

@@ -77,6 +77,7 @@ impl Nodes for RedisNodes {
     async fn beat(&self, beat: &NodeBeat) -> StoreResult<()> {
         let args = (self.me().to_string(), written(beat)?, millis(NODE_LIFE));
         let keys = self.keys(["nodes", "nodes:info"]);
+        self.homes.set_free(beat.free_turns, beat.turns);
         let live: Vec<String> = self.link.script(&BEAT, &keys, args).await?;
         self.learn(&live).map(drop)
     }

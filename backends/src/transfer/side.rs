@@ -38,8 +38,8 @@ impl Side {
         let db = database(&data_dir, services.database.as_ref()).await?;
         // Nobody hears the hints of a move.
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
-        let (lanes, events): (Arc<dyn LaneTransfer>, Arc<dyn EventTransfer>) = match services.redis {
-            Some((url, redis)) => {
+        let (lanes, events): (Arc<dyn LaneTransfer>, Arc<dyn EventTransfer>) =
+            if let Some((url, redis)) = services.redis {
                 let link = RedisLink::connect(&url, redis).await?;
                 let homes = Homes::new(NodeId::generate());
                 let nodes = RedisNodes::new(&link, homes.clone(), Arc::clone(&bus));
@@ -48,16 +48,14 @@ impl Side {
                 }
                 let lanes = RedisLanes::open(link.clone(), lane_limits, homes).await?;
                 (lanes, Arc::new(RedisEventLog::new(&link, bus)))
-            }
-            None => {
+            } else {
                 let path = data_dir.runtime_db();
                 let open = move || SqliteLaneFile::open(&path, now);
                 let file = tokio::task::spawn_blocking(open)
                     .await
                     .map_err(StoreError::unavailable)??;
                 (Arc::new(file), Arc::new(SqlEventLog::new(&db, bus)))
-            }
-        };
+            };
         let artifacts: Arc<dyn Artifacts> = match services.bucket {
             // Without a cache: what is compared must be what the bucket holds.
             Some(bucket) => Arc::new(

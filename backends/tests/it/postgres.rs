@@ -174,7 +174,11 @@ async fn a_lock_that_another_holds_costs_a_bounded_wait() {
     let id = BotId::new("a-bot").unwrap();
     let error = catalog.rename_bot(&id, "waits").await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    assert_eq!(waiting_for_locks(&mut holder).await, 0, "it does not happen later");
+    assert_eq!(
+        waiting_for_locks(&mut holder).await,
+        0,
+        "it does not happen later"
+    );
     assert!(catalog.bot(&id).await.unwrap().is_some(), "readers do not wait");
     sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
     catalog.rename_bot(&id, "goes").await.unwrap();
@@ -303,9 +307,14 @@ async fn an_answer_that_never_comes_costs_a_bounded_wait() {
     }
     // Even the error of the server is swallowed.
     proxy.stall();
-    let answer = tokio::time::timeout(PATIENCE, renaming).await.expect("it ends by itself");
+    let answer = tokio::time::timeout(PATIENCE, renaming)
+        .await
+        .expect("it ends by itself");
     assert!(matches!(answer.unwrap(), Err(StoreError::Unavailable(_))));
     proxy.open();
     sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
-    eventually("the database answers again", async || catalog.has_users().await.is_ok()).await;
+    eventually("the database answers again", async || {
+        catalog.has_users().await.is_ok()
+    })
+    .await;
 }

@@ -68,7 +68,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             concurrency: 1,
-            lease: Duration::from_secs(30),
+            lease: Duration::from_secs(10),
             max_attempts: 5,
             build_timeout: Duration::from_secs(2),
             idle: Duration::from_secs(1),

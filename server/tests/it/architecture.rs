@@ -38,8 +38,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const OUTSIDE: &[(&str, &str)] = &[
     (
         "backends",
-        "async-trait aws-sdk-s3 aws-smithy-http-client base64 bytes clickhouse metrics redis rusqlite serde \
-         serde_json sha2 sqlx thiserror tokio tokio-util tracing uuid",
+        "async-trait aws-sdk-s3 aws-smithy-http-client base64 bytes clickhouse futures-util metrics \
+         percent-encoding redis rusqlite serde serde_json sha2 sqlx thiserror tokio tokio-util tracing url uuid",
     ),
     (
         "bench",

@@ -1,6 +1,10 @@
 //! The product as its users meet it: the real binary, real sockets, real files, a simulated Telegram.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![expect(
+    clippy::print_stderr,
+    reason = "stories of faults tell the numbers that they saw"
+)]
 
 mod support;
 

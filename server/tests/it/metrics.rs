@@ -66,7 +66,7 @@ async fn prometheus_sees_every_promise() {
     world.telegram.say(bot, ada, "/n 7").unwrap();
     prometheus
         .wait("botloom_dead_letters_total{direction=\"out\"}", |letters| {
-            letters == 1.0
+            (letters - 1.0).abs() < 0.5
         })
         .await;
 
@@ -176,7 +176,7 @@ async fn prometheus_sees_every_promise() {
         "botloom_turns_running",
         "botloom_messages_waiting",
     ] {
-        prometheus.wait(gauge, |value| value == 0.0).await;
+        prometheus.wait(gauge, |value| value < 0.5).await;
     }
 
     // Every metric explains itself, and no label names a bot or a chat.

@@ -48,7 +48,11 @@ impl LetterId {
     }
 
     const fn direction(self) -> Direction {
-        if self.outbound { Direction::Out } else { Direction::In }
+        if self.outbound {
+            Direction::Out
+        } else {
+            Direction::In
+        }
     }
 
     fn entry(self) -> String {
@@ -165,11 +169,7 @@ fn read(bot: &BotId, direction: Direction, offset: u16, entries: Value) -> Store
                 _ => return Err(unexpected()),
             }
         }
-        letters.push(Stored {
-            id,
-            letter,
-            attempts,
-        });
+        letters.push(Stored { id, letter, attempts });
     }
     Ok(letters)
 }
@@ -311,7 +311,10 @@ impl DeadLetters for RedisLanes {
             ..Place::of(shard, &name)
         };
         let value = self.call(&self.scripts.replay, place, &args).await?;
-        match String::from_redis_value(value).map_err(|_| unexpected())?.as_str() {
+        match String::from_redis_value(value)
+            .map_err(|_| unexpected())?
+            .as_str()
+        {
             "MISSING" => Ok(false),
             "FULL" => Err(StoreError::Full),
             _ if stored.id.outbound => {

@@ -21,7 +21,9 @@ async fn a_node_that_is_cut_off_holds_no_deployment_up() {
     let services = Services::new().await;
     let (proxy, redis) = Proxy::before(services.get("REDIS_URL")).await;
     let world = World::of(services, &[&[], &[("REDIS_URL", &redis)]]).await;
-    let bot = world.bot(&specs::chain(BOT, "A "), 7_100_000_180, "webhook").await;
+    let bot = world
+        .bot(&specs::chain(BOT, "A "), 7_100_000_180, "webhook")
+        .await;
     let revisions = [
         world.api.build(&specs::chain(BOT, "B ")).await,
         world.api.build(&specs::chain(BOT, "A ")).await,
@@ -44,7 +46,10 @@ async fn a_node_that_is_cut_off_holds_no_deployment_up() {
         assert_eq!(answer.status, 503, "{answer:?}");
         let mark = ["B", "A"][round % 2];
         let person = world.person("Ada", "en");
-        assert_eq!(world.ask(bot, person, "/start", 1).await, [format!("{mark} hello")]);
+        assert_eq!(
+            world.ask(bot, person, "/start", 1).await,
+            [format!("{mark} hello")]
+        );
 
         // It comes back by itself, and knows.
         proxy.set(Mode::Pass);
@@ -57,7 +62,10 @@ async fn a_node_that_is_cut_off_holds_no_deployment_up() {
             assert!(Instant::now() < deadline, "{ready:?}\n{}", cut.log_text());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(world.ask(bot, person, "/start", 1).await, [format!("{mark} hello")]);
+        assert_eq!(
+            world.ask(bot, person, "/start", 1).await,
+            [format!("{mark} hello")]
+        );
     }
     times.sort_unstable();
     eprintln!("deployments with a node cut off took {times:?}");

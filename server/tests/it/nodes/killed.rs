@@ -21,7 +21,9 @@ const PAUSE: Duration = Duration::from_secs(6);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_killed_and_paused_lose_double_and_disorder_nothing() {
     let mut world = World::alike(Services::new().await, 3).await;
-    let bot = world.bot(&specs::chain("three-bot", ""), 7_100_000_110, "webhook").await;
+    let bot = world
+        .bot(&specs::chain("three-bot", ""), 7_100_000_110, "webhook")
+        .await;
     let updates = std::env::var("BOTLOOM_SOAK_UPDATES_PER_CHAT");
     let updates = updates.map_or(UPDATES_PER_CHAT, |text| text.parse().unwrap());
     let plan = Plan {
@@ -50,5 +52,8 @@ async fn three_nodes_killed_and_paused_lose_double_and_disorder_nothing() {
     // In flight when the sender was killed, or when it was stopped for longer than a request may wait for Telegram.
     let allowed = usize::try_from(FAULTS).unwrap() * plan.connections;
     assert!(doubled <= allowed, "{doubled} messages doubled");
-    eprintln!("{} updates, {doubled} of their answers sent twice by nodes that died", CHATS * updates);
+    eprintln!(
+        "{} updates, {doubled} of their answers sent twice by nodes that died",
+        CHATS * updates
+    );
 }

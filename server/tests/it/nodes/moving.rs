@@ -28,8 +28,14 @@ fn moved(to: &str, settings: &[(&str, &str)], dir: &Path) -> BTreeMap<String, u6
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.out, ran.err);
     let mut counts = BTreeMap::new();
     for line in ran.out.lines().skip(1).take_while(|line| !line.is_empty()) {
-        let columns: Vec<&str> = line.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
-        let [what, from, there] = columns[..] else { panic!("{line:?}") };
+        let columns: Vec<&str> = line
+            .split("  ")
+            .map(str::trim)
+            .filter(|column| !column.is_empty())
+            .collect();
+        let [what, from, there] = columns[..] else {
+            panic!("{line:?}")
+        };
         assert_eq!(from, there, "{what}");
         counts.insert(what.to_owned(), from.split(' ').next().unwrap().parse().unwrap());
     }
@@ -41,13 +47,28 @@ async fn talk(world: &World, webhook: &Webhook, bot: i64, number: i64) {
     for person in 1..=PEOPLE {
         let after = world.telegram.position();
         let update = person * 1_000 + number;
-        assert_eq!(webhook.post(update, person, &format!("/n {number}")).await.unwrap().status, 200);
+        assert_eq!(
+            webhook
+                .post(update, person, &format!("/n {number}"))
+                .await
+                .unwrap()
+                .status,
+            200
+        );
         // Again, and one from before the move: known.
         for known in [update, person * 1_000 + (number - 1).max(1)] {
             assert_eq!(webhook.post(known, person, "/n 0").await.unwrap().status, 200);
         }
-        let answers = world.telegram.wait_messages(bot, person, after, 1, Duration::from_secs(30)).await.unwrap();
-        let before = if number == 1 { String::new() } else { (number - 1).to_string() };
+        let answers = world
+            .telegram
+            .wait_messages(bot, person, after, 1, Duration::from_secs(30))
+            .await
+            .unwrap();
+        let before = if number == 1 {
+            String::new()
+        } else {
+            (number - 1).to_string()
+        };
         assert_eq!(answers[0].text(), format!("{before}->{number}"));
     }
 }
@@ -63,7 +84,9 @@ fn texts(world: &World, bot: i64, chat: i64) -> Vec<String> {
     let calls = world.telegram.journal(&filter).into_iter();
     let text = |event: Event| match event {
         Event::Call {
-            params, executed: true, ..
+            params,
+            executed: true,
+            ..
         } => Some(params["text"].as_str().unwrap().to_owned()),
         _ => None,
     };
@@ -73,7 +96,12 @@ fn texts(world: &World, bot: i64, chat: i64) -> Vec<String> {
 async fn until_texts(world: &World, bot: i64, chat: i64, expected: &[&str]) {
     let deadline = std::time::Instant::now() + Duration::from_mins(1);
     while texts(world, bot, chat).len() < expected.len() {
-        assert!(std::time::Instant::now() < deadline, "{:?}\n{}", texts(world, bot, chat), world.logs());
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{:?}\n{}",
+            texts(world, bot, chat),
+            world.logs()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(texts(world, bot, chat), expected);
@@ -81,7 +109,12 @@ async fn until_texts(world: &World, bot: i64, chat: i64, expected: &[&str]) {
 
 /// What the API says about letters that were set aside.
 async fn letters(world: &World) -> Value {
-    world.api.get(&format!("/bots/{TALKS}/dead-letters?direction=in")).await.json()["items"].clone()
+    world
+        .api
+        .get(&format!("/bots/{TALKS}/dead-letters?direction=in"))
+        .await
+        .json()["items"]
+        .clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,7 +122,9 @@ async fn an_installation_moves_to_services_and_back() {
     let services = Services::new().await;
     let key = services.get("BOTLOOM_MASTER_KEY").to_owned();
     let mut world = World::start(Storage::Embedded, &[("BOTLOOM_MASTER_KEY", &key)]).await;
-    let talking = world.bot(&specs::chain(TALKS, ""), 7_100_000_211, "webhook").await;
+    let talking = world
+        .bot(&specs::chain(TALKS, ""), 7_100_000_211, "webhook")
+        .await;
     let webhook = Webhook::of(&world, TALKS, talking);
     talk(&world, &webhook, talking, 1).await;
 
@@ -101,7 +136,14 @@ async fn an_installation_moves_to_services_and_back() {
     world.api.connect(WAITS, token, "webhook").await;
     let waiting_webhook = Webhook::of(&world, WAITS, waiting);
     for number in 1..=3 {
-        assert_eq!(waiting_webhook.post(number, 5, &format!("/n {number}")).await.unwrap().status, 200);
+        assert_eq!(
+            waiting_webhook
+                .post(number, 5, &format!("/n {number}"))
+                .await
+                .unwrap()
+                .status,
+            200
+        );
     }
     world.telegram.add_fault(Fault {
         bot: Some(talking),
@@ -119,22 +161,36 @@ async fn an_installation_moves_to_services_and_back() {
     });
     for number in 1..=3 {
         let update = HELD * 1_000 + number;
-        assert_eq!(webhook.post(update, HELD, &format!("/n {number}")).await.unwrap().status, 200);
+        assert_eq!(
+            webhook
+                .post(update, HELD, &format!("/n {number}"))
+                .await
+                .unwrap()
+                .status,
+            200
+        );
     }
     let refused = Filter {
         bot: Some(talking),
         chat: Some(HELD),
         ..Filter::default()
     };
-    world.telegram.wait_journal(&refused, 1, Duration::from_secs(30)).await.unwrap();
+    world
+        .telegram
+        .wait_journal(&refused, 1, Duration::from_secs(30))
+        .await
+        .unwrap();
     assert_eq!(webhook.post_body("no update").await.unwrap().status, 200);
     let set_aside = letters(&world).await;
     assert_eq!(set_aside.as_array().unwrap().len(), 1);
 
     let data = world.server.data();
     let dir = data.parent().unwrap().to_owned();
-    let mut settings: Vec<(&str, &str)> =
-        services.settings.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
+    let mut settings: Vec<(&str, &str)> = services
+        .settings
+        .iter()
+        .map(|(key, text)| (key.as_str(), text.as_str()))
+        .collect();
     let shared = settings.clone();
     settings.push(("BOTLOOM_DATA_DIR", data.to_str().unwrap()));
     world.stop().await;
@@ -143,7 +199,11 @@ async fn an_installation_moves_to_services_and_back() {
 
     world.server.spawn(&shared);
     world.server.ready().await;
-    assert_eq!(letters(&world).await[0]["reason"], set_aside[0]["reason"], "and the session holds");
+    assert_eq!(
+        letters(&world).await[0]["reason"],
+        set_aside[0]["reason"],
+        "and the session holds"
+    );
     talk(&world, &webhook, talking, 2).await;
     world.stop().await;
 
@@ -152,7 +212,9 @@ async fn an_installation_moves_to_services_and_back() {
     settings.push(("BOTLOOM_DATA_DIR", back.to_str().unwrap()));
     let again = moved("embedded", &settings, &dir);
     eprintln!("to the data folder: {again:?}");
-    world.server.spawn(&[("BOTLOOM_DATA_DIR", back.to_str().unwrap())]);
+    world
+        .server
+        .spawn(&[("BOTLOOM_DATA_DIR", back.to_str().unwrap())]);
     world.server.ready().await;
     assert_eq!(letters(&world).await[0]["reason"], set_aside[0]["reason"]);
     talk(&world, &webhook, talking, 3).await;

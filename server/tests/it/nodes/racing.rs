@@ -57,15 +57,26 @@ struct Seen {
 
 impl Seen {
     /// Waits for the end of a deployment. Answers how long it took since `asked`; `None`: the other deployer won.
-    async fn ended(&self, api: &Api, accepted: &Value, asked: Instant, revisions: &[String]) -> Option<Duration> {
-        let done = api.ended(&format!("/deployments/{}", accepted["taskId"].as_str().unwrap())).await;
+    async fn ended(
+        &self,
+        api: &Api,
+        accepted: &Value,
+        asked: Instant,
+        revisions: &[String],
+    ) -> Option<Duration> {
+        let done = api
+            .ended(&format!("/deployments/{}", accepted["taskId"].as_str().unwrap()))
+            .await;
         let took = asked.elapsed();
         if done["status"] == "failed" {
             assert_eq!(done["error"]["code"], "superseded", "{done}");
             return None;
         }
         let epoch = done["epoch"].as_u64().unwrap();
-        let mark = revisions.iter().position(|rev| done["toRev"] == json!(rev)).expect("one of the revisions");
+        let mark = revisions
+            .iter()
+            .position(|rev| done["toRev"] == json!(rev))
+            .expect("one of the revisions");
         let before = self.flips.lock().unwrap().insert(epoch, Flip { mark, asked });
         assert!(before.is_none(), "epoch {epoch} was given twice");
         self.reported.fetch_max(epoch, Ordering::Relaxed);
@@ -80,7 +91,10 @@ async fn talk(world: Arc<World>, bot: i64, seen: Arc<Seen>) -> Vec<Answered> {
         let (number, reported) = (answered.len(), seen.reported.load(Ordering::Relaxed));
         let texts = world.ask(bot, person, &format!("/n {number}"), 2).await;
         let mark: usize = texts[0].split(' ').next().unwrap().parse().unwrap();
-        let whole = [format!("{mark} first {number}"), format!("{mark} second {number}")];
+        let whole = [
+            format!("{mark} first {number}"),
+            format!("{mark} second {number}"),
+        ];
         assert_eq!(texts, whole, "an update ran half on each revision");
         answered.push(Answered {
             reported,
@@ -147,7 +161,10 @@ async fn three_hundred_flips_with_two_racing_deployers_and_lost_messages() {
         });
         let [left, right] = race;
         let (left, right) = tokio::join!(left, right);
-        assert!(left.is_ok() || right.is_ok(), "both were refused: {left:?} {right:?}");
+        assert!(
+            left.is_ok() || right.is_ok(),
+            "both were refused: {left:?} {right:?}"
+        );
         for end in [left, right] {
             match end {
                 Ok(Some(took)) => times.push(took),
@@ -161,7 +178,11 @@ async fn three_hundred_flips_with_two_racing_deployers_and_lost_messages() {
         let asked = Instant::now();
         let answer = world.api.post("/rollback", &json!({ "botId": BOT })).await;
         assert_eq!(answer.status, 202, "{answer:?}");
-        back.push(seen.ended(&world.api, &answer.json(), asked, &revisions).await.expect("nobody races"));
+        back.push(
+            seen.ended(&world.api, &answer.json(), asked, &revisions)
+                .await
+                .expect("nobody races"),
+        );
     }
     seen.stop.store(true, Ordering::Relaxed);
     let mut answered = 0;

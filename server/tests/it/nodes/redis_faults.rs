@@ -20,7 +20,9 @@ async fn redis_killed_and_restarted_loses_nothing() {
     let mut redis = Redis::start().await;
     let services = Services::new().await.with("REDIS_URL", &redis.url());
     let world = World::alike(services, 2).await;
-    let bot = world.bot(&specs::chain("redis-bot", ""), 7_100_000_120, "webhook").await;
+    let bot = world
+        .bot(&specs::chain("redis-bot", ""), 7_100_000_120, "webhook")
+        .await;
     let plan = Plan {
         chats: 200,
         updates: None,
@@ -71,7 +73,9 @@ async fn redis_that_stalls_is_answered_for_in_time_and_comes_back() {
     let redis = Redis::start().await;
     let services = Services::new().await.with("REDIS_URL", &redis.url());
     let world = World::alike(services, 2).await;
-    let bot = world.bot(&specs::chain("stall-bot", ""), 7_100_000_130, "webhook").await;
+    let bot = world
+        .bot(&specs::chain("stall-bot", ""), 7_100_000_130, "webhook")
+        .await;
     let person = world.person("Ada", "en");
     assert_eq!(world.ask(bot, person, "/n 1", 1).await, ["->1"]);
 
@@ -112,14 +116,22 @@ async fn redis_that_stalls_is_answered_for_in_time_and_comes_back() {
     }
     let (accepted_first, recovered) = (accepted[0].1, recovered.unwrap());
     for (number, _) in &accepted {
-        world.telegram.wait_journal(&answers_to(bot, *number), 1, PATIENCE).await.unwrap();
+        world
+            .telegram
+            .wait_journal(&answers_to(bot, *number), 1, PATIENCE)
+            .await
+            .unwrap();
     }
     let all = back.elapsed();
     assert_eq!(world.ask(bot, person, "/n 2", 1).await, ["1->2"]);
 
     let mut times: Vec<_> = answers.iter().map(|(_, time)| *time).collect();
     times.sort_unstable();
-    let (middle, most, longest) = (percentile(&times, 50), percentile(&times, 99), times[times.len() - 1]);
+    let (middle, most, longest) = (
+        percentile(&times, 50),
+        percentile(&times, 99),
+        times[times.len() - 1],
+    );
     eprintln!(
         "{posted} posts refused within {middle:?} (p50), {most:?} (p99), {longest:?} (longest); {grown} MiB more; \
          accepted again after {accepted_first:?}, answered after {recovered:?}, all {} answered after {all:?}",

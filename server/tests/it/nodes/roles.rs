@@ -12,7 +12,9 @@ async fn a_second_node_that_would_share_only_a_part_is_refused_by_name() {
     let services = world.services.as_ref().unwrap();
     for missing in ["DATABASE_URL", "S3_BUCKET", "CLICKHOUSE_URL"] {
         let settings = services.settings.iter().filter(|(key, _)| key != missing);
-        let settings: Vec<_> = settings.map(|(key, text)| (key.as_str(), text.as_str())).collect();
+        let settings: Vec<_> = settings
+            .map(|(key, text)| (key.as_str(), text.as_str()))
+            .collect();
         let mut half = Server::new(free_port(), &settings);
         half.spawn(&[]);
         assert_ne!(half.ended().await, Some(0), "{missing}");
@@ -29,7 +31,9 @@ async fn roles_on_four_processes_work_together() {
     let roles = ["control-plane", "generator", "deployer", "runtime"].map(role);
     let nodes: Vec<&[(&str, &str)]> = roles.iter().map(<[_; 1]>::as_slice).collect();
     let world = World::of(Services::new().await, &nodes).await;
-    let bot = world.bot(&specs::chain("roles-bot", "A "), 7_100_000_190, "webhook").await;
+    let bot = world
+        .bot(&specs::chain("roles-bot", "A "), 7_100_000_190, "webhook")
+        .await;
     let person = world.person("Ada", "en");
     assert_eq!(world.ask(bot, person, "/n 1", 1).await, ["A ->1"]);
     world.api.go_live(&specs::chain("roles-bot", "B ")).await;

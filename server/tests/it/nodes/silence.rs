@@ -25,8 +25,17 @@ async fn a_hundred_deploys_without_pubsub() {
         bots.spawn(async move {
             let slug = format!("silent-bot-{number}");
             let spec = |mark: &str| specs::chain(&slug, mark);
-            let bot = world.bot(&spec("A "), 7_100_000_200 + i64::try_from(number).unwrap(), "webhook").await;
-            let revisions = [world.api.build(&spec("B ")).await, world.api.build(&spec("A ")).await];
+            let bot = world
+                .bot(
+                    &spec("A "),
+                    7_100_000_200 + i64::try_from(number).unwrap(),
+                    "webhook",
+                )
+                .await;
+            let revisions = [
+                world.api.build(&spec("B ")).await,
+                world.api.build(&spec("A ")).await,
+            ];
             let person = world.person("Ada", "en");
             let mut times = Vec::new();
             for deploy in 0..DEPLOYS_PER_BOT {
@@ -38,7 +47,10 @@ async fn a_hundred_deploys_without_pubsub() {
                 // After the report nothing starts on the old revision, on whatever node it comes in.
                 let mark = ["B", "A"][deploy % 2];
                 for _ in 0..2 {
-                    assert_eq!(world.ask(bot, person, "/start", 1).await, [format!("{mark} hello")]);
+                    assert_eq!(
+                        world.ask(bot, person, "/start", 1).await,
+                        [format!("{mark} hello")]
+                    );
                 }
             }
             times

@@ -13,7 +13,9 @@ async fn a_slot_moves_under_load() {
     let cluster = Cluster::start().await;
     let services = Services::new().await.with("REDIS_URL", &cluster.url());
     let world = World::alike(services, 2).await;
-    let bot = world.bot(&specs::chain("slot-bot", ""), 7_100_000_140, "webhook").await;
+    let bot = world
+        .bot(&specs::chain("slot-bot", ""), 7_100_000_140, "webhook")
+        .await;
     let plan = Plan {
         chats: 100,
         updates: None,

@@ -48,7 +48,10 @@ async fn half_a_minute_without(store: &str, slug: &str, how: Mode) {
     let before = load.acknowledged();
     let body = json!({ "botId": slug, "revHash": other, "strategy": "flip" });
     let deploy = world.api.request("POST", "/deploy", &[], body.to_string());
-    let deploy = tokio::time::timeout(AWAY, deploy).await.expect("an answer, whatever it says").unwrap();
+    let deploy = tokio::time::timeout(AWAY, deploy)
+        .await
+        .expect("an answer, whatever it says")
+        .unwrap();
     tokio::time::sleep(AWAY.saturating_sub(began.elapsed())).await;
     let meanwhile = load.acknowledged() - before;
     proxy.set(Mode::Pass);
@@ -58,15 +61,26 @@ async fn half_a_minute_without(store: &str, slug: &str, how: Mode) {
         202 => {
             let task = deploy.json()["taskId"].as_str().unwrap().to_owned();
             let ended = world.api.ended(&format!("/deployments/{task}")).await;
-            eprintln!("{store}: the deployment was accepted and {}: {}", ended["status"], ended["error"]);
-            assert!(ended["status"] == "succeeded" || ended["error"]["code"].is_string(), "{ended}");
+            eprintln!(
+                "{store}: the deployment was accepted and {}: {}",
+                ended["status"], ended["error"]
+            );
+            assert!(
+                ended["status"] == "succeeded" || ended["error"]["code"].is_string(),
+                "{ended}"
+            );
         }
         503 => eprintln!("{store}: the deployment was refused: {}", deploy.json()["type"]),
         _ => panic!("{deploy:?}"),
     }
     load.more(200).await;
     load.stop();
-    assert_eq!((load.refused(), load.unanswered()), (0, 0), "updates failed\n{}", world.logs());
+    assert_eq!(
+        (load.refused(), load.unanswered()),
+        (0, 0),
+        "updates failed\n{}",
+        world.logs()
+    );
     assert!(meanwhile > 100, "only {meanwhile} posts while {store} was away");
     eprintln!("{store}: {meanwhile} posts acknowledged while it was away");
     let written = load.posted().await;
@@ -74,5 +88,8 @@ async fn half_a_minute_without(store: &str, slug: &str, how: Mode) {
     let deployed = world.api.deploy(slug, &other).await;
     assert_eq!(deployed["status"], "succeeded", "{deployed}");
     let person = world.person("Ada", "en");
-    assert_eq!(world.ask(bot, person, "/start", 1).await, ["hello from the other one"]);
+    assert_eq!(
+        world.ask(bot, person, "/start", 1).await,
+        ["hello from the other one"]
+    );
 }

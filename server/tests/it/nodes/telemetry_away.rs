@@ -27,7 +27,12 @@ async fn through_all_modes(world: &World, slug: &str, proxy: &Proxy) -> i64 {
         load.more(POSTS).await;
     }
     load.stop();
-    assert_eq!((load.refused(), load.unanswered()), (0, 0), "updates failed\n{}", world.logs());
+    assert_eq!(
+        (load.refused(), load.unanswered()),
+        (0, 0),
+        "updates failed\n{}",
+        world.logs()
+    );
     let written = load.posted().await;
     assert_eq!(written.answered(world).await, 0);
     written.updates()
@@ -49,7 +54,10 @@ async fn clickhouse_away_and_back() {
         if count == updates.to_string() {
             break;
         }
-        assert!(Instant::now() < deadline, "{count} of {updates} updates were told");
+        assert!(
+            Instant::now() < deadline,
+            "{count} of {updates} updates were told"
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

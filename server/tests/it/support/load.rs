@@ -103,7 +103,10 @@ impl Load {
             if self.acknowledged() > seen {
                 (seen, since) = (self.acknowledged(), Instant::now());
             }
-            assert!(since.elapsed() < SILENCE, "nothing is acknowledged any more, after {seen} posts");
+            assert!(
+                since.elapsed() < SILENCE,
+                "nothing is acknowledged any more, after {seen} posts"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -154,7 +157,10 @@ impl Shared {
             match tokio::time::timeout(ANSWER_WITHIN, sent).await {
                 Ok(Ok(answer)) if answer.status == 200 => break,
                 Ok(Ok(answer)) => {
-                    assert!(matches!(answer.status.as_u16(), 429 | 503), "only overload may refuse: {answer:?}");
+                    assert!(
+                        matches!(answer.status.as_u16(), 429 | 503),
+                        "only overload may refuse: {answer:?}"
+                    );
                     self.refused.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(Err(_)) | Err(_) => {
@@ -229,7 +235,10 @@ impl Written {
                 assert!(
                     since.elapsed() < SILENCE,
                     "{missing} chats lack answers, the first: {:?}\n{}",
-                    self.chats.iter().find(|chat| !complete(chat)).map(|(chat, last)| (chat, last, sent.get(chat))),
+                    self.chats
+                        .iter()
+                        .find(|chat| !complete(chat))
+                        .map(|(chat, last)| (chat, last, sent.get(chat))),
                     world.logs()
                 );
                 tokio::time::sleep(Duration::from_millis(50)).await;

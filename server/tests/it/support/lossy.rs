@@ -29,8 +29,12 @@ impl Lossy {
         let counter = Arc::clone(&lost);
         let accepting = tokio::spawn(async move {
             for connection in 0.. {
-                let Ok((client, _)) = listener.accept().await else { continue };
-                let Ok(server) = TcpStream::connect(&target).await else { continue };
+                let Ok((client, _)) = listener.accept().await else {
+                    continue;
+                };
+                let Ok(server) = TcpStream::connect(&target).await else {
+                    continue;
+                };
                 let random = StdRng::seed_from_u64(seed + connection);
                 tokio::spawn(pass(client, server, percent, random, Arc::clone(&counter)));
             }
@@ -57,7 +61,13 @@ async fn pass(client: TcpStream, server: TcpStream, percent: u32, random: StdRng
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, percent: u32, mut random: StdRng, lost: &AtomicU64) {
+async fn answers(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    percent: u32,
+    mut random: StdRng,
+    lost: &AtomicU64,
+) {
     let mut waiting = Vec::new();
     loop {
         if !matches!(from.read_buf(&mut waiting).await, Ok(1..)) {

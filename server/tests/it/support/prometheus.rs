@@ -54,7 +54,7 @@ impl Prometheus {
             http: Http::new(),
             dir,
         };
-        prometheus.wait("up{job=\"botloom\"}", |up| up == 1.0).await;
+        prometheus.wait("up{job=\"botloom\"}", |up| up > 0.0).await;
         prometheus
     }
 

@@ -89,7 +89,9 @@ async fn accept(mut listener: TcpListener, target: String, mut mode: watch::Rece
 }
 
 async fn connection(client: TcpStream, target: String, mut mode: watch::Receiver<Mode>) {
-    let Ok(server) = TcpStream::connect(target).await else { return };
+    let Ok(server) = TcpStream::connect(target).await else {
+        return;
+    };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let (requests, answers) = (mode.clone(), mode.clone());
@@ -102,10 +104,17 @@ async fn connection(client: TcpStream, target: String, mut mode: watch::Receiver
 }
 
 /// Forwards until either side ends; what was read in mode `dropped` is thrown away, if that is not `Pass`.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>, dropped: Mode) {
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut mode: watch::Receiver<Mode>,
+    dropped: Mode,
+) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
+        let Ok(read @ 1..) = from.read(&mut buffer).await else {
+            return;
+        };
         let Ok(now) = mode.wait_for(|mode| *mode != Mode::Stall).await.map(|now| *now) else {
             return;
         };

@@ -36,8 +36,22 @@ impl Redis {
     pub(crate) async fn spawn(&mut self) {
         let mut command = Command::new("redis-server");
         command
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-            .args(["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"])
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+            ])
+            .args([
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "always",
+                "--maxmemory-policy",
+                "noeviction",
+            ])
             .args(&self.arguments)
             .current_dir(self.dir.path())
             .stdin(Stdio::null())
@@ -61,7 +75,13 @@ impl Redis {
     /// Sends a signal by name: `STOP` holds the server, `CONT` lets it go on.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.as_ref().expect("running").id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Its address.
@@ -71,14 +91,30 @@ impl Redis {
 
     /// Its address with the name of a user who may do everything but use channels.
     pub(crate) fn without_channels(&self) -> String {
-        assert_eq!(self.ask(&["ACL", "SETUSER", "silent", "on", ">silent", "~*", "resetchannels", "+@all"]), "OK");
+        assert_eq!(
+            self.ask(&[
+                "ACL",
+                "SETUSER",
+                "silent",
+                "on",
+                ">silent",
+                "~*",
+                "resetchannels",
+                "+@all"
+            ]),
+            "OK"
+        );
         format!("redis://silent:silent@127.0.0.1:{}", self.port)
     }
 
     /// Runs a command and answers what `redis-cli` prints.
     pub(crate) fn ask(&self, command: &[&str]) -> String {
         let mut cli = Command::new("redis-cli");
-        let output = cli.args(["-p", &self.port.to_string()]).args(command).output().unwrap();
+        let output = cli
+            .args(["-p", &self.port.to_string()])
+            .args(command)
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 }
@@ -101,16 +137,30 @@ impl Cluster {
         let mut masters = Vec::new();
         for _ in 0..3 {
             let bus = free_port().to_string();
-            let arguments = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "2000"];
+            let arguments = [
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &bus,
+                "--cluster-node-timeout",
+                "2000",
+            ];
             masters.push(Redis::with(arguments.map(str::to_owned).to_vec()).await);
         }
         let cluster = Self { masters };
         let mut create = Command::new("redis-cli");
-        create.args(["--cluster", "create"]).args(cluster.addresses()).args(["--cluster-replicas", "0", "--cluster-yes"]);
+        create
+            .args(["--cluster", "create"])
+            .args(cluster.addresses())
+            .args(["--cluster-replicas", "0", "--cluster-yes"]);
         let created = create.output().unwrap();
         assert!(created.status.success(), "{created:?}");
         let deadline = Instant::now() + Duration::from_secs(30);
-        while cluster.masters.iter().any(|master| !master.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")) {
+        while cluster
+            .masters
+            .iter()
+            .any(|master| !master.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"))
+        {
             assert!(Instant::now() < deadline, "the cluster does not come up");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -118,7 +168,10 @@ impl Cluster {
     }
 
     fn addresses(&self) -> Vec<String> {
-        self.masters.iter().map(|master| format!("127.0.0.1:{}", master.port)).collect()
+        self.masters
+            .iter()
+            .map(|master| format!("127.0.0.1:{}", master.port))
+            .collect()
     }
 
     /// Its address.
@@ -140,8 +193,14 @@ impl Cluster {
     pub(crate) fn move_slot(&self, slot: &str, from: usize, to: usize) -> usize {
         let (source, target) = (&self.masters[from], &self.masters[to]);
         let (source_id, target_id) = (source.ask(&["CLUSTER", "MYID"]), target.ask(&["CLUSTER", "MYID"]));
-        assert_eq!(target.ask(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &source_id]), "OK");
-        assert_eq!(source.ask(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &target_id]), "OK");
+        assert_eq!(
+            target.ask(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &source_id]),
+            "OK"
+        );
+        assert_eq!(
+            source.ask(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &target_id]),
+            "OK"
+        );
         let (port, mut moved) = (target.port.to_string(), 0);
         loop {
             let keys = source.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "20"]);
@@ -157,7 +216,10 @@ impl Cluster {
             assert!(matches!(answer.as_str(), "OK" | "NOKEY"), "{answer}");
         }
         for master in [target, source].into_iter().chain(&self.masters) {
-            assert_eq!(master.ask(&["CLUSTER", "SETSLOT", slot, "NODE", &target_id]), "OK");
+            assert_eq!(
+                master.ask(&["CLUSTER", "SETSLOT", slot, "NODE", &target_id]),
+                "OK"
+            );
         }
         moved
     }

@@ -5,7 +5,6 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::Command;
 
 use super::http::Http;
-use super::process::binary;
 
 /// Numbers of Redis databases that worlds take; tests of other crates use lower ones.
 const REDIS_DATABASES: std::ops::Range<u32> = 3_584..4_096;
@@ -14,8 +13,6 @@ const REDIS_DATABASES: std::ops::Range<u32> = 3_584..4_096;
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) settings: Vec<(String, String)>,
-    /// `redis://host:port/number`.
-    pub(crate) redis: String,
     _redis: UnixListener,
 }
 
@@ -50,7 +47,7 @@ impl Services {
         let (redis, lock) = redis_number();
         let mut settings = vec![
             ("DATABASE_URL", with_path(&postgres, &name)),
-            ("REDIS_URL", redis.clone()),
+            ("REDIS_URL", redis),
             ("S3_BUCKET", given("BOTLOOM_TEST_S3_BUCKET")),
             ("AWS_ENDPOINT_URL", given("BOTLOOM_TEST_S3_ENDPOINT")),
             ("CLICKHOUSE_URL", with_path(&analytics, &name)),
@@ -67,7 +64,6 @@ impl Services {
                 .into_iter()
                 .map(|(key, text)| (key.to_owned(), text))
                 .collect(),
-            redis,
             _redis: lock,
         }
     }
@@ -75,7 +71,9 @@ impl Services {
     /// A setting.
     pub(crate) fn get(&self, key: &str) -> &str {
         let found = self.settings.iter().find(|(known, _)| known == key);
-        found.map(|(_, text)| text.as_str()).expect("a setting of the services")
+        found
+            .map(|(_, text)| text.as_str())
+            .expect("a setting of the services")
     }
 
     /// The same with another value of a setting.
@@ -101,8 +99,16 @@ pub(crate) async fn clickhouse(url: &str, statement: &str) -> String {
     target.set_username("").unwrap();
     target.set_password(None).unwrap();
     target.set_path("/");
-    let user = if url.username().is_empty() { "default" } else { url.username() };
-    let database = if url.path().len() > 1 { &url.path()[1..] } else { "default" };
+    let user = if url.username().is_empty() {
+        "default"
+    } else {
+        url.username()
+    };
+    let database = if url.path().len() > 1 {
+        &url.path()[1..]
+    } else {
+        "default"
+    };
     target
         .query_pairs_mut()
         .append_pair("user", user)
@@ -129,11 +135,4 @@ fn redis_number() -> (String, UnixListener) {
         }
     }
     panic!("no free database of Redis");
-}
-
-/// A command of the binary with the settings of this corner.
-pub(crate) fn command(services: &Services) -> Command {
-    let mut command = binary();
-    command.envs(services.settings.iter().cloned());
-    command
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use botloom_backends::{Homes, RedisLanes, RedisLink, SetSpread};
+use botloom_backends::{Homes, LocalBus, RedisLanes, RedisLink, RedisNodes, SetSpread};
 use botloom_core::model::{NodeBeat, NodeId};
 use botloom_core::ports::{
-    ActiveRevision, CommitOutcome, DeadLetters as _, Direction, IngestOutcome, Lanes as _, Outbox as _,
-    PageRequest, StateChange,
+    ActiveRevision, CommitOutcome, DeadLetters as _, Direction, IngestOutcome, Lanes as _, Nodes as _,
+    Outbox as _, PageRequest, StateChange,
 };
 use botloom_core::{Epoch, RevHash, Secret, Sha256Hash};
 use redis::cmd;
@@ -19,13 +19,16 @@ use crate::support::redis::{RedisServer, cluster, database, patient};
 struct Node {
     lanes: Arc<RedisLanes>,
     homes: Homes,
+    /// The list of nodes, as the runtime uses it.
+    list: RedisNodes,
 }
 
 async fn node(url: &Secret) -> Node {
     let link = RedisLink::connect(url, patient(64)).await.unwrap();
     let homes = Homes::new(NodeId::generate());
+    let list = RedisNodes::new(&link, homes.clone(), Arc::new(LocalBus::new()));
     let lanes = RedisLanes::open(link, LIMITS, homes.clone()).await.unwrap();
-    Node { lanes, homes }
+    Node { lanes, homes, list }
 }
 
 fn beat(node: &Node, free_turns: u32) -> NodeBeat {
@@ -42,10 +45,11 @@ fn beat(node: &Node, free_turns: u32) -> NodeBeat {
 /// Two nodes that know each other.
 async fn two(url: &Secret, free: [u32; 2]) -> [Node; 2] {
     let nodes = [node(url).await, node(url).await];
-    let beats = [beat(&nodes[0], free[0]), beat(&nodes[1], free[1])];
     for (node, free) in nodes.iter().zip(free) {
-        node.homes.update(&beats);
-        node.homes.set_free(free, 8);
+        node.list.beat(&beat(node, free)).await.unwrap();
+    }
+    for node in &nodes {
+        assert_eq!(node.list.live().await.unwrap().len(), 2);
     }
     nodes
 }
