@@ -25,7 +25,7 @@ pub struct OpenAsk {
 }
 
 /// Nodes of one installation. Asks and answers are stored, so that a node that hears no notices finds them when it looks
-/// (every second); [`super::Notice::Asked`] and [`super::Notice::Answered`] only make it faster.
+/// (every 150 ms); [`super::Notice::Asked`] and [`super::Notice::Answered`] only make it faster.
 #[async_trait]
 pub trait Nodes: Debug + Send + Sync {
     /// This node.

@@ -1,7 +1,7 @@
 //! Port `Sandboxes` over port `Nodes`: every node is asked, and answers when it did it.
 //!
-//! Messages of the bus only make it faster. Answers are looked for every 75 ms and nodes look for asks every second, so
-//! with all messages lost a step takes about 1.1 s longer. A node that is gone or cut off holds a step up for at most
+//! Messages of the bus only make it faster. Answers are looked for every 75 ms and nodes look for asks every 150 ms,
+//! so with all messages lost a step takes about 0.2 s longer. A node that is gone or cut off holds a step up for at most
 //! 5 s and is then left out: it reads what it needs when it comes back, and its leases keep it from old revisions.
 
 use std::collections::HashSet;

@@ -75,7 +75,7 @@ impl Seen {
         let epoch = done["epoch"].as_u64().unwrap();
         let mark = revisions
             .iter()
-            .position(|rev| done["toRevHash"] == json!(rev))
+            .position(|rev| done["toRev"] == json!(rev))
             .expect("one of the revisions");
         let before = self.flips.lock().unwrap().insert(epoch, Flip { mark, asked });
         assert!(before.is_none(), "epoch {epoch} was given twice");
@@ -152,7 +152,7 @@ async fn three_hundred_flips_with_two_racing_deployers_and_lost_messages() {
                 let asked = Instant::now();
                 let answer = api.post("/deploy", &body).await;
                 if answer.status == 409 {
-                    assert_eq!(answer.json()["code"], "deployment-in-progress", "{answer:?}");
+                    assert_eq!(answer.json()["type"], "/problems/deployment-in-progress", "{answer:?}");
                     return Err(answer);
                 }
                 assert_eq!(answer.status, 202, "{answer:?}");

@@ -70,7 +70,7 @@ async fn half_a_minute_without(store: &str, slug: &str, how: Mode) {
                 "{ended}"
             );
         }
-        503 => eprintln!("{store}: the deployment was refused: {}", deploy.json()["code"]),
+        503 => eprintln!("{store}: the deployment was refused: {}", deploy.json()["type"]),
         _ => panic!("{deploy:?}"),
     }
     load.more(200).await;
