@@ -44,6 +44,21 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SIDE")]
         to: SideArg,
     },
+    /// Give chats whose queues stand nowhere their place back, after Redis failed over to a replica that lagged.
+    ///
+    /// Harmless at any time, also while nodes run. Needs REDIS_URL.
+    Repair,
+    /// Spread a very busy bot (above some 4,000 updates/s) over several shards of Redis, or bring it back to one.
+    ///
+    /// The bot must have nothing queued and no dead letters: disconnect it first, and connect it again afterwards. Needs
+    /// REDIS_URL.
+    Spread {
+        /// The bot.
+        bot: String,
+        /// Shards, 1 to 8.
+        #[arg(value_parser = clap::value_parser!(u16).range(1..=8))]
+        shards: u16,
+    },
     /// Ask a server whether it takes work; fails if it does not.
     Health {
         /// The server.

@@ -40,6 +40,8 @@ fn run(cli: Cli) -> CommandResult {
         Command::Serve(args) => commands::serve::serve(config, args),
         Command::Migrate => block_on(commands::migrate::migrate(config)),
         Command::Move { to } => block_on(commands::move_installation::move_installation(config, to)),
+        Command::Repair => block_on(commands::lanes::repair(config)),
+        Command::Spread { bot, shards } => block_on(commands::lanes::spread(config, &bot, shards)),
         Command::Health { server } => block_on(commands::health::health(&server)),
         Command::Validate { file, json } => commands::validate::validate(&file, json),
         Command::Compile { file, out } => commands::compile::compile(&file, out.as_deref()),

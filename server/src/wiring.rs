@@ -8,15 +8,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use botloom_backends::{
-    Connected, DataDir, DedupeMode, Health, RedisOptions, S3Credentials, S3Options, ServiceOptions,
-    StorageOptions, TransferReport, connect,
+    Connected, DataDir, DedupeMode, Health, Homes, RedisLanes, RedisLink, RedisOptions, S3Credentials, S3Options,
+    ServiceOptions, SetSpread, StorageOptions, TransferReport, connect,
 };
 use botloom_control_plane::{ControlPlane, Dependency, Readiness, Watch};
-use botloom_core::model::NodeBeat;
+use botloom_core::model::{NodeBeat, NodeId};
 use botloom_core::ports::{BEAT_EVERY, LaneLimits, Nodes, Ports, Sandboxes};
 use botloom_core::time::SystemClock;
 use botloom_core::vault::Vault;
-use botloom_core::{Coded, Secret};
+use botloom_core::{BotId, Coded, Secret};
 use botloom_runtime::sandbox::{Pool, PoolOptions};
 use botloom_runtime::{Handle, Status, SystemResolver};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -68,7 +68,7 @@ struct Runtime {
     sandboxes: CancellationToken,
 }
 
-fn refused(error: &dyn Coded) -> CommandError {
+pub(crate) fn refused(error: &dyn Coded) -> CommandError {
     tracing::error!(?error, "cannot start");
     CommandError::Start(format!("{} ({})", error, error.code()))
 }
@@ -100,6 +100,25 @@ pub(crate) async fn open_storage(config: &Config) -> CommandResult {
         .map_err(|error| refused(&error))?;
     connected.close().await;
     Ok(())
+}
+
+/// The queues in Redis, for an operator's command. Nothing is claimed through them.
+pub(crate) async fn redis_lanes(config: &Config) -> Result<Arc<RedisLanes>, CommandError> {
+    let Some(url) = &config.services.redis else {
+        return Err(CommandError::Other("REDIS_URL is not set: the queues are in the data folder".to_owned()));
+    };
+    let link = RedisLink::connect(url, redis_options(&config.services))
+        .await
+        .map_err(|error| refused(&error))?;
+    RedisLanes::open(link, LaneLimits::default(), Homes::new(NodeId::generate()))
+        .await
+        .map_err(|error| refused(&error))
+}
+
+/// Spreads a bot over shards; `false`: something of it waits.
+pub(crate) async fn spread(lanes: &RedisLanes, bot: &BotId, shards: u16) -> Result<bool, CommandError> {
+    let done = lanes.set_spread(bot, shards).await.map_err(|error| refused(&error))?;
+    Ok(done == SetSpread::Set)
 }
 
 /// Copies an installation between the data folder and the services of the settings.

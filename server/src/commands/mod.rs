@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod compile;
 pub(crate) mod config;
 pub(crate) mod health;
+pub(crate) mod lanes;
 pub(crate) mod migrate;
 pub(crate) mod move_installation;
 pub(crate) mod sandbox_run;

@@ -26,6 +26,8 @@ fn help_is_what_it_was() {
     insta::assert_snapshot!("help", botloom(&["--help"]).out);
     for command in [
         "serve",
+        "move",
+        "spread",
         "simulate",
         "apply",
         "connect",

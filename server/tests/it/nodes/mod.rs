@@ -1,5 +1,6 @@
 //! Many nodes on real services while nodes, services and the ways between them fail.
 
+mod commands;
 mod cut_off;
 mod killed;
 mod moving;
