@@ -3,6 +3,7 @@
 
 mod cluster;
 mod faults;
+mod fences;
 mod guards;
 mod link;
 mod load;
