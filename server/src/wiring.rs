@@ -464,11 +464,10 @@ impl Readiness for NodeReadiness {
     async fn dependencies(&self) -> Vec<Dependency> {
         let mut dependencies = Vec::new();
         for (name, state) in self.health.check(HEALTH_LIMIT).await {
-            let trouble = state.err().map(|error| error.outside());
-            let (failure, note) = if self.needs(name) {
-                (trouble, None)
-            } else {
-                (None, trouble)
+            let (failure, note) = match state {
+                Ok(note) => (None, note),
+                Err(error) if self.needs(name) => (Some(error.outside()), None),
+                Err(error) => (None, Some(error.outside())),
             };
             dependencies.push(Dependency {
                 name: name.to_owned(),
