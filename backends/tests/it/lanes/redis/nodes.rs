@@ -11,7 +11,7 @@ use botloom_core::ports::{
     Outbox as _, PageRequest, StateChange,
 };
 use botloom_core::{Epoch, RevHash, Secret, Sha256Hash};
-use redis::cmd;
+use redis::{Client, cmd};
 
 use super::load::{self, LIMITS, effects, item, lane, letter};
 use crate::support::eventually;
@@ -271,7 +271,19 @@ async fn homes_of_a_spread_bot_share_its_rate() {
     }
     assert_eq!(ask(0, 1_000).await, [0.5, 1.0]);
     assert_eq!(ask(1, 0).await, [0.125, 1.0]);
-    assert_eq!(ask(0, 1_000).await, [0.875, 1.0]);
+    let client = Client::open(url.expose()).unwrap();
+    let mut by_hand = client.get_multiplexed_async_connection().await.unwrap();
+    let key = format!("share:{hot}");
+    let mut old = cmd("HSET");
+    old.arg(&key).arg("gone").arg("1000 1").arg("unread").arg("x");
+    old.exec_async(&mut by_hand).await.unwrap();
+    assert_eq!(
+        ask(0, 1_000).await,
+        [0.875, 1.0],
+        "those that are gone have no part"
+    );
+    let nodes: Vec<String> = cmd("HKEYS").arg(&key).query_async(&mut by_hand).await.unwrap();
+    assert_eq!(nodes.len(), 2, "and nobody keeps what they said: {nodes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
