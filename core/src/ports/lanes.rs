@@ -103,7 +103,7 @@ pub enum IngestOutcome {
     Granted(Box<Turn>),
 }
 
-/// Proof of a lease. Unique for ever; renewing changes it.
+/// Proof of a lease. Unique to the lease for ever; a renewal may answer another one for the same lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(pub u64);
 
@@ -293,7 +293,11 @@ pub trait Lanes: Debug + Send + Sync {
     /// out (their attempts grow by one) and delays that are due.
     async fn claim(&self, max: usize) -> StoreResult<Claims>;
 
-    /// Prolongs leases; answers new tokens in the same order, `None` where the lease was lost.
+    /// Prolongs leases; answers the tokens to use from now on in the same order, `None` where the lease was lost.
+    ///
+    /// The answer may be lost on its way and the lease be prolonged all the same: an earlier token of a lease stays good
+    /// everywhere, here as well, if the lease was prolonged before the time at which that token alone would have run
+    /// out, and is held.
     async fn renew(&self, leases: &[LaneLease]) -> StoreResult<Vec<Option<Token>>>;
 
     /// Gives back lanes whose work was not started; attempts do not grow. Lost leases are ignored.

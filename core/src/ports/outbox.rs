@@ -125,7 +125,8 @@ pub trait Outbox: Debug + Send + Sync {
     /// Acknowledges sends; answers in the same order. Asked twice, the second is `Fenced`.
     async fn ack_out(&self, acks: Vec<AckOut>) -> StoreResult<Vec<AckOutOutcome>>;
 
-    /// Prolongs leases while sends are in flight; answers new tokens in the same order, `None` where the lease was lost.
+    /// Prolongs leases while sends are in flight; answers the tokens to use from now on in the same order, `None` where
+    /// the lease was lost. Earlier tokens stay good as at [`super::Lanes::renew`].
     async fn renew_out(&self, leases: &[LaneLease]) -> StoreResult<Vec<Option<Token>>>;
 
     /// Sends nothing for a bot until then (flood wait of the whole bot, revoked token). `None` lifts it. Survives

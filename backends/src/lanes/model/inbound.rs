@@ -123,10 +123,12 @@ impl<R: Records> Model<R> {
     pub(crate) fn renew(&mut self, leases: &[LaneLease], now: TimestampMs) -> Vec<Option<Token>> {
         let renew_one = |lease: &LaneLease| {
             let mut entry = self.held(lease)?;
-            let (token, place) = self.lease_in(now);
-            entry.place = place;
+            entry.place = Place::Leased {
+                deadline: now.plus(self.limits.lease_ms),
+                token: lease.token.0,
+            };
             self.set_lane(&lease.lane, Some(entry));
-            Some(token)
+            Some(lease.token)
         };
         leases.iter().map(renew_one).collect()
     }

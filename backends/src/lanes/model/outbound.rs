@@ -126,10 +126,12 @@ impl<R: Records> Model<R> {
     pub(crate) fn renew_out(&mut self, leases: &[LaneLease], now: TimestampMs) -> Vec<Option<Token>> {
         let renew_one = |lease: &LaneLease| {
             let mut entry = self.held_out(lease)?;
-            let (token, place) = self.lease_out(now);
-            entry.place = place;
+            entry.place = Place::Leased {
+                deadline: now.plus(self.limits.out_lease_ms),
+                token: lease.token.0,
+            };
             self.set_outbox(&lease.lane, Some(entry));
-            Some(token)
+            Some(lease.token)
         };
         leases.iter().map(renew_one).collect()
     }

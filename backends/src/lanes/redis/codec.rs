@@ -17,6 +17,8 @@ use bytes::Bytes;
 const MOMENT: usize = 13;
 /// Bits of a token that are its score; those above count what the holder was given.
 const SCORE_BITS: u32 = 53;
+/// Bits of a score that count; those above are a moment in ms.
+const COUNTER_BITS: u32 = 12;
 /// Most messages that fit the count of urgent ones, and the bits that take them.
 pub(super) const MOST_PER_TURN: usize = 31;
 const URGENT_BITS: u32 = 5;
@@ -38,7 +40,14 @@ pub(super) const fn parts(token: Token) -> (u64, usize, usize) {
     (token.0 & ((1 << SCORE_BITS) - 1), urgent, given >> URGENT_BITS)
 }
 
-/// The same token under a new lease.
+/// What the scripts compare: the score, and the one from which on no renewal of this lease lies.
+pub(super) fn fence(token: Token, life_ms: i64) -> String {
+    let (score, ..) = parts(token);
+    let past = score.saturating_add(u64::try_from(life_ms).unwrap_or(0) << COUNTER_BITS);
+    format!("{score}:{past}")
+}
+
+/// The token after a renewal.
 pub(super) const fn renewed(old: Token, score: u64) -> Token {
     Token(score | (old.0 >> SCORE_BITS) << SCORE_BITS)
 }

@@ -189,7 +189,7 @@ impl RedisLanes {
     async fn commit_one(&self, commit: &Commit) -> StoreResult<CommitOutcome> {
         let lane = &commit.lease.lane;
         let (name, shard) = (member(lane), self.shard(lane));
-        let (score, _, given) = codec::parts(commit.lease.token);
+        let (_, _, given) = codec::parts(commit.lease.token);
         let (change, ttl, document) = match &commit.state {
             StateChange::Keep { ttl_ms: None } => ("keep", 0, Bytes::new()),
             StateChange::Keep { ttl_ms: Some(ttl) } => ("touch", (*ttl).max(0), Bytes::new()),
@@ -205,7 +205,7 @@ impl RedisLanes {
         let mut args = args![
             name,
             lane.bot,
-            score,
+            codec::fence(commit.lease.token, self.limits.lease_ms),
             commit.revision.as_ref().map_or_else(String::new, codec::revision),
             commit.updates.clamp(1, given.max(1)),
             change,
@@ -309,7 +309,7 @@ impl RedisLanes {
             let mut args = args![life].to_vec();
             for at in group {
                 let lease = &leases[*at];
-                args.extend(args![member(&lease.lane), codec::parts(lease.token).0]);
+                args.extend(args![member(&lease.lane), codec::fence(lease.token, life)]);
             }
             let place = Place {
                 letters,
@@ -382,7 +382,8 @@ impl Lanes for RedisLanes {
             let mut args = Vec::new();
             for at in group {
                 let lease = &leases[at];
-                args.extend(args![member(&lease.lane), codec::parts(lease.token).0]);
+                let fence = codec::fence(lease.token, self.limits.lease_ms);
+                args.extend(args![member(&lease.lane), fence]);
             }
             self.call(&self.scripts.release, Place::of(shard, ""), &args)
                 .await?;
@@ -401,7 +402,7 @@ impl Lanes for RedisLanes {
         let args = args![
             name,
             lane.bot,
-            codec::parts(fail.lease.token).0,
+            codec::fence(fail.lease.token, self.limits.lease_ms),
             fail.max_attempts,
             fail.retry_at.0,
             fail.reason,

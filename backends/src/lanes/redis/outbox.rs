@@ -47,7 +47,8 @@ impl RedisLanes {
 
     async fn load_out(&self, shard: u16, lane: Lane, score: u64) -> StoreResult<Option<OutTurn>> {
         let name = member(&lane);
-        let args = args![name, score, self.limits.turn_updates];
+        let fence = codec::fence(codec::token(score, 0, 0), self.limits.out_lease_ms);
+        let args = args![name, fence, self.limits.turn_updates];
         let value = self
             .call(&self.scripts.load_out, Place::of(shard, &name), &args)
             .await?;
@@ -73,7 +74,7 @@ impl RedisLanes {
     async fn ack_one(&self, ack: &AckOut) -> StoreResult<AckOutOutcome> {
         let lane = &ack.lease.lane;
         let (name, shard) = (member(lane), self.shard(lane));
-        let (score, urgent, others) = codec::parts(ack.lease.token);
+        let (_, urgent, others) = codec::parts(ack.lease.token);
         let (dead, reason, detail) = match &ack.dead {
             None => ("none", "", ""),
             Some((reason, detail)) if ack.dead_all => ("all", reason.as_str(), detail.as_str()),
@@ -87,7 +88,7 @@ impl RedisLanes {
         let args = args![
             name,
             lane.bot,
-            score,
+            codec::fence(ack.lease.token, self.limits.out_lease_ms),
             urgent,
             others,
             ack.sent,
@@ -164,7 +165,7 @@ impl Outbox for RedisLanes {
     async fn begin_send(&self, lease: &LaneLease) -> StoreResult<bool> {
         let name = member(&lease.lane);
         let place = Place::of(self.shard(&lease.lane), &name);
-        let args = args![name, codec::parts(lease.token).0];
+        let args = args![name, codec::fence(lease.token, self.limits.out_lease_ms)];
         let value = self.call(&self.scripts.begin_send, place, &args).await?;
         let begun = u8::from_redis_value(value).map_err(|_| unexpected())?;
         Ok(begun == 1)

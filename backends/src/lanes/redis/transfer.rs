@@ -11,6 +11,7 @@ use botloom_core::ports::{
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
+use futures_util::{TryStreamExt as _, stream};
 use redis::{Cmd, FromRedisValue, cmd};
 use tokio::sync::mpsc;
 
@@ -20,7 +21,7 @@ use super::{RedisLanes, codec};
 use crate::redis::DedupeMode;
 use crate::transfer::{LaneItem, LaneTransfer, SEEN_MARGIN_MS};
 
-/// Keys read at once.
+/// Keys read at once, and queues filled at once.
 const AT_ONCE: usize = 256;
 /// Beginnings of the names that lanes use.
 const OURS: [&str; 5] = ["q:", "state:", "idemp:", "dlq:", "revs"];
@@ -58,11 +59,23 @@ impl LaneTransfer for RedisLanes {
     }
 
     async fn import(&self, items: Vec<LaneItem>) -> StoreResult<()> {
-        // One after the other: the order of a queue is the order of its items.
+        let mut queues = HashMap::<_, Vec<LaneItem>>::new();
+        let mut others = Vec::new();
         for item in items {
-            self.take(item).await?;
+            match queue_of(&item) {
+                Some(queue) => queues.entry(queue).or_default().push(item),
+                None => others.push(vec![item]),
+            }
         }
-        Ok(())
+        // The items of a queue one after the other: their order is that of the queue.
+        stream::iter(queues.into_values().chain(others).map(Ok))
+            .try_for_each_concurrent(AT_ONCE, async |items| {
+                for item in items {
+                    self.take(item).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     async fn finish(&self) -> StoreResult<()> {
@@ -72,6 +85,23 @@ impl LaneTransfer for RedisLanes {
 
 fn corrupt(key: &str) -> StoreError {
     StoreError::Corrupt(format!("key {key} of Redis cannot be read"))
+}
+
+/// The queue whose order an item keeps: which one of a chat or of a bot.
+fn queue_of(item: &LaneItem) -> Option<(&'static str, BotId, Option<ChatId>)> {
+    let of = |queue, lane: &Lane| Some((queue, lane.bot.clone(), Some(lane.chat.clone())));
+    match item {
+        LaneItem::Update { lane, .. } => of("in", lane),
+        LaneItem::Message { lane, .. } => of("out", lane),
+        LaneItem::Letter { letter, message, .. } => {
+            let queue = match LaneItem::direction(message.as_ref()) {
+                Direction::In => "letters in",
+                Direction::Out => "letters out",
+            };
+            Some((queue, letter.bot.clone(), None))
+        }
+        _ => None,
+    }
 }
 
 /// What a list of Redis holds, with the chats and bots in its name read.

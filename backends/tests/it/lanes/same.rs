@@ -109,6 +109,8 @@ struct Pair {
     lane: Lane,
     tokens: [Token; 2],
     revision: Option<ActiveRevision>,
+    /// When these tokens run out by themselves.
+    until: TimestampMs,
 }
 
 impl Pair {
@@ -157,6 +159,16 @@ fn lane(n: u8) -> Lane {
 fn pick<T>(from: &[T], n: u8) -> Option<&T> {
     // The youngest are the most interesting.
     from.iter().rev().nth(usize::from(n) % from.len().clamp(1, 6))
+}
+
+/// The holder hears of a renewal, or it does not: what it has is as good while that alone would have lasted.
+fn hear(pairs: &mut [Pair], renewed: &Pair, tokens: [Token; 2], now: TimestampMs, life_ms: i64, n: u8) {
+    if now < renewed.until && n.is_multiple_of(2) {
+        return;
+    }
+    for pair in pairs.iter_mut().filter(|pair| pair.tokens == renewed.tokens) {
+        (pair.tokens, pair.until) = (tokens, now.plus(life_ms));
+    }
 }
 
 fn message(n: u8) -> OutMessage {
@@ -248,6 +260,7 @@ impl Both {
             lane: a.lease.lane.clone(),
             tokens: [a.lease.token, b.lease.token],
             revision: a.revision,
+            until: self.clock.now().plus(LIMITS.lease_ms),
         };
         (a.lease.token, b.lease.token) = (Token(0), Token(0));
         if self.is_redis() {
@@ -272,6 +285,7 @@ impl Both {
                 lane: a.lease.lane.clone(),
                 tokens: [a.lease.token, b.lease.token],
                 revision: None,
+                until: self.clock.now().plus(LIMITS.out_lease_ms),
             };
             (a.lease.token, b.lease.token) = (Token(0), Token(0));
             assert_eq!(a, b);
@@ -307,15 +321,14 @@ impl Both {
                 self.same_turns(a.turns, b.turns);
             }
             Op::Renew(n) => {
-                let Some(mut pair) = pick(&self.turns, n).cloned() else {
+                let Some(pair) = pick(&self.turns, n).cloned() else {
                     return;
                 };
                 let a = model.renew(&[pair.lease(0)]).await.unwrap();
                 let b = other.renew(&[pair.lease(1)]).await.unwrap();
                 assert_eq!(a[0].is_some(), b[0].is_some());
                 if let (Some(a), Some(b)) = (a[0], b[0]) {
-                    pair.tokens = [a, b];
-                    self.turns.push(pair);
+                    hear(&mut self.turns, &pair, [a, b], now, LIMITS.lease_ms, n);
                 }
             }
             Op::Release(n) => {
@@ -434,15 +447,14 @@ impl Both {
                 }
             }
             Op::RenewOut(n) => {
-                let Some(mut pair) = pick(&self.sends, n).cloned() else {
+                let Some(pair) = pick(&self.sends, n).cloned() else {
                     return;
                 };
                 let a = model.renew_out(&[pair.lease(0)]).await.unwrap();
                 let b = other.renew_out(&[pair.lease(1)]).await.unwrap();
                 assert_eq!(a[0].is_some(), b[0].is_some());
                 if let (Some(a), Some(b)) = (a[0], b[0]) {
-                    pair.tokens = [a, b];
-                    self.sends.push(pair);
+                    hear(&mut self.sends, &pair, [a, b], now, LIMITS.out_lease_ms, n);
                 }
             }
             Op::Park(n, ms) => {

@@ -18,7 +18,7 @@ cases!(($) outbox_tests, outbox, LaneKit, [
     urgent_messages_go_first,
     an_urgent_message_does_not_move_what_is_being_sent,
     an_outbox_is_in_one_hand_only,
-    a_renewed_sender_has_a_new_token,
+    a_renewal_of_a_sender_that_was_not_heard_of_counts,
     a_lost_sender_leaves_the_first_message_in_doubt,
     a_message_to_be_skipped_is_in_doubt_only_once_begun,
     an_answered_send_is_not_in_doubt,
@@ -197,20 +197,25 @@ async fn an_outbox_is_in_one_hand_only(kit: LaneKit) -> CaseResult {
     Ok(())
 }
 
-async fn a_renewed_sender_has_a_new_token(kit: LaneKit) -> CaseResult {
+async fn a_renewal_of_a_sender_that_was_not_heard_of_counts(kit: LaneKit) -> CaseResult {
     kit.send(&lane(1), 1, vec![message("a")]).await?;
     let mut turn = kit.claim_out_one().await?;
-    let old = turn.lease.clone();
     for _ in 0..3 {
         kit.clock.advance(LIMITS.out_lease_ms - 1);
+        kit.outbox.renew_out(std::slice::from_ref(&turn.lease)).await?;
         let renewed = kit.outbox.renew_out(std::slice::from_ref(&turn.lease)).await?;
         turn.lease.token = renewed[0].ok_or("the lease was lost")?;
     }
+    kit.clock.advance(LIMITS.out_lease_ms - 1);
+    kit.outbox.renew_out(std::slice::from_ref(&turn.lease)).await?;
+    kit.clock.advance(LIMITS.out_lease_ms - 1);
     kit.claim_out_none().await?;
-    assert_eq!(kit.outbox.renew_out(std::slice::from_ref(&old)).await?, [None]);
-    let late = ack(&old, 1, AfterAck::Release);
-    assert_eq!(kit.ack(late).await?, AckOutOutcome::Fenced);
+    assert!(kit.outbox.begin_send(&turn.lease).await?);
     kit.acked(ack(&turn.lease, 1, AfterAck::Release)).await?;
+    let lease = std::slice::from_ref(&turn.lease);
+    assert_eq!(kit.outbox.renew_out(lease).await?, [None]);
+    let again = ack(&turn.lease, 1, AfterAck::Release);
+    assert_eq!(kit.ack(again).await?, AckOutOutcome::Fenced);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
--- Acknowledges sends. ARGV: lane, bot, token, urgent and other messages that the holder was given, sent, dead (none, one,
+-- Acknowledges sends. ARGV: lane, bot, fence, urgent and other messages that the holder was given, sent, dead (none, one,
 -- all), reason, detail, chat, cap of dead letters, after (keep, release, delay), until, attempt, lease ms, messages of a
 -- turn.
 local lane, bot = ARGV[2], ARGV[3]

@@ -1,4 +1,4 @@
--- Notes that the first message is about to be sent. ARGV: lane, token.
+-- Notes that the first message is about to be sent. ARGV: lane, fence.
 local lane = ARGV[2]
 if not held(ox, lane, ARGV[3]) then return 0 end -- check: begin-fence
 local list = call('HGET', ogu, lane) and qurgent or qout

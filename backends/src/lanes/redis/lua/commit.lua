@@ -1,4 +1,4 @@
--- The end of a turn. ARGV: lane, bot, token, revision, updates, state change (keep, touch, put, delete), its ms, the
+-- The end of a turn. ARGV: lane, bot, fence, revision, updates, state change (keep, touch, put, delete), its ms, the
 -- document, want out, keep, charge, lease ms, out lease ms, updates of a turn, urgent messages, then all messages,
 -- urgent ones first.
 local lane, bot = ARGV[2], ARGV[3]

@@ -47,14 +47,30 @@ end
 
 -- The token is the lease: its score says who holds the lane and until when.
 local function lease(set, lane, ms)
+  local before = tonumber(call('ZSCORE', set, lane) or -1)
   local token = stamp(now + ms)
+  -- The lease that follows another at once must not look like its renewal.
+  if token % 4096 == before % 4096 then token = stamp(now + ms) end -- check: next-lease-differs
   call('ZADD', set, token, lane)
   return token
 end
 
-local function held(set, lane, token)
-  local score = call('ZSCORE', set, lane)
-  return score and tonumber(score) == tonumber(token)
+-- Whether a lease is that of a fence, `<token>:<the token's moment a lease's life later>`. A renewal keeps the counter in
+-- the token, so that a holder who never heard of it still holds. Renewed while it lasted, a lease ends before that later
+-- moment; given anew after it ran out, not before.
+local function held(set, lane, fence)
+  local score = tonumber(call('ZSCORE', set, lane) or -1)
+  local given, past = string.match(fence, '^(%d+):(%d+)$')
+  given, past = tonumber(given), tonumber(past)
+  if score == given then return true end
+  if score >= past then return false end -- check: renewed-in-time
+  return score > given and score % 4096 == given % 4096
+end
+
+local function prolong(set, lane, fence, ms)
+  local token = (now + ms) * 4096 + tonumber(string.match(fence, '^%d+')) % 4096
+  call('ZADD', set, token, lane)
+  return token
 end
 
 local function count(hash, bot, change)

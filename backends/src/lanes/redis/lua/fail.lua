@@ -1,4 +1,4 @@
--- The end of a turn without its effects. ARGV: lane, bot, token, most attempts, retry at, reason, detail, chat, cap of
+-- The end of a turn without its effects. ARGV: lane, bot, fence, most attempts, retry at, reason, detail, chat, cap of
 -- dead letters.
 local lane, bot = ARGV[2], ARGV[3]
 if not held(lx, lane, ARGV[4]) then return { 'FENCED' } end -- check: fail-fence

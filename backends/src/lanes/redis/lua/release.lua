@@ -1,4 +1,4 @@
--- Gives lanes back. ARGV: lane and token of each.
+-- Gives lanes back. ARGV: lane and fence of each.
 local given = 0
 for i = 2, #ARGV, 2 do
   local lane = ARGV[i]

@@ -32,7 +32,7 @@ async fn lanes(url: &Secret) -> Arc<RedisLanes> {
         .unwrap()
 }
 
-async fn durable_server() -> RedisServer {
+pub(super) async fn durable_server() -> RedisServer {
     RedisServer::start(&["--appendfsync", "always"]).await
 }
 
@@ -141,7 +141,7 @@ async fn a_full_server_says_so_and_goes_on_when_there_is_room() {
 }
 
 /// Passes bytes on until it is told to swallow answers; then it ends the connection.
-async fn proxy(port: u16) -> (Secret, Arc<AtomicBool>) {
+pub(super) async fn proxy(port: u16) -> (Secret, Arc<AtomicBool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Secret::new(format!("redis://{}", listener.local_addr().unwrap()));
     let swallow = Arc::new(AtomicBool::new(false));

@@ -4,6 +4,7 @@
 mod batches;
 mod cluster;
 mod faults;
+mod fences;
 mod guards;
 mod link;
 mod load;

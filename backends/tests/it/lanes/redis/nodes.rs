@@ -14,6 +14,8 @@ use botloom_core::{Epoch, RevHash, Secret, Sha256Hash};
 use redis::{Client, cmd};
 
 use super::load::{self, LIMITS, effects, item, lane, letter};
+use crate::support::eventually;
+use crate::support::proxy::Proxy;
 use crate::support::redis::{RedisServer, cluster, database, patient};
 
 struct Node {
@@ -314,4 +316,26 @@ async fn what_lost_its_place_is_repaired() {
     node.lanes.check().await.unwrap();
     claim(&node).await;
     assert_eq!(node.lanes.claim_out(1).await.unwrap().0.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_to_wake_ups_that_fell_silent_is_opened_anew() {
+    let server = RedisServer::start(&[]).await;
+    let proxy = Proxy::before(format!("127.0.0.1:{}", server.port())).await;
+    let _node = node(&Secret::new(format!("redis://{}", proxy.address()))).await;
+    let listening = async || -> BTreeSet<String> {
+        let mut list = cmd("CLIENT");
+        list.arg(&["LIST", "TYPE", "pubsub"]);
+        let list: String = server.command(&list).await.unwrap();
+        list.lines()
+            .filter_map(|line| line.split(' ').next().map(str::to_owned))
+            .collect()
+    };
+    eventually("the node listens", async || !listening().await.is_empty()).await;
+    let before = listening().await;
+    proxy.freeze();
+    eventually("the node listens on another connection", async || {
+        !listening().await.is_subset(&before)
+    })
+    .await;
 }

@@ -29,8 +29,9 @@ use retries::{
 };
 use turns::{
     a_bot_with_few_chats_does_not_wait_for_one_with_many, a_lane_is_in_one_hand_only,
-    a_purged_bot_is_forgotten, a_renewed_lease_has_a_new_token, a_turn_holds_the_first_updates_in_order,
-    claims_tell_when_to_come_back, long_runs_count_as_several_turns, sizes_add_up, tokens_are_never_repeated,
+    a_purged_bot_is_forgotten, a_renewal_that_was_not_heard_of_counts,
+    a_turn_holds_the_first_updates_in_order, claims_tell_when_to_come_back, long_runs_count_as_several_turns,
+    sizes_add_up, tokens_are_never_repeated,
 };
 
 super::cases::cases!(($) lanes_tests, lanes, LaneKit, [
@@ -46,7 +47,7 @@ super::cases::cases!(($) lanes_tests, lanes, LaneKit, [
     a_bot_with_few_chats_does_not_wait_for_one_with_many,
     a_lane_is_in_one_hand_only,
     a_purged_bot_is_forgotten,
-    a_renewed_lease_has_a_new_token,
+    a_renewal_that_was_not_heard_of_counts,
     a_turn_holds_the_first_updates_in_order,
     claims_tell_when_to_come_back,
     long_runs_count_as_several_turns,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::kit::{LIMITS, LaneKit, answer, bot, ids, lane, message, put_document, revision};
 use crate::ids::{ChatId, Lane};
-use crate::ports::{CommitOutcome, IngestOutcome, NextTurn};
+use crate::ports::{CommitOutcome, FailOutcome, IngestOutcome, NextTurn};
 use crate::testing::conformance::cases::{CaseResult, race};
 
 fn lane_of(name: &str, chat: i64) -> Lane {
@@ -48,25 +48,34 @@ pub(super) async fn a_lane_is_in_one_hand_only(kit: LaneKit) -> CaseResult {
     Ok(())
 }
 
-pub(super) async fn a_renewed_lease_has_a_new_token(kit: LaneKit) -> CaseResult {
-    let turn = kit.grant(&lane(1), 1).await?;
+pub(super) async fn a_renewal_that_was_not_heard_of_counts(kit: LaneKit) -> CaseResult {
+    let mut turn = kit.grant(&lane(1), 1).await?;
     kit.clock.advance(LIMITS.lease_ms - 1);
-    let renewed = kit.lanes.renew(std::slice::from_ref(&turn.lease)).await?;
-    let [Some(token)] = renewed.as_slice() else {
-        panic!("{renewed:?}");
-    };
-    assert_ne!(*token, turn.lease.token);
-    assert_eq!(
-        kit.lanes.renew(std::slice::from_ref(&turn.lease)).await?,
-        [None],
-        "the old token is worth nothing"
-    );
-    assert_eq!(kit.commit(answer(&turn)).await?, CommitOutcome::Fenced);
+    for _ in 0..3 {
+        let renewed = kit.lanes.renew(std::slice::from_ref(&turn.lease)).await?;
+        assert!(matches!(renewed.as_slice(), [Some(_)]), "{renewed:?}");
+    }
     kit.clock.advance(LIMITS.lease_ms - 1);
     kit.claim_none().await?;
-    let mut commit = answer(&turn);
-    commit.lease.token = *token;
-    kit.committed(commit).await?;
+    // Past the end of the first token, and with it.
+    assert_eq!(
+        kit.fail(&turn, kit.now()).await?,
+        FailOutcome::Delayed,
+        "the renewed lease is held"
+    );
+    let lost = turn;
+    turn = kit.claim_one().await?;
+    assert_eq!(turn.attempts, 1);
+    assert_eq!(
+        kit.lanes.renew(std::slice::from_ref(&lost.lease)).await?,
+        [None],
+        "the lease is another one"
+    );
+    assert_eq!(kit.commit(answer(&lost)).await?, CommitOutcome::Fenced);
+    kit.clock.advance(LIMITS.lease_ms - 1);
+    kit.lanes.renew(std::slice::from_ref(&turn.lease)).await?;
+    kit.committed(answer(&turn)).await?;
+    assert_eq!(kit.commit(answer(&turn)).await?, CommitOutcome::Fenced);
     Ok(())
 }
 
@@ -77,7 +86,8 @@ pub(super) async fn tokens_are_never_repeated(kit: LaneKit) -> CaseResult {
         assert!(tokens.insert(turn.lease.token));
         let token = kit.lanes.renew(std::slice::from_ref(&turn.lease)).await?[0];
         turn.lease.token = token.ok_or("the lease was lost")?;
-        assert!(tokens.insert(turn.lease.token));
+        // No other lease may have this one either.
+        tokens.insert(turn.lease.token);
         kit.put(&lane(1), id).await?;
         let mut commit = answer(&turn);
         commit.next = NextTurn::Keep;
