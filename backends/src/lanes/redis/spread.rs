@@ -94,8 +94,8 @@ impl RedisLanes {
     }
 
     /// Spreads a bot over `shards` shards (1 to 8). The bot must be drained: no updates, messages or dead letters. Updates
-    /// that arrive meanwhile are answered `Unavailable`; Telegram sends them again. If it ends with an error, the bot may
-    /// stay closed until it is called again.
+    /// that arrive meanwhile, new revisions and parks are answered `Unavailable` and come again. If it ends with an error,
+    /// the bot may stay closed until it is called again.
     pub async fn set_spread(&self, bot: &BotId, shards: u16) -> StoreResult<SetSpread> {
         let names = self.link.names();
         let shards = shards.clamp(1, MAX_SPREAD.min(names.shards()));
