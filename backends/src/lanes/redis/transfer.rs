@@ -23,6 +23,8 @@ use crate::transfer::{LaneItem, LaneTransfer, SEEN_MARGIN_MS};
 
 /// Keys read at once, and queues filled at once.
 const AT_ONCE: usize = 256;
+/// How long dead letters are kept, ms.
+const LETTERS_KEPT_MS: u64 = 14 * 86_400_000;
 /// Beginnings of the names that lanes use.
 const OURS: [&str; 5] = ["q:", "state:", "idemp:", "dlq:", "revs"];
 
@@ -457,7 +459,12 @@ impl RedisLanes {
         add.arg("c").arg(letter.chat.as_ref().map_or("", ChatId::as_str));
         add.arg("r").arg(&letter.reason).arg("d").arg(&letter.detail);
         add.arg("n").arg(attempts).arg("b").arg(body);
-        self.link.run::<String>(&add).await.map(drop)
+        self.link.run::<String>(&add).await?;
+        let mut expire = cmd("PEXPIRE");
+        expire
+            .arg(self.letters_key(bot, LaneItem::direction(message), shard))
+            .arg(LETTERS_KEPT_MS);
+        self.link.run::<u8>(&expire).await.map(drop)
     }
 }
 
