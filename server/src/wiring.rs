@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use botloom_backends::{
-    Connected, DataDir, DedupeMode, Health, Homes, RedisLanes, RedisLink, RedisOptions, S3Credentials, S3Options,
-    ServiceOptions, SetSpread, StorageOptions, TransferReport, connect,
+    Connected, DataDir, DedupeMode, Health, Homes, RedisLanes, RedisLink, RedisOptions, S3Credentials,
+    S3Options, ServiceOptions, SetSpread, StorageOptions, TransferReport, connect,
 };
 use botloom_control_plane::{ControlPlane, Dependency, Readiness, Watch};
 use botloom_core::model::{NodeBeat, NodeId};
@@ -105,7 +105,9 @@ pub(crate) async fn open_storage(config: &Config) -> CommandResult {
 /// The queues in Redis, for an operator's command. Nothing is claimed through them.
 pub(crate) async fn redis_lanes(config: &Config) -> Result<Arc<RedisLanes>, CommandError> {
     let Some(url) = &config.services.redis else {
-        return Err(CommandError::Other("REDIS_URL is not set: the queues are in the data folder".to_owned()));
+        return Err(CommandError::Other(
+            "REDIS_URL is not set: the queues are in the data folder".to_owned(),
+        ));
     };
     let link = RedisLink::connect(url, redis_options(&config.services))
         .await
@@ -117,7 +119,10 @@ pub(crate) async fn redis_lanes(config: &Config) -> Result<Arc<RedisLanes>, Comm
 
 /// Spreads a bot over shards; `false`: something of it waits.
 pub(crate) async fn spread(lanes: &RedisLanes, bot: &BotId, shards: u16) -> Result<bool, CommandError> {
-    let done = lanes.set_spread(bot, shards).await.map_err(|error| refused(&error))?;
+    let done = lanes
+        .set_spread(bot, shards)
+        .await
+        .map_err(|error| refused(&error))?;
     Ok(done == SetSpread::Set)
 }
 

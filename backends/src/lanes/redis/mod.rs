@@ -9,6 +9,7 @@
 mod background;
 mod codec;
 mod dead;
+mod import;
 mod inbox;
 mod maintain;
 mod outbox;

@@ -8,7 +8,9 @@ use crate::support::world::World;
 fn botloom(world: &World, args: &[&str]) -> Ran {
     let services = world.services.as_ref().unwrap();
     let settings = services.settings.iter();
-    let env: Vec<(&str, &str)> = settings.map(|(key, text)| (key.as_str(), text.as_str())).collect();
+    let env: Vec<(&str, &str)> = settings
+        .map(|(key, text)| (key.as_str(), text.as_str()))
+        .collect();
     run(args, &env, &std::env::temp_dir(), "")
 }
 
@@ -21,7 +23,11 @@ async fn a_bot_is_spread_and_brought_back_and_keeps_its_documents() {
     let people: Vec<i64> = (0..12).map(|_| world.person("Ada", "en")).collect();
     for (round, shards) in [(1, "4"), (2, "1"), (3, "8")] {
         for person in &people {
-            let before = if round == 1 { String::new() } else { (round - 1).to_string() };
+            let before = if round == 1 {
+                String::new()
+            } else {
+                (round - 1).to_string()
+            };
             assert_eq!(
                 world.ask(bot, *person, &format!("/n {round}"), 1).await,
                 [format!("{before}->{round}")]
@@ -35,10 +41,17 @@ async fn a_bot_is_spread_and_brought_back_and_keeps_its_documents() {
             }
         };
         assert_eq!(spread.code, Some(0), "{spread:?}");
-        assert!(spread.out.contains(&format!("over {shards} shards")), "{spread:?}");
+        assert!(
+            spread.out.contains(&format!("over {shards} shards")),
+            "{spread:?}"
+        );
     }
     let repaired = botloom(&world, &["repair"]);
-    assert_eq!(repaired.out.trim(), "0 places were missing and are there again", "{repaired:?}");
+    assert_eq!(
+        repaired.out.trim(),
+        "0 places were missing and are there again",
+        "{repaired:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -152,7 +152,11 @@ async fn three_hundred_flips_with_two_racing_deployers_and_lost_messages() {
                 let asked = Instant::now();
                 let answer = api.post("/deploy", &body).await;
                 if answer.status == 409 {
-                    assert_eq!(answer.json()["type"], "/problems/deployment-in-progress", "{answer:?}");
+                    assert_eq!(
+                        answer.json()["type"],
+                        "/problems/deployment-in-progress",
+                        "{answer:?}"
+                    );
                     return Err(answer);
                 }
                 assert_eq!(answer.status, 202, "{answer:?}");
