@@ -16,6 +16,7 @@ mod maintain;
 mod outbox;
 mod reply;
 mod scripts;
+mod sizes;
 mod spread;
 mod transfer;
 mod unreadable;
