@@ -1,5 +1,5 @@
--- What all scripts share. Keys are locals with the names of the data model (README of this crate); the header that
--- declares them is made by keys.rs. A line that ends in "check: <name>" is one guard of an invariant: the tests take
+-- What all scripts share. Keys are locals with the names of the data model (docs/STORAGE.md); the header that declares
+-- them is made by scripts.rs. A line that ends in "check: <name>" is one guard of an invariant: the tests take
 -- each away in turn and must notice.
 -- ARGV[1]: the moment in ms that a test gives, or '' for the server's clock.
 redis.replicate_commands()
