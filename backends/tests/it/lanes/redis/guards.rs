@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use botloom_backends::{RedisLanes, RedisLink, SetSpread};
+use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    ActiveRevision, DeadLetters as _, IngestOutcome, Lanes as _, Outbox as _, StoreError, StoreResult,
+    AckOut, ActiveRevision, AfterAck, DeadLetters as _, IngestOutcome, Lanes as _, Outbox as _, StoreError,
+    StoreResult,
 };
 use botloom_core::testing::ManualClock;
 use botloom_core::testing::conformance::lanes::LaneKit;
@@ -22,7 +24,7 @@ use super::load::{effects, item, lane, letter};
 use crate::lanes::same::{Both, LIMITS, Op, op};
 use crate::support::redis::{RedisServer, patient};
 
-/// Guards against calls at the same moment, or outside the histories; each has a test below.
+/// Guards against calls at the same moment, or against what is rare in the histories; each has a test below.
 const NOT_IN_HISTORIES: [&str; 13] = [
     "ingest-layout",
     "load-out-fence",
@@ -199,7 +201,41 @@ async fn queue_message(lanes: &RedisLanes) {
     };
     let mut commit = effects(turn);
     commit.want_out = false;
+    // Of the kind whose begin is noted.
+    commit.messages[0].ambiguous = Ambiguous::Skip;
     lanes.commit(vec![commit]).await.unwrap();
+}
+
+/// Whether a message counts as maybe sent that was begun, answered ("not now"), leased again and not begun.
+async fn is_in_doubt(server: &RedisServer, check: &str) -> bool {
+    server.command::<()>(&cmd("FLUSHALL")).await.unwrap();
+    let link = RedisLink::connect(&server.url(), patient(1)).await.unwrap();
+    let clock = LaneKit::clock();
+    let lanes = RedisLanes::without(link, LIMITS, clock.clone(), check)
+        .await
+        .unwrap();
+    queue_message(&lanes).await;
+    let turn = lanes.claim_out(1).await.unwrap().0.remove(0);
+    assert!(lanes.begin_send(&turn.lease).await.unwrap());
+    let answered = AckOut {
+        lease: turn.lease,
+        sent: 0,
+        dead: None,
+        dead_all: false,
+        after: AfterAck::Release,
+    };
+    lanes.ack_out(vec![answered]).await.unwrap();
+    assert_eq!(lanes.claim_out(1).await.unwrap().0.len(), 1);
+    clock.advance(LIMITS.out_lease_ms + 1);
+    let turn = lanes.claim_out(1).await.unwrap().0.remove(0);
+    turn.messages[0].maybe_sent
+}
+
+#[tokio::test]
+async fn a_message_that_was_answered_is_in_no_doubt() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    assert!(!is_in_doubt(&server, "").await);
+    assert!(is_in_doubt(&server, "answered-is-no-doubt").await);
 }
 
 /// How many of two nodes get the same message, when the lease of the first runs out before it reads what it leased.
