@@ -21,7 +21,9 @@ use crate::error::ConnectError;
 use crate::event_log::SqlEventLog;
 use crate::lanes::{RedisLanes, SqliteLanes};
 use crate::nodes::LocalNodes;
-use crate::redis::{Homes, Primaries, RedisBus, RedisEventLog, RedisLink, RedisNodes, RedisOptions, RedisTasks};
+use crate::redis::{
+    Homes, Primaries, RedisBus, RedisEventLog, RedisLink, RedisNodes, RedisOptions, RedisTasks,
+};
 use crate::s3::{ArtifactCache, S3Artifacts, S3Options};
 use crate::sql::Database;
 use crate::tasks::SqlTasks;
@@ -292,7 +294,9 @@ impl Health {
         if let Some(primaries) = &self.primaries {
             let (away, total) = primaries.away(limit).await?;
             return Ok((away > 0).then(|| {
-                format!("{away} of {total} primaries of the Redis cluster do not serve; chats kept there wait.")
+                format!(
+                    "{away} of {total} primaries of the Redis cluster do not serve; chats kept there wait."
+                )
             }));
         }
         // Any question will do: one server, or the one thread of the file, answers all of them.

@@ -39,14 +39,13 @@ pub(crate) fn vault(config: &Config, data_dir: &Path) -> Result<Vault, CommandEr
         return opened(key, "BOTLOOM_MASTER_KEY");
     }
     let path = file(data_dir);
-    let key = match stored(&path)? {
-        Some(key) => key,
-        None => {
-            let key = Vault::generate_key();
-            write_private(&path, key.expose()).map_err(failed(&path))?;
-            tracing::info!(path = %path.display(), "made a master key; back it up apart from the data");
-            key
-        }
+    let key = if let Some(key) = stored(&path)? {
+        key
+    } else {
+        let key = Vault::generate_key();
+        write_private(&path, key.expose()).map_err(failed(&path))?;
+        tracing::info!(path = %path.display(), "made a master key; back it up apart from the data");
+        key
     };
     opened(&key, &path.display().to_string())
 }

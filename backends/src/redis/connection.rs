@@ -24,7 +24,7 @@ const RETRY_WAIT_MS: (u64, u64) = (2, 20);
 
 /// A connection that can be shared.
 pub(super) enum Connection {
-    Plain(Plain),
+    Plain(Box<Plain>),
     Cluster(Box<Cluster>),
 }
 
@@ -32,10 +32,10 @@ impl Connection {
     /// Prepares a connection; the first command opens it. `longest` bounds what one command may take.
     pub(super) fn new(address: &Address, longest: Duration) -> RedisResult<Self> {
         Ok(match address {
-            Address::Plain(info) => Self::Plain(Plain {
+            Address::Plain(info) => Self::Plain(Box::new(Plain {
                 client: Client::open(info.as_ref().clone())?,
                 shared: Reopened::new(),
-            }),
+            })),
             Address::Cluster(nodes) => {
                 let client = ClusterClient::builder(nodes.clone())
                     .connection_timeout(CONNECT_WITHIN)
@@ -112,9 +112,7 @@ impl Plain {
 fn is_demoted(error: &RedisError) -> bool {
     // Before version 7 the reason stands inside the error of the script.
     error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
-        || error
-            .detail()
-            .is_some_and(|detail| detail.contains("READONLY"))
+        || error.detail().is_some_and(|detail| detail.contains("READONLY"))
 }
 
 /// The servers of a cluster; the client follows redirections and opens lost connections by itself.

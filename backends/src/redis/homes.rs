@@ -80,6 +80,12 @@ impl Homes {
         self.home(shard) == self.me
     }
 
+    /// Whether no other node runs bots, as far as this one knows.
+    pub(crate) fn is_alone(&self) -> bool {
+        let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
+        view.nodes.iter().all(|beat| beat.node == self.me)
+    }
+
     /// Whether the shard's home is another node that has no place left for turns.
     pub(crate) fn is_saturated_elsewhere(&self, shard: u16) -> bool {
         let view = self.view.read().unwrap_or_else(PoisonError::into_inner);

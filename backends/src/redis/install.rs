@@ -41,7 +41,10 @@ async fn infos(link: &RedisLink) -> StoreResult<Vec<HashMap<String, String>>> {
         let text: String = match link.run_on(&node, cmd("INFO").arg("everything")).await {
             Ok(text) => text,
             Err(error @ StoreError::Unavailable(_)) => {
-                tracing::warn!(?error, "a primary of Redis does not answer, its settings were not looked at");
+                tracing::warn!(
+                    ?error,
+                    "a primary of Redis does not answer, its settings were not looked at"
+                );
                 missing = Some(error);
                 continue;
             }

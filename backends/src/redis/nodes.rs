@@ -74,9 +74,10 @@ impl RedisNodes {
         }
         // Said when it begins, not with every look.
         if self.unread.swap(unread.is_some(), Ordering::Relaxed) != unread.is_some() {
-            match unread {
-                Some(error) => tracing::warn!(?error, "a node's beat cannot be read, it is passed over"),
-                None => tracing::info!("the beats of all nodes can be read again"),
+            if let Some(error) = unread {
+                tracing::warn!(?error, "a node's beat cannot be read, it is passed over");
+            } else {
+                tracing::info!("the beats of all nodes can be read again");
             }
         }
         read_beats.sort_by_key(|beat| beat.node);

@@ -58,6 +58,9 @@ async fn a_cluster_is_fit_for_work_while_one_primary_serves() {
     for server in &cluster.nodes {
         server.signal("CONT");
     }
-    eventually("all is well again", async || matches!(lanes(&node).await, Ok(None))).await;
+    eventually("all is well again", async || {
+        matches!(lanes(&node).await, Ok(None))
+    })
+    .await;
     node.close().await;
 }

@@ -2,15 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use botloom_backends::{
-    DataDir, Homes, RedisLanes, RedisLink, ServiceOptions, StorageOptions, TransferError, connect, transfer,
+    DataDir, RedisLanes, RedisLink, ServiceOptions, StorageOptions, TransferError, connect, transfer,
 };
-use botloom_core::model::NodeId;
-use botloom_core::ports::{
-    DeadLetters as _, DedupKey, Direction, Ingest, LaneLimits, Lanes as _, NewDeadLetter, StoreError,
-};
+use botloom_core::ports::{DedupKey, Ingest, LaneLimits, Lanes as _, NewDeadLetter, StoreError};
 use botloom_core::{BotId, ChatId, Clock as _, Lane, Secret, SystemClock};
 use bytes::Bytes;
 use redis::cmd;

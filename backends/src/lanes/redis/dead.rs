@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use botloom_core::ports::{
-    DeadLetter, DeadLetters, DedupKey, Direction, NewDeadLetter, OutClass, Page, PageRequest, QueuedUpdate,
-    StoreError, StoreResult,
+    DeadLetter, DeadLetters, DedupKey, Direction, NewDeadLetter, OutClass, Page, PageRequest, QueuedMessage,
+    QueuedUpdate, StoreError, StoreResult,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -249,23 +249,27 @@ fn read(bot: &BotId, direction: Direction, offset: u16, entries: Value) -> Store
     Ok(letters)
 }
 
-/// As people see it: a message is shown as method and parameters.
-fn shown(stored: Stored) -> StoreResult<DeadLetter> {
+/// As people see it: a message is shown as method and parameters, or as it is if it cannot be read.
+fn shown(stored: Stored) -> DeadLetter {
     let mut letter = stored.letter;
-    if stored.id.outbound {
-        let message = codec::message_of(&letter.body)?.message;
+    let message = stored
+        .id
+        .outbound
+        .then(|| codec::message_of(&letter.body).ok())
+        .flatten();
+    if let Some(QueuedMessage { message, .. }) = message {
         let method = serde_json::Value::from(message.method).to_string();
         let mut body = format!("{{\"method\":{method},\"params\":").into_bytes();
         body.extend_from_slice(&message.params);
         body.push(b'}');
         letter.body = Bytes::from(body);
     }
-    Ok(DeadLetter {
+    DeadLetter {
         id: stored.id.to_string(),
         direction: stored.id.direction(),
         letter,
         attempts: stored.attempts,
-    })
+    }
 }
 
 #[async_trait]
@@ -308,15 +312,14 @@ impl DeadLetters for RedisLanes {
         let more = found.len() > limit;
         found.truncate(limit);
         let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
-        let items: StoreResult<Vec<_>> = found.into_iter().map(shown).collect();
         Ok(Page {
-            items: items?,
+            items: found.into_iter().map(shown).collect(),
             next_cursor,
         })
     }
 
     async fn dead_letter(&self, bot: &BotId, id: &str) -> StoreResult<Option<DeadLetter>> {
-        self.find(bot, id).await?.map(shown).transpose()
+        Ok(self.find(bot, id).await?.map(shown))
     }
 
     async fn replay(&self, bot: &BotId, id: &str) -> StoreResult<bool> {

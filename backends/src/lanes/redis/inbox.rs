@@ -1,12 +1,13 @@
 //! The port `Lanes`.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use botloom_core::ports::{
-    ActiveRevision, Claims, Commit, CommitOutcome, Direction, Fail, FailOutcome, Ingest, IngestOutcome,
-    LaneLease, LaneStats, Lanes, NextTurn, OutClass, OutTurn, QueuedMessage, QueuedUpdate, SetRevision,
-    StateChange, StoreError, StoreResult, Token, Turn,
+    ActiveRevision, Claims, Commit, CommitOutcome, DeadLetterReason, Direction, Fail, FailOutcome, Ingest,
+    IngestOutcome, LaneLease, LaneStats, Lanes, NextTurn, OutClass, OutTurn, QueuedMessage, QueuedUpdate,
+    SetRevision, StateChange, StoreError, StoreResult, Token, Turn,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -18,6 +19,9 @@ use super::scripts::{Place, member};
 use super::spread::Placed;
 use super::watch::Found;
 use super::{RedisLanes, args, codec};
+
+/// Reason of letters whose chat has a document that cannot be read; the runtime gives it to documents that are no JSON.
+const STATE_CORRUPT: &str = "state-corrupt";
 
 impl RedisLanes {
     /// Takes in the updates of one lane, one after the other: a later one must not be in before an earlier one that has to
@@ -52,7 +56,7 @@ impl RedisLanes {
         args.push(codec::update(&queued));
         args.extend(args![
             self.limits.queue_cap.max(1),
-            u8::from(item.want_turn && mine),
+            self.heard_if(item.want_turn && mine, shard),
             self.limits.lease_ms,
             self.limits.dedup_ttl_ms,
             bit.map_or_else(String::new, |bit| bit.to_string()),
@@ -123,7 +127,8 @@ impl RedisLanes {
 
     /// Leases up to `share` ready lanes of a shard and reads their turns.
     pub(super) async fn visit(&self, shard: u16, share: usize) -> StoreResult<Found<Turn>> {
-        let args = args![share, self.limits.lease_ms];
+        let args = args![share, self.limits.lease_ms, self.heard_until(shard)];
+        let asked = Instant::now();
         let mut reply = Reply::of(
             self.call(&self.scripts.claim, Place::of(shard, ""), &args)
                 .await?,
@@ -132,34 +137,35 @@ impl RedisLanes {
         let mut claimed = reply.list()?;
         while !claimed.is_empty() {
             let mut turn = claimed.list()?;
-            let lane = lane_of(&turn.next::<String>()?)?;
-            let (score, attempts, active) = (turn.next()?, turn.next()?, revision(turn.next()?)?);
-            loads.push(self.load(shard, lane, score, attempts, active));
+            let (name, score, attempts): (String, _, _) = (turn.next()?, turn.next()?, turn.next()?);
+            let active: Option<String> = turn.next()?;
+            loads.push(async move {
+                match lane_of(&name) {
+                    Ok(lane) => self.load(shard, lane, score, attempts, active).await,
+                    Err(error) => self.forget_name(Direction::In, shard, &name, &error).await,
+                }
+            });
         }
         let taken = loads.len();
         let left: u64 = reply.next()?;
         let dues: [i64; 2] = [reply.next()?, reply.next()?];
-        // A lane whose turn cannot be read comes again when its lease runs out.
-        let mut turns = Vec::with_capacity(loads.len());
-        for turn in join_all(loads).await {
-            turns.extend(turn?);
-        }
+        self.clocks.learn(shard, asked, reply.next()?);
         Ok(Found {
             again: taken == share && left == 0 && share > 0,
-            turns,
+            turns: loaded(join_all(loads).await)?,
             ready: left > 0,
             due: first_of(&dues),
         })
     }
 
-    /// Reads what a lease protects: plain reads are enough.
+    /// Reads what a lease protects: plain reads are enough. Nothing: the lane has no work or it cannot be read.
     async fn load(
         &self,
         shard: u16,
         lane: Lane,
         score: u64,
         attempts: u32,
-        revision: Option<ActiveRevision>,
+        active: Option<String>,
     ) -> StoreResult<Option<Turn>> {
         let name = member(&lane);
         let mut entries = cmd("LRANGE");
@@ -169,20 +175,63 @@ impl RedisLanes {
         state.arg(self.key("state", shard, &name));
         let (entries, state): (Vec<Vec<u8>>, _) =
             futures_util::future::try_join(self.link.run(&entries), self.link.run(&state)).await?;
-        let updates = updates(&entries)?;
-        if updates.is_empty() {
+        if entries.is_empty() {
             // The bot was purged in between.
             return Ok(None);
         }
+        let lease = LaneLease {
+            lane,
+            token: codec::token(score, 0, entries.len()),
+        };
+        self.turn(lease, attempts, active, &entries, state).await
+    }
+
+    /// A turn of what is stored. What cannot be read is set aside, so that the lane goes on without it.
+    async fn turn(
+        &self,
+        mut lease: LaneLease,
+        attempts: u32,
+        active: Option<String>,
+        entries: &[Vec<u8>],
+        state: Option<Vec<u8>>,
+    ) -> StoreResult<Option<Turn>> {
+        let revision = match revision(active) {
+            Ok(revision) => revision,
+            Err(error) => {
+                // The bot's next activation sets another one; its updates wait for it.
+                tracing::error!(lane = %lease.lane, %error, "a lane waits");
+                return Ok(None);
+            }
+        };
+        let mut updates = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match codec::update_of(entry) {
+                Ok(update) => updates.push(update),
+                Err(error) if updates.is_empty() => {
+                    let reason = DeadLetterReason::Malformed.as_str();
+                    return self.set_update_aside(lease, reason, &error).await.map(|()| None);
+                }
+                // Its turn comes when it is the first.
+                Err(_) => break,
+            }
+        }
+        let (score, ..) = codec::parts(lease.token);
+        lease.token = codec::token(score, 0, updates.len());
+        let state = match codec::document_of(state, self.test_now()) {
+            Ok(state) => state,
+            Err(error) => {
+                return self
+                    .set_update_aside(lease, STATE_CORRUPT, &error)
+                    .await
+                    .map(|()| None);
+            }
+        };
         Ok(Some(Turn {
-            lease: LaneLease {
-                lane,
-                token: codec::token(score, 0, updates.len()),
-            },
+            lease,
             revision,
             attempts,
             updates,
-            state: codec::document_of(state, self.test_now())?,
+            state,
         }))
     }
 
@@ -214,8 +263,8 @@ impl RedisLanes {
         .to_vec();
         args.push(document.to_vec());
         args.extend(args![
-            u8::from(commit.want_out && self.homes.is_mine(shard)),
-            u8::from(commit.next == NextTurn::Keep),
+            self.heard_if(commit.want_out && self.homes.is_mine(shard), shard),
+            self.heard_if(commit.next == NextTurn::Keep, shard),
             commit.charge,
             self.limits.lease_ms,
             self.limits.out_lease_ms,
@@ -269,19 +318,15 @@ impl RedisLanes {
             })
         });
         let next = if next_score > 0 {
-            let active = revision(reply.next()?)?;
-            let state = codec::document_of(reply.next()?, self.test_now())?;
-            let updates = updates(&reply.next::<Vec<_>>()?)?;
-            Some(Box::new(Turn {
-                lease: LaneLease {
-                    lane: lane.clone(),
-                    token: codec::token(next_score, 0, updates.len()),
-                },
-                revision: active,
-                attempts: 0,
-                updates,
-                state,
-            }))
+            let (active, state) = (reply.next()?, reply.next()?);
+            let entries: Vec<Vec<u8>> = reply.next()?;
+            let lease = LaneLease {
+                lane: lane.clone(),
+                token: codec::token(next_score, 0, entries.len()),
+            };
+            // The commit is done, whatever becomes of the next turn.
+            let next = self.turn(lease, 0, active, &entries, state).await;
+            next.ok().flatten().map(Box::new)
         } else {
             None
         };
@@ -471,8 +516,24 @@ pub(super) fn revision(stored: Option<String>) -> StoreResult<Option<ActiveRevis
     stored.map(|text| codec::revision_of(&text)).transpose()
 }
 
-fn updates(entries: &[Vec<u8>]) -> StoreResult<Vec<QueuedUpdate>> {
-    entries.iter().map(|entry| codec::update_of(entry)).collect()
+/// What was read of several lanes: those that failed do not keep the others away. Without any the caller learns why.
+pub(super) fn loaded<T>(loads: Vec<StoreResult<Option<T>>>) -> StoreResult<Vec<T>> {
+    let mut turns = Vec::with_capacity(loads.len());
+    let mut failed = None;
+    for load in loads {
+        match load {
+            Ok(turn) => turns.extend(turn),
+            // It comes again when its lease runs out.
+            Err(error) => {
+                tracing::warn!(%error, "a lane could not be read");
+                failed = Some(error);
+            }
+        }
+    }
+    match failed {
+        Some(error) if turns.is_empty() => Err(error),
+        _ => Ok(turns),
+    }
 }
 
 /// The lane that a place names.

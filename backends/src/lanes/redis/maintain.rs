@@ -1,83 +1,22 @@
-//! Work on everything: sizes, forgetting a bot, the auditor of places, and repair.
+//! Work on everything: forgetting a bot, the auditor of places, and repair.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use botloom_core::ports::{LaneStats, StoreError, StoreResult};
+use botloom_core::ports::{StoreError, StoreResult};
 use botloom_core::{BotId, Lane};
-use futures_util::future::try_join_all;
 use redis::{FromRedisValue as _, cmd};
 
 use super::inbox::lane_of;
-use super::reply::{Reply, unexpected};
+use super::reply::unexpected;
 use super::scripts::{Place, member};
-use super::{RedisLanes, args, codec};
+use super::{RedisLanes, args};
 
 /// Keys looked at in one step of a scan.
 const STEP: usize = 1_000;
-/// Lanes of each place of a shard whose first update is looked at for the oldest one.
-const HEADS: usize = 8;
-/// Shards asked at once for their sizes.
-const AT_ONCE: usize = 128;
 /// Lists of a lane.
 const LISTS: [&str; 3] = ["q:in:", "q:out:", "q:urgent:"];
 
 impl RedisLanes {
-    /// Sizes. The oldest update is that of the first lanes of each place: about the oldest in a busy shard.
-    pub(super) async fn sizes(&self) -> StoreResult<LaneStats> {
-        let mut stats = LaneStats::default();
-        let shards: Vec<u16> = (0..self.link.names().shards()).collect();
-        for some in shards.chunks(AT_ONCE) {
-            let parts = some.iter().map(|shard| self.sizes_of(*shard));
-            for part in try_join_all(parts).await? {
-                stats.ready += part.ready;
-                stats.leased += part.leased;
-                stats.delayed += part.delayed;
-                stats.updates += part.updates;
-                stats.messages += part.messages;
-                stats.oldest_update = stats.oldest_update.into_iter().chain(part.oldest_update).min();
-                for (bot, updates) in part.updates_by_bot {
-                    *stats.updates_by_bot.entry(bot).or_insert(0) += updates;
-                }
-            }
-        }
-        Ok(stats)
-    }
-
-    async fn sizes_of(&self, shard: u16) -> StoreResult<LaneStats> {
-        let value = self
-            .call(&self.scripts.stats, Place::of(shard, ""), &args![HEADS])
-            .await?;
-        let mut reply = Reply::of(value)?;
-        let (ready, leased, delayed) = (reply.next()?, reply.next()?, reply.next()?);
-        let counts: Vec<String> = reply.next()?;
-        let messages: Vec<u64> = reply.next()?;
-        let lanes: Vec<String> = reply.next()?;
-        let mut updates_by_bot = HashMap::new();
-        for pair in counts.chunks_exact(2) {
-            let bot = BotId::new(&pair[0]).map_err(|_| unexpected())?;
-            updates_by_bot.insert(bot, pair[1].parse().map_err(|_| unexpected())?);
-        }
-        let heads = lanes.iter().map(|lane| async move {
-            let mut head = cmd("LINDEX");
-            head.arg(self.key("qin", shard, lane)).arg(0);
-            self.link.run::<Option<Vec<u8>>>(&head).await
-        });
-        let mut oldest_update = None;
-        for head in try_join_all(heads).await?.into_iter().flatten() {
-            let accepted = codec::update_of(&head)?.accepted_at;
-            oldest_update = oldest_update.into_iter().chain([accepted]).min();
-        }
-        Ok(LaneStats {
-            ready,
-            leased,
-            delayed,
-            updates: updates_by_bot.values().sum(),
-            messages: messages.iter().sum(),
-            oldest_update,
-            updates_by_bot,
-        })
-    }
-
     /// Forgets a bot, lane by lane: each lane is one step, the whole is not. Repeating it finishes what was interrupted.
     pub(super) async fn purge_bot(&self, bot: &BotId) -> StoreResult<()> {
         for shard in self.all_shards_of(bot) {

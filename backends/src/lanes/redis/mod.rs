@@ -7,15 +7,19 @@
 //! evenly.
 
 mod background;
+mod clocks;
 mod codec;
 mod dead;
+mod import;
 mod inbox;
 mod maintain;
 mod outbox;
 mod reply;
 mod scripts;
+mod sizes;
 mod spread;
 mod transfer;
+mod unreadable;
 mod watch;
 
 use std::collections::HashMap;
@@ -26,6 +30,7 @@ use botloom_core::time::SharedClock;
 use botloom_core::{BotId, Clock as _, Lane, SystemClock, TimestampMs};
 use redis::Value;
 
+use self::clocks::Clocks;
 use self::scripts::{Declared, Place, Scripts, key_of};
 pub use self::spread::SetSpread;
 use self::watch::Watch;
@@ -40,6 +45,8 @@ pub struct RedisLanes {
     scripts: Scripts,
     /// A test's clock; the server's counts otherwise.
     clock: Option<SharedClock>,
+    /// The server's clock otherwise, as far as this node must know it.
+    clocks: Clocks,
     inbound: Watch,
     outbound: Watch,
     /// Foreign shards from which this node may take a turn, because their home cannot.
@@ -103,7 +110,9 @@ impl RedisLanes {
         without: Option<&str>,
     ) -> StoreResult<Arc<Self>> {
         limits.turn_updates = limits.turn_updates.clamp(1, codec::MOST_PER_TURN);
+        let clocks = Clocks::new(link.names().shards());
         let lanes = Arc::new(Self {
+            clocks,
             link,
             limits,
             homes,
@@ -133,6 +142,25 @@ impl RedisLanes {
     /// About now; what must be exact is decided by the scripts.
     fn about_now(&self) -> TimestampMs {
         self.test_now().unwrap_or_else(|| SystemClock.now())
+    }
+
+    /// The last moment, by the clock of the shard's server, at which the answer of a call that is made now is heard.
+    fn heard_until(&self, shard: u16) -> i64 {
+        match self.clock {
+            Some(_) => clocks::ALWAYS,
+            None => self
+                .clocks
+                .in_a_while(shard, self.link.options().response_timeout),
+        }
+    }
+
+    /// Like [`Self::heard_until`], if the caller wants what depends on it.
+    fn heard_if(&self, wanted: bool, shard: u16) -> i64 {
+        if wanted {
+            self.heard_until(shard)
+        } else {
+            clocks::NEVER
+        }
     }
 
     fn shard(&self, lane: &Lane) -> u16 {

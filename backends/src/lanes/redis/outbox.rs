@@ -1,14 +1,16 @@
 //! The port `Outbox`.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use botloom_core::ports::{
-    AckOut, AckOutOutcome, AfterAck, Direction, LaneLease, OutTurn, Outbox, QueuedMessage, StoreResult, Token,
+    AckOut, AckOutOutcome, AfterAck, Direction, LaneLease, OutTurn, Outbox, StoreResult, Token,
 };
 use botloom_core::{BotId, Lane, TimestampMs};
 use futures_util::future::{join_all, try_join_all};
 use redis::FromRedisValue as _;
 
-use super::inbox::{first_of, lane_of};
+use super::inbox::{first_of, lane_of, loaded};
 use super::reply::{Reply, unexpected};
 use super::scripts::{Place, member};
 use super::spread::Placed;
@@ -18,7 +20,8 @@ use super::{RedisLanes, args, codec};
 impl RedisLanes {
     /// Leases up to `share` outboxes of a shard and reads their first messages.
     pub(super) async fn visit_out(&self, shard: u16, share: usize) -> StoreResult<Found<OutTurn>> {
-        let args = args![share, self.limits.out_lease_ms];
+        let args = args![share, self.limits.out_lease_ms, self.heard_until(shard)];
+        let asked = Instant::now();
         let value = self
             .call(&self.scripts.claim_out, Place::of(shard, ""), &args)
             .await?;
@@ -27,19 +30,21 @@ impl RedisLanes {
         let mut claimed = reply.list()?;
         while !claimed.is_empty() {
             let mut turn = claimed.list()?;
-            let lane = lane_of(&turn.next::<String>()?)?;
-            loads.push(self.load_out(shard, lane, turn.next()?));
+            let (name, score): (String, _) = (turn.next()?, turn.next()?);
+            loads.push(async move {
+                match lane_of(&name) {
+                    Ok(lane) => self.load_out(shard, lane, score).await,
+                    Err(error) => self.forget_name(Direction::Out, shard, &name, &error).await,
+                }
+            });
         }
         let taken = loads.len();
         let left: u64 = reply.next()?;
         let dues: [i64; 3] = [reply.next()?, reply.next()?, reply.next()?];
-        let mut turns = Vec::with_capacity(loads.len());
-        for turn in join_all(loads).await {
-            turns.extend(turn?);
-        }
+        self.clocks.learn(shard, asked, reply.next()?);
         Ok(Found {
             again: taken == share && left == 0 && share > 0,
-            turns,
+            turns: loaded(join_all(loads).await)?,
             ready: left > 0,
             due: first_of(&dues),
         })
@@ -53,7 +58,8 @@ impl RedisLanes {
             .call(&self.scripts.load_out, Place::of(shard, &name), &args)
             .await?;
         let mut reply = Reply::of(value)?;
-        out_turn(lane, score, &reply.next::<Vec<_>>()?, &reply.next::<Vec<_>>()?)
+        let (urgent, others) = (reply.next::<Vec<_>>()?, reply.next::<Vec<_>>()?);
+        self.out_turn(lane, score, &urgent, &others).await
     }
 
     async fn park_shards(&self, bot: &BotId, until: &str, spread: u16) -> StoreResult<Placed<()>> {
@@ -71,7 +77,47 @@ impl RedisLanes {
         Ok(Placed::Here(()))
     }
 
-    async fn ack_one(&self, ack: &AckOut) -> StoreResult<AckOutOutcome> {
+    /// Work for a sender, if there is any. A first message that cannot be read is set aside, so that the outbox goes on.
+    async fn out_turn(
+        &self,
+        lane: Lane,
+        score: u64,
+        urgent: &[Vec<u8>],
+        others: &[Vec<u8>],
+    ) -> StoreResult<Option<OutTurn>> {
+        let (mut messages, mut failed) = (Vec::with_capacity(urgent.len() + others.len()), None);
+        for entry in urgent.iter().chain(others) {
+            match codec::message_of(entry) {
+                Ok(message) => messages.push(message),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        // The rest waits until what cannot be read is the first.
+        let (first, rest) = match &failed {
+            Some(_) => (
+                urgent.len().min(messages.len()),
+                messages.len().saturating_sub(urgent.len()),
+            ),
+            None => (urgent.len(), others.len()),
+        };
+        let mut lease = LaneLease {
+            lane,
+            token: codec::token(score, first, rest),
+        };
+        match failed {
+            Some(error) if messages.is_empty() => {
+                let first = urgent.len().min(1);
+                lease.token = codec::token(score, first, 1 - first);
+                self.set_message_aside(lease, &error).await.map(|()| None)
+            }
+            _ => Ok((!messages.is_empty()).then_some(OutTurn { lease, messages })),
+        }
+    }
+
+    pub(super) async fn ack_one(&self, ack: &AckOut) -> StoreResult<AckOutOutcome> {
         let lane = &ack.lease.lane;
         let (name, shard) = (member(lane), self.shard(lane));
         let (_, urgent, others) = codec::parts(ack.lease.token);
@@ -102,6 +148,7 @@ impl RedisLanes {
             attempt,
             self.limits.out_lease_ms,
             self.limits.turn_updates,
+            self.heard_until(shard),
         ];
         let place = Place {
             letters: Direction::Out,
@@ -119,12 +166,10 @@ impl RedisLanes {
             self.outbound.touched(shard);
         }
         let next = if next > 0 {
-            out_turn(
-                lane.clone(),
-                next,
-                &reply.next::<Vec<_>>()?,
-                &reply.next::<Vec<_>>()?,
-            )?
+            let (urgent, others) = (reply.next::<Vec<_>>()?, reply.next::<Vec<_>>()?);
+            // The acknowledgement is done, whatever becomes of the next turn.
+            let next = Box::pin(self.out_turn(lane.clone(), next, &urgent, &others)).await;
+            next.ok().flatten()
         } else {
             None
         };
@@ -136,21 +181,6 @@ impl RedisLanes {
                 .collect(),
         })
     }
-}
-
-/// Work for a sender, if there is any.
-fn out_turn(lane: Lane, score: u64, urgent: &[Vec<u8>], others: &[Vec<u8>]) -> StoreResult<Option<OutTurn>> {
-    let token = codec::token(score, urgent.len(), others.len());
-    let messages: StoreResult<Vec<QueuedMessage>> = urgent
-        .iter()
-        .chain(others)
-        .map(|entry| codec::message_of(entry))
-        .collect();
-    let messages = messages?;
-    Ok((!messages.is_empty()).then_some(OutTurn {
-        lease: LaneLease { lane, token },
-        messages,
-    }))
 }
 
 #[async_trait]

@@ -134,9 +134,7 @@ async fn pass(
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         let open = state.wait_for(|state| !state.is_stalled(number));
-        if open.await.is_err()
-            || to.write_all(&buffer[..read]).await.is_err()
-        {
+        if open.await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
     }

@@ -1,6 +1,6 @@
 -- Acknowledges sends. ARGV: lane, bot, fence, urgent and other messages that the holder was given, sent, dead (none, one,
 -- all), reason, detail, chat, cap of dead letters, after (keep, release, delay), until, attempt, lease ms, messages of a
--- turn.
+-- turn, latest moment to go on.
 local lane, bot = ARGV[2], ARGV[3]
 if not held(ox, lane, ARGV[4]) then return { 'FENCED' } end -- check: ack-fence
 local urgent, others = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -32,7 +32,7 @@ local dead = ARGV[8] == 'all' and call('LLEN', qurgent) + call('LLEN', qout) or 
 for _ = 1, dead do
   local message = take()
   if not message then break end
-  letters[#letters + 1] = bury(dlq, ARGV[12], int(now), ARGV[11], ARGV[9], ARGV[10], tonumber(string.sub(message, 4, 9)),
+  letters[#letters + 1] = bury(dlq, ARGV[12], int(now), ARGV[11], ARGV[9], ARGV[10], tries_of(message),
     message)
 end
 
@@ -56,7 +56,7 @@ if after == 'delay' then
 end
 call('HDEL', ogu, lane)
 if call('ZSCORE', opark, bot) then after = 'release' end -- check: ack-park
-if after == 'keep' then
+if after == 'keep' and heard(ARGV[18]) then
   local most = tonumber(ARGV[17])
   local first = call('LRANGE', qurgent, 0, most - 1)
   local rest = #first < most and call('LRANGE', qout, 0, most - #first - 1) or {}

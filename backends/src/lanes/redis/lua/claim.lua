@@ -1,4 +1,4 @@
--- Leases ready lanes of a shard. ARGV: most, lease ms. Touches no key of a lane: those are read afterwards, under the
+-- Leases ready lanes of a shard. ARGV: most, lease ms, latest moment. Touches no key of a lane: those are read afterwards, under the
 -- lease.
 for _, lane in ipairs(passed(dl)) do
   call('ZREM', dl, lane) -- check: claim-due
@@ -9,7 +9,7 @@ for _, lane in ipairs(passed(lx)) do
   call('HINCRBY', att, lane, 1) -- check: lost-is-a-try
   queue(rz, bf, vt, lane, bot_of(lane))
 end
-local most, turns = tonumber(ARGV[2]), {}
+local most, turns = heard(ARGV[4]) and tonumber(ARGV[2]) or 0, {}
 local popped = most > 0 and call('ZPOPMIN', rz, most) or {}
 for i = 1, #popped, 2 do
   local lane = popped[i]
@@ -22,4 +22,4 @@ if #turns < most or most == 0 and call('ZCARD', rz) == 0 then
 elseif #turns > 0 then
   call('SET', vt, int(math.floor(tonumber(popped[#popped]))))
 end
-return { turns, call('ZCARD', rz), first_moment(dl) or -1, first_moment(lx) or -1 }
+return { turns, call('ZCARD', rz), first_moment(dl) or -1, first_moment(lx) or -1, now }

@@ -1,4 +1,4 @@
--- Leases outboxes of a shard. ARGV: most, lease ms.
+-- Leases outboxes of a shard. ARGV: most, lease ms, latest moment.
 for _, bot in ipairs(call('ZRANGEBYSCORE', opark, '-inf', int(now), 'LIMIT', 0, 64)) do unpark(bot) end
 for _, lane in ipairs(passed(odl)) do
   call('ZREM', odl, lane) -- check: claim-out-due
@@ -11,7 +11,7 @@ for _, lane in ipairs(passed(ox)) do
   call('HDEL', ogu, lane)
   queue_out(lane, bot_of(lane))
 end
-local most, turns = tonumber(ARGV[2]), {}
+local most, turns = heard(ARGV[4]) and tonumber(ARGV[2]) or 0, {}
 for _ = 1, most + 1000 do
   if #turns >= most then break end
   local popped = call('ZPOPMIN', oz)
@@ -29,4 +29,4 @@ for _ = 1, most + 1000 do
 end
 if most == 0 and call('ZCARD', oz) == 0 then call('DEL', obf, ovt) end
 local park = call('ZRANGE', opark, 0, 0, 'WITHSCORES')
-return { turns, call('ZCARD', oz), first_moment(odl) or -1, first_moment(ox) or -1, tonumber(park[2] or -1) }
+return { turns, call('ZCARD', oz), first_moment(odl) or -1, first_moment(ox) or -1, tonumber(park[2] or -1), now }

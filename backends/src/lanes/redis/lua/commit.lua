@@ -1,5 +1,5 @@
 -- The end of a turn. ARGV: lane, bot, fence, revision, updates, state change (keep, touch, put, delete), its ms, the
--- document, want out, keep, charge, lease ms, out lease ms, updates of a turn, urgent messages, then all messages,
+-- document, latest moment to lease the outbox and the lane, charge, lease ms, out lease ms, updates of a turn, urgent messages, then all messages,
 -- urgent ones first.
 local lane, bot = ARGV[2], ARGV[3]
 if not held(lx, lane, ARGV[4]) then return { 'FENCED' } end -- check: commit-fence
@@ -28,7 +28,7 @@ if messages > 0 then
   local empty = call('LLEN', qurgent) + call('LLEN', qout) == 0
   for i = 1, messages do call('RPUSH', i <= urgent and qurgent or qout, ARGV[16 + i]) end
   count(ocnt, bot, messages)
-  local keep = empty and ARGV[10] == '1'
+  local keep = empty and heard(ARGV[10])
   if call('ZSCORE', opark, bot) then keep = false end -- check: commit-park
   if keep then
     out = lease(ox, lane, tonumber(ARGV[14]))
@@ -47,7 +47,7 @@ if call('LLEN', qin) == 0 then
   call('ZREM', lx, lane) -- check: commit-place
   return { 'DONE', out, out_ready, 0, 0 }
 end
-if ARGV[11] == '1' then
+if heard(ARGV[11]) then
   charge(bot, turns + 1)
   return { 'DONE', out, out_ready, 0, lease(lx, lane, tonumber(ARGV[13])), active, call('GET', state),
     call('LRANGE', qin, 0, tonumber(ARGV[15]) - 1) }

@@ -15,6 +15,10 @@ else
   grace = 86400000
 end
 
+-- Whether a caller still waits: `latest` is the last moment at which it hears the answer. What nobody hears of must not be
+-- leased.
+local function heard(latest) return now <= tonumber(latest) end
+
 local function int(number) return string.format('%.0f', number) end
 
 -- A moment that is unique in its shard: ms * 4096 plus a counter. Exact in a double until the year 2039.
@@ -27,7 +31,8 @@ local function first_moment(set)
   return first[2] and math.floor(tonumber(first[2]) / 4096)
 end
 
-local function bot_of(lane) return string.sub(lane, 1, string.find(lane, ':', 1, true) - 1) end
+-- A name without a colon is no lane; it must not end a script over other lanes.
+local function bot_of(lane) return string.sub(lane, 1, (string.find(lane, ':', 1, true) or #lane + 1) - 1) end
 
 -- Start-time fair queueing between bots: a lane gets the tag max(virtual time, finish tag of its bot); the fraction
 -- keeps equal tags in the order they came.
@@ -95,11 +100,14 @@ local function unpark(bot)
   end
 end
 
--- Messages start with: b(egun) or -, m(aybe sent) or -, r(esend) or s(kip), six digits of attempts.
+-- Messages start with: b(egun) or -, m(aybe sent) or -, r(esend) or s(kip), six digits of attempts. One that cannot be read
+-- has none.
+local function tries_of(message) return tonumber(string.sub(message, 4, 9)) or 0 end
+
 local function mark(list, begun, maybe, attempts)
   local message = call('LINDEX', list, 0)
   if not message then return end
-  local tries = math.min(999999, tonumber(string.sub(message, 4, 9)) + attempts)
+  local tries = math.min(999999, tries_of(message) + attempts)
   call('LSET', list, 0, begun .. (maybe and 'm' or string.sub(message, 2, 2)) .. string.sub(message, 3, 3) ..
     string.format('%06d', tries) .. string.sub(message, 10))
 end
@@ -114,6 +122,8 @@ end
 local function bury(letters, cap, at, chat, reason, detail, attempts, body)
   local id = call('XADD', letters, 'MAXLEN', '=', cap, '*', 't', at, 'c', chat, 'r', reason, 'd', detail, 'n', attempts,
     'b', body)
+  -- Ids start with the server's time, also where a test drives the clock.
+  call('XTRIM', letters, 'MINID', '=', int(tonumber(string.match(id, '^%d+')) - 14 * 86400000)) -- check: letters-age
   call('PEXPIRE', letters, 14 * 86400000)
   return id
 end

@@ -10,7 +10,7 @@ if tries < tonumber(ARGV[5]) then
   return { 'DELAYED' }
 end
 local entry = call('LPOP', qin)
-local body = string.sub(entry, string.find(entry, '\n', 1, true) + 1)
+local body = string.sub(entry, (string.find(entry, '\n', 1, true) or 0) + 1)
 local id = bury(dlq, ARGV[10], int(now), ARGV[9], ARGV[7], ARGV[8], tries, body)
 count(cnt, bot, -1)
 call('HDEL', att, lane)

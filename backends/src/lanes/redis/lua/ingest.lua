@@ -1,4 +1,4 @@
--- An update at the door. ARGV: lane, bot, entry, cap, want, lease ms, dedup ms, bit ('' for a key per update),
+-- An update at the door. ARGV: lane, bot, entry, cap, latest moment to lease the lane, lease ms, dedup ms, bit ('' for a key per update),
 -- shards that the caller takes the bot to be spread over.
 local lane, bot, bit = ARGV[2], ARGV[3], ARGV[9]
 local moved = elsewhere(bot, ARGV[10])
@@ -24,7 +24,7 @@ call('RPUSH', qin, ARGV[4])
 count(cnt, bot, 1)
 -- A lane with updates has its place already; only the first one gives it one.
 if waiting > 0 then return { 'QUEUED' } end -- check: ingest-place
-if ARGV[6] == '1' then
+if heard(ARGV[6]) then
   charge(bot, 1)
   return { 'GRANTED', lease(lx, lane, tonumber(ARGV[7])), call('HGET', revs, bot), call('GET', state) }
 end

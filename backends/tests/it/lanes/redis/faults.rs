@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use botloom_backends::{Homes, RedisLanes, RedisLink, RedisOptions};
 use botloom_core::Secret;
 use botloom_core::model::NodeId;
-use botloom_core::ports::{IngestOutcome, Lanes as _, StoreError};
+use botloom_core::ports::{
+    AckOut, AckOutOutcome, AfterAck, IngestOutcome, LaneLimits, Lanes as _, NextTurn, Outbox as _, StoreError,
+};
 use bytes::Bytes;
 use redis::cmd;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,6 +21,11 @@ use crate::support::redis::{RedisCluster, RedisServer};
 
 /// The limit of a call in these tests: longer than in production, because the machine is shared.
 const LIMIT: Duration = Duration::from_secs(2);
+
+/// Chats with updates before a stall, and as many that write during it.
+const QUEUED: i64 = 8;
+/// The bound that the design states for coming back.
+const RECOVERED_WITHIN: Duration = Duration::from_secs(5);
 
 async fn lanes(url: &Secret) -> Arc<RedisLanes> {
     let options = RedisOptions {
@@ -103,6 +110,95 @@ async fn a_stalled_server_is_unavailable_within_the_limit_and_comes_back() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("the link does not recover");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_asked_before_a_stall_leases_nothing_after_it() {
+    let server = durable_server().await;
+    let options = RedisOptions {
+        response_timeout: Duration::from_secs(1),
+        shards: 4,
+        ..RedisOptions::default()
+    };
+    let limit = options.response_timeout;
+    let link = RedisLink::connect(&server.url(), options).await.unwrap();
+    // As in production: a lease that nobody hears of keeps its lane for five seconds.
+    let lanes = RedisLanes::open(link, LaneLimits::default(), Homes::new(NodeId::generate()))
+        .await
+        .unwrap();
+    // Looks at all shards, and learns what the server's clock shows; the sweep would within a second.
+    lanes.claim(0).await.unwrap();
+    for chat in 0..QUEUED {
+        for id in 0..2 {
+            let update = item(&lane(chat % 3, chat), chat * 10 + id, false);
+            lanes.ingest(vec![update]).await.unwrap();
+        }
+    }
+    // A sender and a turn under way, whose ends will lie in the socket.
+    let turn = lanes.claim(1).await.unwrap().turns.remove(0);
+    let mut commit = load::effects(&turn);
+    commit.want_out = false;
+    lanes.commit(vec![commit]).await.unwrap();
+    let out = lanes.claim_out(1).await.unwrap().0.remove(0);
+    let turn = lanes.claim(1).await.unwrap().turns.remove(0);
+    let mut commit = load::effects(&turn);
+    (commit.updates, commit.next, commit.want_out) = (1, NextTurn::Keep, true);
+    let ack = |lease, sent| AckOut {
+        lease,
+        sent,
+        dead: None,
+        dead_all: false,
+        after: AfterAck::Keep,
+    };
+    // A script that the server does not know yet would not run.
+    let acked = lanes.ack_out(vec![ack(out.lease, 0)]).await.unwrap().remove(0);
+    let AckOutOutcome::Done { next: Some(out), .. } = acked else {
+        panic!("{acked:?}");
+    };
+
+    server.signal("STOP");
+    let acks = lanes.ack_out(vec![ack(out.lease, 1)]);
+    let commits = lanes.commit(vec![commit]);
+    let news = (0..QUEUED).map(|chat| {
+        let new = item(&lane(chat % 3, 1_000 + chat), 1_000 + chat, true);
+        lanes.ingest(vec![new])
+    });
+    let news = futures_util::future::join_all(news);
+    let (acked, committed, news, claimed, claimed_out) =
+        tokio::join!(acks, commits, news, lanes.claim(8), lanes.claim_out(8));
+    assert!(acked.is_err() && committed.is_err() && claimed.is_err() && claimed_out.is_err());
+    assert!(news.iter().all(Result::is_err));
+    // Until what the clocks are not known exactly by is over as well.
+    tokio::time::sleep(limit * 3 / 2).await;
+    server.signal("CONT");
+
+    let back = Instant::now();
+    let (mut updates, mut messages) = (0, 0);
+    // All chats but the one that was finished, and what is to be sent to two.
+    while updates < 2 * QUEUED - 1 || messages < 2 {
+        let turns = lanes
+            .claim(64)
+            .await
+            .map(|claims| claims.turns)
+            .unwrap_or_default();
+        for turn in turns {
+            assert_eq!(
+                turn.attempts, 0,
+                "{}: leased to nobody in between",
+                turn.lease.lane
+            );
+            updates += 1;
+        }
+        for turn in lanes.claim_out(64).await.map(|found| found.0).unwrap_or_default() {
+            assert!(!turn.messages[0].maybe_sent, "{}", turn.lease.lane);
+            messages += 1;
+        }
+        assert!(
+            back.elapsed() < RECOVERED_WITHIN,
+            "{updates} lanes, {messages} outboxes"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

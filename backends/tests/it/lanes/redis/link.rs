@@ -152,6 +152,6 @@ async fn a_beat_that_cannot_be_read_is_passed_over() {
     let mut info = cmd("HSET");
     info.arg("nodes:info").arg(&other).arg(r#"{"of":"tomorrow"}"#);
     server.command::<u64>(&info).await.unwrap();
-    assert_eq!(nodes.live().await.unwrap(), [mine.clone()]);
+    assert_eq!(nodes.live().await.unwrap(), std::slice::from_ref(&mine));
     nodes.beat(&mine).await.unwrap();
 }

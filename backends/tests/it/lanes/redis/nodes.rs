@@ -339,3 +339,32 @@ async fn a_subscription_to_wake_ups_that_fell_silent_is_opened_anew() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_home_measures_its_own_and_all_know_the_sum() {
+    let url = database().await;
+    let [one, two] = two(&url, [8, 8]).await;
+    for bot in 0..40 {
+        let bot = format!("bot-{bot}");
+        one.lanes
+            .ingest(vec![
+                item(&lane(&bot, 1), 1, false),
+                item(&lane(&bot, 1), 2, false),
+            ])
+            .await
+            .unwrap();
+    }
+    let alone = one.lanes.stats().await.unwrap().updates;
+    assert!(
+        alone < 80,
+        "the other node's shards are not this one's to measure"
+    );
+    for node in [&two, &one, &two] {
+        let stats = node.lanes.stats().await.unwrap();
+        assert_eq!(
+            (stats.updates, stats.ready, stats.updates_by_bot.len()),
+            (80, 40, 40)
+        );
+        assert!(stats.oldest_update.is_some());
+    }
+}

@@ -1,0 +1,163 @@
+//! What cannot be read is set aside and takes no other lane with it, and what was set aside does not stay for ever.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use botloom_backends::{RedisLanes, RedisLink};
+use botloom_core::ports::{
+    CommitOutcome, DeadLetter, DeadLetters as _, Direction, Lanes as _, NextTurn, Outbox as _, PageRequest,
+};
+use botloom_core::testing::conformance::lanes::LaneKit;
+use redis::cmd;
+
+use super::load::{LIMITS, effects, item, lane, letter};
+use crate::support::redis::{RedisServer, patient};
+
+const CHATS: i64 = 5;
+const FORTNIGHT_MS: u128 = 14 * 86_400_000;
+
+async fn lanes_without(server: &RedisServer, check: &str) -> Arc<RedisLanes> {
+    server.command::<()>(&cmd("FLUSHALL")).await.unwrap();
+    let link = RedisLink::connect(&server.url(), patient(1)).await.unwrap();
+    RedisLanes::without(link, LIMITS, LaneKit::clock(), check)
+        .await
+        .unwrap()
+}
+
+/// The only key that contains this.
+async fn key(server: &RedisServer, part: &str) -> String {
+    let mut keys: Vec<String> = server
+        .command(cmd("KEYS").arg(format!("*{part}*")))
+        .await
+        .unwrap();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    keys.remove(0)
+}
+
+async fn spoil_first(server: &RedisServer, list: &str) {
+    let mut set = cmd("LSET");
+    set.arg(key(server, list).await).arg(0).arg("nobody reads this");
+    server.command::<()>(&set).await.unwrap();
+}
+
+async fn letters(lanes: &RedisLanes, direction: Direction) -> Vec<DeadLetter> {
+    let page = PageRequest::default();
+    lanes
+        .dead_letters(&lane(0, 0).bot, direction, &page)
+        .await
+        .unwrap()
+        .items
+}
+
+#[tokio::test]
+async fn an_update_that_cannot_be_read_is_set_aside_and_its_lane_goes_on() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    let lanes = lanes_without(&server, "").await;
+    for chat in 0..CHATS {
+        for id in 0..3 {
+            let update = item(&lane(0, chat), chat * 10 + id, false);
+            lanes.ingest(vec![update]).await.unwrap();
+        }
+    }
+    spoil_first(&server, "q:in:bot-0:2").await;
+    let mut strange = cmd("ZADD");
+    strange.arg(key(&server, "rz").await).arg(0).arg("no lane");
+    server.command::<()>(&strange).await.unwrap();
+
+    let turns = lanes.claim(10).await.unwrap().turns;
+    let mut claimed: Vec<_> = turns.iter().map(|turn| turn.lease.lane.clone()).collect();
+    claimed.sort();
+    assert_eq!(claimed, [lane(0, 0), lane(0, 1), lane(0, 3), lane(0, 4)]);
+    let aside = letters(&lanes, Direction::In).await;
+    assert_eq!(aside.len(), 1);
+    assert_eq!(
+        (aside[0].letter.reason.as_str(), aside[0].attempts),
+        ("malformed", 1)
+    );
+    assert_eq!(&aside[0].letter.body[..], b"nobody reads this");
+    let rest = lanes.claim(10).await.unwrap().turns.remove(0);
+    assert_eq!((&rest.lease.lane, rest.updates.len()), (&lane(0, 2), 2));
+    lanes.check().await.unwrap();
+
+    // The next turn of a lane that goes on, and one behind updates that can be read.
+    let mut first = turns
+        .into_iter()
+        .find(|turn| turn.lease.lane == lane(0, 0))
+        .unwrap();
+    first.updates.truncate(1);
+    spoil_first(&server, "q:in:bot-0:1").await;
+    let mut second = cmd("LSET");
+    second.arg(key(&server, "q:in:bot-0:0").await).arg(1).arg("");
+    server.command::<()>(&second).await.unwrap();
+    let mut commit = effects(&first);
+    commit.next = NextTurn::Keep;
+    let outcome = lanes.commit(vec![commit]).await.unwrap().remove(0);
+    assert!(
+        matches!(outcome, CommitOutcome::Committed { next: None, .. }),
+        "{outcome:?}"
+    );
+    assert_eq!(letters(&lanes, Direction::In).await.len(), 2);
+    let rest = lanes.claim(1).await.unwrap().turns.remove(0);
+    assert_eq!((&rest.lease.lane, rest.updates.len()), (&lane(0, 0), 1));
+
+    let mut document = cmd("SET");
+    document
+        .arg(key(&server, "state:bot:bot-0:chat:0").await)
+        .arg("{}");
+    server.command::<()>(&document).await.unwrap();
+    lanes.release(&[rest.lease]).await.unwrap();
+    assert_eq!(lanes.claim(1).await.unwrap().turns.len(), 0);
+    assert_eq!(
+        letters(&lanes, Direction::In).await[0].letter.reason,
+        "state-corrupt"
+    );
+    lanes.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_set_aside_and_its_outbox_goes_on() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    let lanes = lanes_without(&server, "").await;
+    for chat in 0..CHATS {
+        for id in 0..2 {
+            let update = item(&lane(0, chat), chat * 10 + id, false);
+            lanes.ingest(vec![update]).await.unwrap();
+        }
+    }
+    for turn in lanes.claim(10).await.unwrap().turns {
+        let outcome = lanes.commit(vec![effects(&turn)]).await.unwrap().remove(0);
+        assert!(matches!(outcome, CommitOutcome::Committed { .. }), "{outcome:?}");
+    }
+    spoil_first(&server, "q:out:bot-0:2").await;
+    let (turns, _) = lanes.claim_out(10).await.unwrap();
+    let mut claimed: Vec<_> = turns.iter().map(|turn| turn.lease.lane.clone()).collect();
+    claimed.sort();
+    assert_eq!(claimed, [lane(0, 0), lane(0, 1), lane(0, 3), lane(0, 4)]);
+    let aside = letters(&lanes, Direction::Out).await;
+    assert_eq!(aside.len(), 1);
+    assert_eq!(&aside[0].letter.body[..], b"nobody reads this");
+    let rest = lanes.claim_out(10).await.unwrap().0.remove(0);
+    assert_eq!((&rest.lease.lane, rest.messages.len()), (&lane(0, 2), 1));
+    lanes.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn letters_of_a_bot_that_makes_new_ones_age_as_well() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    for (check, expected) in [("", 2), ("letters-age", 3)] {
+        let lanes = lanes_without(&server, check).await;
+        lanes.set_aside(letter(&lane(0, 1))).await.unwrap();
+        let stream = key(&server, "dlq:in:bot-0").await;
+        server.command::<()>(cmd("DEL").arg(&stream)).await.unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        for age in [FORTNIGHT_MS + 60_000, FORTNIGHT_MS - 60_000] {
+            let mut add = cmd("XADD");
+            add.arg(&stream).arg(format!("{}-0", now - age));
+            add.arg(&["t", "1", "c", "1", "r", "overflow", "d", "", "n", "0", "b", "{}"]);
+            server.command::<String>(&add).await.unwrap();
+        }
+        lanes.set_aside(letter(&lane(0, 1))).await.unwrap();
+        let kept = letters(&lanes, Direction::In).await.len();
+        assert_eq!(kept, expected, "without {check}");
+    }
+}
