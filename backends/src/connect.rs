@@ -22,7 +22,7 @@ use crate::event_log::SqlEventLog;
 use crate::lanes::{RedisLanes, SqliteLanes};
 use crate::nodes::LocalNodes;
 use crate::redis::{
-    Homes, Primaries, RedisBus, RedisEventLog, RedisLink, RedisNodes, RedisOptions, RedisTasks,
+    Homes, Primaries, RedisBus, RedisEventLog, RedisLink, RedisNodes, RedisOptions, RedisTasks, refuse_moving,
 };
 use crate::s3::{ArtifactCache, S3Artifacts, S3Options};
 use crate::sql::Database;
@@ -245,6 +245,7 @@ impl Queues {
         db: &Database,
     ) -> Result<Self, ConnectError> {
         let link = RedisLink::connect(url, options).await?;
+        refuse_moving(&link).await?;
         let me = NodeId::generate();
         let homes = Homes::new(me);
         let shared_bus = Arc::new(RedisBus::start(&link).await);

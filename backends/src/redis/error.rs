@@ -26,13 +26,16 @@ pub enum RedisConnectError {
         /// What this node is set to.
         wanted: String,
     },
+    /// The installation in this Redis is being moved.
+    #[error("the installation in Redis is being moved")]
+    Moving,
 }
 
 impl Coded for RedisConnectError {
     fn kind(&self) -> Kind {
         match self {
             Self::Address(_) => Kind::Invalid,
-            Self::TooOld(_) | Self::Volatile(_) | Self::Installation { .. } => Kind::Conflict,
+            Self::TooOld(_) | Self::Volatile(_) | Self::Installation { .. } | Self::Moving => Kind::Conflict,
         }
     }
 
@@ -42,6 +45,7 @@ impl Coded for RedisConnectError {
             Self::TooOld(_) => "redis-too-old",
             Self::Volatile(_) => "redis-volatile",
             Self::Installation { .. } => "redis-installation-differs",
+            Self::Moving => "redis-being-moved",
         }
     }
 
@@ -62,6 +66,10 @@ impl Coded for RedisConnectError {
                 "The installation in this Redis was made with {found}, this node is set to {wanted}; all nodes must be \
                  set alike."
             ),
+            Self::Moving => {
+                "The installation in this Redis is being moved; start nodes when the move has ended."
+                    .to_owned()
+            }
         }
     }
 }

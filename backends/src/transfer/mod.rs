@@ -113,7 +113,21 @@ impl TransferReport {
 /// [`TransferError`]; the side it came from is as it was, the other may be filled in part.
 pub async fn transfer(from: StorageOptions, to: StorageOptions) -> Result<TransferReport, TransferError> {
     let now = from.clock.now();
-    let (from, to) = (&Side::open(from, now).await?, &Side::open(to, now).await?);
+    let from = Side::open(from, now).await?;
+    let to = match Side::open(to, now).await {
+        Ok(to) => to,
+        Err(error) => {
+            from.close().await;
+            return Err(error);
+        }
+    };
+    let report = copy(&from, &to, now).await;
+    from.close().await;
+    to.close().await;
+    report
+}
+
+async fn copy(from: &Side, to: &Side, now: TimestampMs) -> Result<TransferReport, TransferError> {
     for table in TABLES {
         if !table.is_empty(&to.db).await? {
             return Err(TransferError::NotEmpty(table.name));

@@ -14,7 +14,7 @@ use crate::connect::{StorageOptions, database, folder};
 use crate::error::ConnectError;
 use crate::event_log::SqlEventLog;
 use crate::lanes::{RedisLanes, SqliteLaneFile};
-use crate::redis::{Homes, RedisEventLog, RedisLink, RedisNodes};
+use crate::redis::{Homes, MoveMark, RedisEventLog, RedisLink, RedisNodes};
 use crate::s3::S3Artifacts;
 use crate::sql::Database;
 
@@ -25,6 +25,8 @@ pub(super) struct Side {
     pub(super) lanes: Arc<dyn LaneTransfer>,
     pub(super) events: Arc<dyn EventTransfer>,
     pub(super) analytics: Arc<dyn AnalyticsTransfer>,
+    /// Keeps nodes from starting on it.
+    mark: Option<MoveMark>,
 }
 
 impl Side {
@@ -38,14 +40,19 @@ impl Side {
         let db = database(&data_dir, services.database.as_ref()).await?;
         // Nobody hears the hints of a move.
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
+        let mut mark = None;
         let (lanes, events): (Arc<dyn LaneTransfer>, Arc<dyn EventTransfer>) =
             if let Some((url, redis)) = services.redis {
                 let link = RedisLink::connect(&url, redis).await?;
                 let homes = Homes::new(NodeId::generate());
                 let nodes = RedisNodes::new(&link, homes.clone(), Arc::clone(&bus));
+                // First the mark: who starts after the look at who lives finds it.
+                let marked = MoveMark::set(&link).await?;
                 if !nodes.live().await?.is_empty() {
+                    marked.end().await;
                     return Err(TransferError::InUse);
                 }
+                mark = Some(marked);
                 let lanes = RedisLanes::at_rest(link.clone(), lane_limits, homes).await?;
                 (lanes, Arc::new(RedisEventLog::new(&link, bus)))
             } else {
@@ -81,6 +88,14 @@ impl Side {
             lanes,
             events,
             analytics,
+            mark,
         })
+    }
+
+    /// Lets nodes start on it again.
+    pub(super) async fn close(self) {
+        if let Some(mark) = self.mark {
+            mark.end().await;
+        }
     }
 }

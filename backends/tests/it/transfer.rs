@@ -7,14 +7,14 @@ use botloom_backends::{
     DataDir, RedisLanes, RedisLink, ServiceOptions, StorageOptions, TransferError, connect, transfer,
 };
 use botloom_core::ports::{DedupKey, Ingest, LaneLimits, Lanes as _, NewDeadLetter, StoreError};
-use botloom_core::{BotId, ChatId, Clock as _, Lane, Secret, SystemClock};
+use botloom_core::{BotId, ChatId, Clock as _, Coded as _, Lane, Secret, SystemClock};
 use bytes::Bytes;
 use redis::cmd;
 
-use crate::support::PATIENCE;
 use crate::support::redis::{RedisServer, database, patient};
+use crate::support::{PATIENCE, eventually};
 
-/// More than wait between the two sides of a move.
+/// More than what waits between the two sides of a move.
 const UPDATES: i64 = 6_000;
 const CHATS: i64 = 7;
 
@@ -39,7 +39,7 @@ fn redis(path: &Path, url: &Secret) -> StorageOptions {
 
 fn lane(chat: i64) -> Lane {
     Lane {
-        bot: BotId::new("a-bot").unwrap(),
+        bot: BotId::new(format!("bot-{chat}")).unwrap(),
         chat: ChatId::from(chat),
     }
 }
@@ -148,4 +148,29 @@ async fn what_moves_is_left_as_it_is() {
         .unwrap();
     assert_eq!(report.differences(), [""; 0]);
     assert_eq!(leased().await, before);
+    // Nodes may start again.
+    let node = connect(redis(from.path(), &server.url())).await.unwrap();
+    node.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_node_starts_on_what_is_being_moved() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let own = tempfile::tempdir().unwrap();
+    fill(from.path()).await;
+    let server = RedisServer::start(&[]).await;
+    let moving = transfer(folder(from.path()), redis(to.path(), &server.url()));
+    let starting = async {
+        eventually("the move begins", async || {
+            let marked = cmd("EXISTS").arg("botloom:moving").to_owned();
+            server.command::<bool>(&marked).await.unwrap()
+        })
+        .await;
+        let refused = connect(redis(own.path(), &server.url())).await.unwrap_err();
+        assert_eq!(refused.code(), "redis-being-moved");
+    };
+    let (moved, ()) = tokio::join!(moving, starting);
+    moved.unwrap();
+    let node = connect(redis(own.path(), &server.url())).await.unwrap();
+    node.close().await;
 }

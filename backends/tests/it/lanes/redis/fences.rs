@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use botloom_backends::{RedisLanes, RedisLink};
+use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
     AckOut, AckOutOutcome, AfterAck, CommitOutcome, Lanes as _, NextTurn, Outbox as _, StoreError,
 };
@@ -141,5 +142,33 @@ async fn a_lease_that_ran_out_is_never_taken_for_the_next_one() {
             let outcome = lanes.commit(vec![effects(&turn)]).await.unwrap().remove(0);
             assert_ne!(outcome, CommitOutcome::Fenced);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_send_that_was_answered_is_in_no_doubt_later() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    for (check, doubted) in [("", false), ("answered-is-no-doubt", true)] {
+        let (lanes, clock) = lanes_without(&server, check).await;
+        lanes.ingest(vec![item(&lane(0, 1), 1, false)]).await.unwrap();
+        let turn = lanes.claim(1).await.unwrap().turns.remove(0);
+        let mut commit = effects(&turn);
+        commit.want_out = false;
+        commit.messages[0].ambiguous = Ambiguous::Skip;
+        lanes.commit(vec![commit]).await.unwrap();
+        let out = lanes.claim_out(1).await.unwrap().0.remove(0);
+        assert!(lanes.begin_send(&out.lease).await.unwrap());
+        let refused = AckOut {
+            lease: out.lease,
+            sent: 0,
+            dead: None,
+            dead_all: false,
+            after: AfterAck::Keep,
+        };
+        lanes.ack_out(vec![refused]).await.unwrap();
+        // The next sender is lost before it begins.
+        clock.advance(LIMITS.out_lease_ms);
+        let out = lanes.claim_out(1).await.unwrap().0.remove(0);
+        assert_eq!(out.messages[0].maybe_sent, doubted, "without {check}");
     }
 }
