@@ -345,12 +345,9 @@ async fn every_home_measures_its_own_and_all_know_the_sum() {
     let url = database().await;
     let [one, two] = two(&url, [8, 8]).await;
     for bot in 0..40 {
-        let bot = format!("bot-{bot}");
+        let lane = lane(bot, 1);
         one.lanes
-            .ingest(vec![
-                item(&lane(&bot, 1), 1, false),
-                item(&lane(&bot, 1), 2, false),
-            ])
+            .ingest(vec![item(&lane, 1, false), item(&lane, 2, false)])
             .await
             .unwrap();
     }
