@@ -21,7 +21,9 @@ use crate::error::ConnectError;
 use crate::event_log::SqlEventLog;
 use crate::lanes::{RedisLanes, SqliteLanes};
 use crate::nodes::LocalNodes;
-use crate::redis::{Homes, RedisBus, RedisEventLog, RedisLink, RedisNodes, RedisOptions, RedisTasks};
+use crate::redis::{
+    Homes, Primaries, RedisBus, RedisEventLog, RedisLink, RedisNodes, RedisOptions, RedisTasks,
+};
 use crate::s3::{ArtifactCache, S3Artifacts, S3Options};
 use crate::sql::Database;
 use crate::tasks::SqlTasks;
@@ -126,6 +128,7 @@ pub async fn connect(options: StorageOptions) -> Result<Connected, ConnectError>
     let health = Health {
         db: db.clone(),
         lanes: Arc::clone(&queues.lanes),
+        primaries: queues.primaries.clone(),
         bucket,
     };
     let Queues {
@@ -136,6 +139,7 @@ pub async fn connect(options: StorageOptions) -> Result<Connected, ConnectError>
         bus,
         nodes,
         events,
+        primaries: _,
     } = queues;
     let ports = Ports {
         catalog: Arc::new(SqlCatalog::new(&db)),
@@ -203,6 +207,8 @@ struct Queues {
     bus: Arc<dyn Bus>,
     nodes: Arc<dyn Nodes>,
     events: Arc<dyn EventLog>,
+    /// On a cluster.
+    primaries: Option<Arc<Primaries>>,
 }
 
 impl Queues {
@@ -228,6 +234,7 @@ impl Queues {
             nodes: Arc::new(LocalNodes::new(Arc::clone(&bus) as _)),
             events: Arc::new(SqlEventLog::new(db, Arc::clone(&bus) as _)),
             bus,
+            primaries: None,
         })
     }
 
@@ -251,6 +258,7 @@ impl Queues {
             nodes: Arc::new(RedisNodes::new(&link, homes, Arc::clone(&bus))),
             events: Arc::new(RedisEventLog::new(&link, Arc::clone(&bus))),
             bus,
+            primaries: link.is_cluster().then(|| Arc::new(Primaries::new(&link))),
         })
     }
 }
@@ -260,12 +268,14 @@ impl Queues {
 pub struct Health {
     db: Database,
     lanes: Arc<dyn Lanes>,
+    primaries: Option<Arc<Primaries>>,
     bucket: Option<Arc<S3Artifacts>>,
 }
 
 impl Health {
-    /// Asks every store at once; each has `limit` to answer. Names of stores are stable.
-    pub async fn check(&self, limit: Duration) -> Vec<(&'static str, StoreResult<()>)> {
+    /// Asks every store at once; each has `limit` to answer. Names of stores are stable. A store that answers may add a
+    /// note, for people: what of it is away.
+    pub async fn check(&self, limit: Duration) -> Vec<(&'static str, StoreResult<Option<String>>)> {
         let bucket = async {
             match &self.bucket {
                 Some(bucket) => Some(bucket.check(limit).await),
@@ -273,15 +283,25 @@ impl Health {
             }
         };
         let (catalog, lanes, bucket) = tokio::join!(self.db.check(limit), self.check_lanes(limit), bucket);
-        let mut states = vec![("catalog", catalog), ("lanes", lanes)];
-        states.extend(bucket.map(|state| ("artifacts", state)));
+        let whole = |answer: StoreResult<()>| answer.map(|()| None);
+        let mut states = vec![("catalog", whole(catalog)), ("lanes", lanes)];
+        states.extend(bucket.map(|state| ("artifacts", whole(state))));
         states
     }
 
-    /// Any question will do: one server, or the one thread of the file, answers all of them.
-    async fn check_lanes(&self, limit: Duration) -> StoreResult<()> {
+    /// A node on a cluster goes on while one primary serves: taken out of service it could not even do that.
+    async fn check_lanes(&self, limit: Duration) -> StoreResult<Option<String>> {
+        if let Some(primaries) = &self.primaries {
+            let (away, total) = primaries.away(limit).await?;
+            return Ok((away > 0).then(|| {
+                format!(
+                    "{away} of {total} primaries of the Redis cluster do not serve; chats kept there wait."
+                )
+            }));
+        }
+        // Any question will do: one server, or the one thread of the file, answers all of them.
         let nobody = BotId::new("readiness").expect("the text has the form of a bot id");
         let answer = tokio::time::timeout(limit, self.lanes.revision(&nobody)).await;
-        answer.map_err(StoreError::unavailable)?.map(drop)
+        answer.map_err(StoreError::unavailable)?.map(|_| None)
     }
 }

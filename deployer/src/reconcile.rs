@@ -1,5 +1,6 @@
 //! Keeps lanes and catalog of one mind: a process that died between the two steps of a flip, or lanes restored from an
-//! older copy, are put right here. Activation is monotone in the epoch, so repeating it never goes back.
+//! older copy, are put right here, and so is a catalog restored from one: its revision goes live again past the epochs
+//! that it does not know. Activation is monotone in the epoch, so repeating it never goes back.
 
 use botloom_core::ports::{ActiveRevision, Notice, SetRevision, StoreResult};
 use tokio_util::sync::CancellationToken;
@@ -29,11 +30,25 @@ pub async fn reconcile(deps: &Deps) -> StoreResult<usize> {
             rev,
         };
         let active = deps.ports.lanes.revision(&bot.id).await?;
+        let revision = match active {
+            Some(active) if active.epoch > revision.epoch => {
+                // A flip that came in between is no reason: then the catalog has moved on, and this changes nothing.
+                let overtaken = deps
+                    .ports
+                    .catalog
+                    .overtake(&bot.id, bot.epoch, active.epoch)
+                    .await?;
+                let Some(epoch) = overtaken else { continue };
+                tracing::warn!(bot = %bot.id, ahead = %active.epoch, "the catalog was behind the lanes");
+                ActiveRevision { epoch, rev }
+            }
+            _ => revision,
+        };
         if active.is_some_and(|active| active.epoch >= revision.epoch) {
             continue;
         }
         if deps.ports.lanes.set_revision(&bot.id, revision).await? == SetRevision::Set {
-            tracing::warn!(bot = %bot.id, epoch = %revision.epoch, "lanes were behind the catalog");
+            tracing::warn!(bot = %bot.id, epoch = %revision.epoch, "lanes did not have the revision of the catalog");
             deps.ports
                 .bus
                 .publish(Notice::RevisionSet {

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config;
 mod error;
+mod master_key;
 mod metrics;
 mod telemetry;
 mod terminal;

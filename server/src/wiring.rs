@@ -1,7 +1,6 @@
 //! The composition root: the only file that names a backend. Joins settings, storage, roles and HTTP into one node.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +26,8 @@ use tokio_util::task::TaskTracker;
 use crate::cli::SideArg;
 use crate::config::{Bucket, Config, Dedupe, SendLimits, Services};
 use crate::error::{CommandError, CommandResult};
-use crate::metrics;
 use crate::telemetry::traced;
+use crate::{master_key, metrics};
 
 /// How long a store may take to answer `/readyz`.
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
@@ -73,7 +72,7 @@ pub(crate) fn refused(error: &dyn Coded) -> CommandError {
     CommandError::Start(format!("{} ({})", error, error.code()))
 }
 
-fn broken(error: impl std::fmt::Display) -> CommandError {
+pub(crate) fn broken(error: impl std::fmt::Display) -> CommandError {
     CommandError::Start(error.to_string())
 }
 
@@ -129,7 +128,7 @@ pub(crate) async fn spread(lanes: &RedisLanes, bot: &BotId, shards: u16) -> Resu
 /// Copies an installation between the data folder and the services of the settings.
 pub(crate) async fn move_storage(config: &Config, to: SideArg) -> Result<TransferReport, CommandError> {
     let services = storage_options(config)?;
-    check_key(config, services.data_dir.path())?;
+    master_key::carry(config, services.data_dir.path())?;
     let embedded = StorageOptions {
         services: ServiceOptions::default(),
         ..services.clone()
@@ -151,8 +150,7 @@ pub(crate) async fn build(
     let data_dir = options.data_dir.clone();
     let storage = connect(options).await.map_err(|error| refused(&error))?;
     let ports = storage.ports.clone();
-    alone(config, &*ports.nodes).await?;
-    let vault = vault(config, data_dir.path())?;
+    let vault = master_key::vault(config, data_dir.path())?;
     let telegram = botloom_telegram::Options {
         api_root: config.telegram_api_root.clone(),
         ..Default::default()
@@ -302,25 +300,6 @@ async fn control_plane(
     Ok(api)
 }
 
-/// A node whose storage others cannot see as a whole must be the only one.
-async fn alone(config: &Config, nodes: &dyn Nodes) -> CommandResult {
-    let Some(missing) = config.services.embedded_part() else {
-        return Ok(());
-    };
-    nodes
-        .beat(&told(nodes, config.roles.generator, false))
-        .await
-        .map_err(|error| refused(&error))?;
-    let live = nodes.live().await.map_err(|error| refused(&error))?;
-    if live.iter().all(|beat| beat.node == nodes.me()) {
-        return Ok(());
-    }
-    nodes.leave().await.map_err(|error| refused(&error))?;
-    Err(CommandError::Start(format!(
-        "{missing} is not set, so that part of the storage is embedded, and another node uses the same REDIS_URL: set it, or stop the other node"
-    )))
-}
-
 fn told(nodes: &dyn Nodes, generates: bool, runs_bots: bool) -> NodeBeat {
     NodeBeat {
         node: nodes.me(),
@@ -372,61 +351,6 @@ impl Node {
             Ok(Ok(Ok(())) | Err(_)) | Err(_) => Ok(()),
         }
     }
-}
-
-/// The master key of the settings, or the one in the data folder, made at the first start.
-fn vault(config: &Config, data_dir: &Path) -> Result<Vault, CommandError> {
-    if let Some(key) = &config.master_key {
-        return Vault::from_base64(key.expose())
-            .map_err(|error| broken(format!("BOTLOOM_MASTER_KEY: {error}")));
-    }
-    let path = data_dir.join("master.key");
-    let file = |source| CommandError::File {
-        path: path.clone(),
-        source,
-    };
-    let key = match std::fs::read_to_string(&path) {
-        Ok(text) => Secret::new(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key = Vault::generate_key();
-            write_private(&path, key.expose()).map_err(file)?;
-            tracing::info!(path = %path.display(), "made a master key; back it up apart from the data");
-            key
-        }
-        Err(error) => return Err(file(error)),
-    };
-    Vault::from_base64(key.expose()).map_err(|error| broken(format!("{}: {error}", path.display())))
-}
-
-/// Writes a file that only its owner reads, whole or not at all.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let part = path.with_extension("part");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&part)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(part, path)
-}
-
-/// Before secrets are moved: the key that the other side will be started with must be the one that sealed them.
-fn check_key(config: &Config, data_dir: &Path) -> CommandResult {
-    let path = data_dir.join("master.key");
-    let (Some(key), Ok(file)) = (&config.master_key, std::fs::read_to_string(&path)) else {
-        return Ok(());
-    };
-    if key.expose().trim() == file.trim() {
-        return Ok(());
-    }
-    Err(CommandError::Other(format!(
-        "BOTLOOM_MASTER_KEY is not the key in {}: bot tokens could not be opened on the other side",
-        path.display()
-    )))
 }
 
 fn redis_options(services: &Services) -> RedisOptions {
@@ -540,11 +464,10 @@ impl Readiness for NodeReadiness {
     async fn dependencies(&self) -> Vec<Dependency> {
         let mut dependencies = Vec::new();
         for (name, state) in self.health.check(HEALTH_LIMIT).await {
-            let trouble = state.err().map(|error| error.outside());
-            let (failure, note) = if self.needs(name) {
-                (trouble, None)
-            } else {
-                (None, trouble)
+            let (failure, note) = match state {
+                Ok(note) => (None, note),
+                Err(error) if self.needs(name) => (Some(error.outside()), None),
+                Err(error) => (None, Some(error.outside())),
             };
             dependencies.push(Dependency {
                 name: name.to_owned(),

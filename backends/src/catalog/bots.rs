@@ -172,6 +172,17 @@ impl Bots for SqlCatalog {
         .bind(next.0.cast_signed());
         Ok((self.db.execute(update).await? > 0).then_some(next))
     }
+
+    async fn overtake(&self, id: &BotId, seen: Epoch, ahead: Epoch) -> StoreResult<Option<Epoch>> {
+        let next = ahead.next();
+        let update = query(
+            "UPDATE bots SET epoch = $3 WHERE id = $1 AND epoch = $2 AND epoch < $3 AND deleted_at IS NULL",
+        )
+        .bind(id.as_str())
+        .bind(seen.0.cast_signed())
+        .bind(next.0.cast_signed());
+        Ok((self.db.execute(update).await? > 0).then_some(next))
+    }
 }
 
 fn bot_row(row: &AnyRow) -> StoreResult<BotRow> {

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use super::{RedisLink, Subscription};
+use super::{QUIET, RedisLink, Subscription};
 use crate::tasks::Nudges;
 
 /// Notices that a slow listener may be behind before it loses the oldest.
@@ -25,9 +25,6 @@ const WAITING: usize = 4_096;
 const BATCH: usize = 64;
 /// Wait before a lost subscription is opened again: at first, and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// A subscription that said nothing for so long is opened anew: a connection that only listens does not notice that the
-/// other end is gone.
-const QUIET: Duration = Duration::from_secs(15);
 
 const REVISION_PREPARE: &str = "rev:prepare";
 const REVISION_SET: &str = "rev:set";

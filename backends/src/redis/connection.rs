@@ -1,6 +1,5 @@
 //! Connections: one server or a cluster, opened again when they are lost.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,9 +7,9 @@ use redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::RoutingInfo;
-use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, Value};
-use tokio::sync::Notify;
+use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
+use super::reopen::Reopened;
 use super::url::{Address, tcp_settings};
 
 /// Longest time for opening a connection, login included.
@@ -25,7 +24,7 @@ const RETRY_WAIT_MS: (u64, u64) = (2, 20);
 
 /// A connection that can be shared.
 pub(super) enum Connection {
-    Plain(Arc<Plain>),
+    Plain(Box<Plain>),
     Cluster(Box<Cluster>),
 }
 
@@ -33,11 +32,9 @@ impl Connection {
     /// Prepares a connection; the first command opens it. `longest` bounds what one command may take.
     pub(super) fn new(address: &Address, longest: Duration) -> RedisResult<Self> {
         Ok(match address {
-            Address::Plain(info) => Self::Plain(Arc::new(Plain {
+            Address::Plain(info) => Self::Plain(Box::new(Plain {
                 client: Client::open(info.as_ref().clone())?,
-                open: Mutex::default(),
-                opening: AtomicBool::new(false),
-                opened: Notify::new(),
+                shared: Reopened::new(),
             })),
             Address::Cluster(nodes) => {
                 let client = ClusterClient::builder(nodes.clone())
@@ -51,12 +48,20 @@ impl Connection {
                     .build()?;
                 Self::Cluster(Box::new(Cluster {
                     client,
-                    open: tokio::sync::Mutex::new(None),
+                    shared: Reopened::new(),
                     unanswered: Mutex::default(),
                     patience: longest * SILENT_AFTER,
                 }))
             }
         })
+    }
+
+    /// Waits until a connection stands.
+    pub(super) async fn opened(&self) -> RedisResult<()> {
+        match self {
+            Self::Plain(plain) => plain.connected().await.map(drop),
+            Self::Cluster(cluster) => cluster.connected().await.map(drop),
+        }
     }
 
     /// Sends a command and waits for its answer. `routing` matters to a cluster only; without it the keys decide.
@@ -71,87 +76,43 @@ impl Connection {
 /// One server.
 pub(super) struct Plain {
     client: Client,
-    open: Mutex<Open>,
-    /// Whether somebody is opening a connection right now.
-    opening: AtomicBool,
-    opened: Notify,
-}
-
-#[derive(Default)]
-struct Open {
-    connection: Option<MultiplexedConnection>,
-    /// Counts the connections, so that only the one that failed is given up.
-    number: u64,
-    /// Why the last attempt failed.
-    failed: Option<RedisError>,
+    shared: Arc<Reopened<MultiplexedConnection>>,
 }
 
 impl Plain {
-    fn open(&self) -> MutexGuard<'_, Open> {
-        // No change below can panic half-way.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn usable(&self) -> Option<(u64, MultiplexedConnection)> {
-        let open = self.open();
-        open.connection
-            .clone()
-            .map(|connection| (open.number, connection))
-    }
-
-    async fn run(self: &Arc<Self>, command: &Cmd) -> RedisResult<Value> {
+    async fn run(&self, command: &Cmd) -> RedisResult<Value> {
         let (number, mut connection) = self.connected().await?;
         let answer = connection.req_packed_command(command).await;
-        if answer.as_ref().is_err_and(RedisError::is_unrecoverable_error) {
-            let mut open = self.open();
-            if open.number == number {
-                open.connection = None;
-            }
+        // What the server refuses is an answer to the client.
+        let answer = answer.and_then(Value::extract_error);
+        if answer
+            .as_ref()
+            .is_err_and(|error| error.is_unrecoverable_error() || is_demoted(error))
+        {
+            self.shared.give_up(number);
         }
         answer
     }
 
-    /// The open connection, or a new one. However many wait, one attempt is made at a time, and it goes on when those
-    /// who wait give up: a far server may need longer than a call may take.
-    async fn connected(self: &Arc<Self>) -> RedisResult<(u64, MultiplexedConnection)> {
-        let opened = self.opened.notified();
-        let mut opened = std::pin::pin!(opened);
-        // Before the look at what is open: an attempt that ends between the two must be heard.
-        opened.as_mut().enable();
-        if let Some(usable) = self.usable() {
-            return Ok(usable);
-        }
-        if !self.opening.swap(true, Ordering::AcqRel) {
-            let plain = Arc::clone(self);
-            tokio::spawn(async move {
+    async fn connected(&self) -> RedisResult<(u64, MultiplexedConnection)> {
+        let open = || {
+            let client = self.client.clone();
+            async move {
                 let config = AsyncConnectionConfig::new()
                     .set_connection_timeout(Some(CONNECT_WITHIN))
                     .set_response_timeout(None);
-                let client = &plain.client;
-                let attempt = client.get_multiplexed_async_connection_with_config(&config);
-                let attempt = attempt.await;
-                {
-                    let mut open = plain.open();
-                    match attempt {
-                        Ok(connection) => {
-                            open.number += 1;
-                            open.connection = Some(connection);
-                        }
-                        Err(error) => open.failed = Some(error),
-                    }
-                }
-                plain.opening.store(false, Ordering::Release);
-                plain.opened.notify_waiters();
-            });
-        }
-        opened.await;
-        self.usable()
-            .ok_or_else(|| self.open().failed.clone().unwrap_or_else(lost))
+                client.get_multiplexed_async_connection_with_config(&config).await
+            }
+        };
+        self.shared.get(open).await
     }
 }
 
-fn lost() -> RedisError {
-    RedisError::from((ErrorKind::Io, "the connection was lost"))
+/// Whether the server is a replica now: the address, asked again, may lead to its successor.
+fn is_demoted(error: &RedisError) -> bool {
+    // Before version 7 the reason stands inside the error of the script.
+    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+        || error.detail().is_some_and(|detail| detail.contains("READONLY"))
 }
 
 /// The servers of a cluster; the client follows redirections and opens lost connections by itself.
@@ -161,7 +122,7 @@ fn lost() -> RedisError {
 /// answers nothing at all for a while is therefore given up.
 pub(super) struct Cluster {
     client: ClusterClient,
-    open: tokio::sync::Mutex<Option<ClusterConnection>>,
+    shared: Arc<Reopened<ClusterConnection>>,
     /// Since when commands wait and none was answered.
     unanswered: Mutex<Option<Instant>>,
     /// How long that may last.
@@ -170,17 +131,11 @@ pub(super) struct Cluster {
 
 impl Cluster {
     async fn run(&self, command: &Cmd, routing: Option<RoutingInfo>) -> RedisResult<Value> {
-        let mut connection = {
-            let mut open = self.open.lock().await;
-            if self.is_silent() {
-                tracing::warn!("the connection to the cluster answers nothing, another one is opened");
-                *open = None;
-            }
-            match open.as_ref() {
-                Some(connection) => connection.clone(),
-                None => open.insert(self.client.get_async_connection().await?).clone(),
-            }
-        };
+        if self.is_silent() {
+            tracing::warn!("the connection to the cluster answers nothing, another one is opened");
+            self.shared.give_up_any();
+        }
+        let mut connection = self.connected().await?;
         self.unanswered().get_or_insert_with(Instant::now);
         let answer = match routing {
             None => connection.req_packed_command(command).await,
@@ -190,6 +145,15 @@ impl Cluster {
             *self.unanswered() = None;
         }
         answer
+    }
+
+    async fn connected(&self) -> RedisResult<ClusterConnection> {
+        let open = || {
+            let client = self.client.clone();
+            async move { client.get_async_connection().await }
+        };
+        let (_, connection) = self.shared.get(open).await?;
+        Ok(connection)
     }
 
     fn unanswered(&self) -> MutexGuard<'_, Option<Instant>> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use botloom_core::ports::StoreResult;
+use botloom_core::ports::{StoreError, StoreResult};
 use redis::cmd;
 
 use super::{RedisConnectError, RedisLink, RedisOptions};
@@ -32,11 +32,24 @@ pub(super) async fn check(link: &RedisLink, options: &RedisOptions) -> Result<()
     Ok(())
 }
 
-/// What each primary says of itself.
+/// What each primary says of itself. One that does not answer is passed over: a node must be able to start while a part
+/// of the cluster is away.
 async fn infos(link: &RedisLink) -> StoreResult<Vec<HashMap<String, String>>> {
     let mut infos = Vec::new();
+    let mut missing = None;
     for node in link.primaries().await? {
-        let text: String = link.run_on(&node, cmd("INFO").arg("everything")).await?;
+        let text: String = match link.run_on(&node, cmd("INFO").arg("everything")).await {
+            Ok(text) => text,
+            Err(error @ StoreError::Unavailable(_)) => {
+                tracing::warn!(
+                    ?error,
+                    "a primary of Redis does not answer, its settings were not looked at"
+                );
+                missing = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let fields = text.lines().filter_map(|line| line.split_once(':'));
         infos.push(
             fields
@@ -44,7 +57,10 @@ async fn infos(link: &RedisLink) -> StoreResult<Vec<HashMap<String, String>>> {
                 .collect(),
         );
     }
-    Ok(infos)
+    match missing {
+        Some(error) if infos.is_empty() => Err(error),
+        _ => Ok(infos),
+    }
 }
 
 fn check_server(info: &HashMap<String, String>, options: &RedisOptions) -> Result<(), RedisConnectError> {

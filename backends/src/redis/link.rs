@@ -58,6 +58,7 @@ impl RedisLink {
         let names = Names::new(options.shards, address.is_cluster());
         let link = Self::open(address, names, options, None)?;
         install::check(&link.with_limit(START_WITHIN)?, &link.inner.options).await?;
+        link.opened().await?;
         Ok(link)
     }
 
@@ -79,6 +80,12 @@ impl RedisLink {
                 options,
             }),
         })
+    }
+
+    /// Waits until the connection stands: what comes first must not fail because opening takes longer than a call may.
+    async fn opened(&self) -> StoreResult<()> {
+        let opened = tokio::time::timeout(START_WITHIN, self.inner.connection.opened()).await;
+        opened.map_err(StoreError::unavailable)?.map_err(store_error)
     }
 
     fn with_limit(&self, limit: Duration) -> StoreResult<Self> {

@@ -3,6 +3,8 @@
 //! `nodes` orders nodes by their last beat, `nodes:info` holds the beats; `asks` orders asks by their end, `asks:info`
 //! holds them, `asks:<id>:acks` the answers by node. On a cluster all of them lie in one slot.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +13,6 @@ use botloom_core::ports::{Bus, NODE_LIFE, Nodes, Notice, OpenAsk, StoreError, St
 use redis::cmd;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 use super::{Homes, RedisLink, Script};
@@ -29,6 +30,8 @@ pub struct RedisNodes {
     link: RedisLink,
     homes: Homes,
     bus: Arc<dyn Bus>,
+    /// Whether the last look found a beat that could not be read.
+    unread: Arc<AtomicBool>,
 }
 
 impl RedisNodes {
@@ -38,6 +41,7 @@ impl RedisNodes {
             link: link.clone(),
             homes,
             bus,
+            unread: Arc::default(),
         }
     }
 
@@ -57,14 +61,28 @@ impl RedisNodes {
         self.key(&format!("asks:{ask}:acks"))
     }
 
-    fn learn(&self, beats: &[String]) -> StoreResult<Vec<NodeBeat>> {
-        let mut beats = beats
-            .iter()
-            .map(|beat| read(beat))
-            .collect::<StoreResult<Vec<NodeBeat>>>()?;
-        beats.sort_by_key(|beat| beat.node);
-        self.homes.update(&beats);
-        Ok(beats)
+    /// Takes the beats that can be read. Those of another version, while nodes are replaced one by one, may not be; the
+    /// others go on without them.
+    fn learn(&self, beats: &[String]) -> Vec<NodeBeat> {
+        let mut read_beats = Vec::with_capacity(beats.len());
+        let mut unread = None;
+        for beat in beats {
+            match read::<NodeBeat>(beat) {
+                Ok(beat) => read_beats.push(beat),
+                Err(error) => unread = Some(error),
+            }
+        }
+        // Said when it begins, not with every look.
+        if self.unread.swap(unread.is_some(), Ordering::Relaxed) != unread.is_some() {
+            if let Some(error) = unread {
+                tracing::warn!(?error, "a node's beat cannot be read, it is passed over");
+            } else {
+                tracing::info!("the beats of all nodes can be read again");
+            }
+        }
+        read_beats.sort_by_key(|beat| beat.node);
+        self.homes.update(&read_beats);
+        read_beats
     }
 }
 
@@ -79,7 +97,8 @@ impl Nodes for RedisNodes {
         let keys = self.keys(["nodes", "nodes:info"]);
         self.homes.set_free(beat.free_turns, beat.turns);
         let live: Vec<String> = self.link.script(&BEAT, &keys, args).await?;
-        self.learn(&live).map(drop)
+        self.learn(&live);
+        Ok(())
     }
 
     async fn leave(&self) -> StoreResult<()> {
@@ -91,7 +110,7 @@ impl Nodes for RedisNodes {
     async fn live(&self) -> StoreResult<Vec<NodeBeat>> {
         let keys = self.keys(["nodes", "nodes:info"]);
         let live: Vec<String> = self.link.script(&LIVE, &keys, (millis(NODE_LIFE),)).await?;
-        self.learn(&live)
+        Ok(self.learn(&live))
     }
 
     async fn ask(&self, id: Uuid, ask: &Ask, life: Duration) -> StoreResult<()> {

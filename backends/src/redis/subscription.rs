@@ -1,7 +1,13 @@
 //! Hearing what is published.
 
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use redis::aio::PubSubStream;
+
+/// A subscription that said nothing for so long is to be opened anew: a connection that only listens does not notice that
+/// the other end is gone.
+pub(crate) const QUIET: Duration = Duration::from_secs(15);
 
 /// A message of a channel.
 #[derive(Debug)]

@@ -44,7 +44,7 @@ pub(crate) enum LaneItem {
         position: u64,
         message: QueuedMessage,
     },
-    /// An outbox that must not be sent from before a moment; comes behind its messages.
+    /// An outbox that must not be sent from before a moment. Comes before or behind its messages, as the store has them.
     OutDelay { lane: Lane, until: TimestampMs },
     /// A bot that sends nothing before a moment.
     Park { bot: BotId, until: TimestampMs },

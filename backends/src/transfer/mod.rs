@@ -263,12 +263,13 @@ async fn lane_items(
     let export = side.lanes.export(now, out);
     let take = async {
         let mut batch = Vec::new();
-        while items.recv_many(&mut batch, BATCH).await > 0 {
-            each(std::mem::take(&mut batch)).await?;
+        let mut taken = Ok(());
+        while taken.is_ok() && items.recv_many(&mut batch, BATCH).await > 0 {
+            taken = each(std::mem::take(&mut batch)).await;
         }
         // Ends an export that would wait for ever for somebody who failed.
         items.close();
-        Ok(())
+        taken
     };
     let (exported, taken) = tokio::join!(export, take);
     taken?;

@@ -46,7 +46,7 @@ impl Side {
                 if !nodes.live().await?.is_empty() {
                     return Err(TransferError::InUse);
                 }
-                let lanes = RedisLanes::open(link.clone(), lane_limits, homes).await?;
+                let lanes = RedisLanes::at_rest(link.clone(), lane_limits, homes).await?;
                 (lanes, Arc::new(RedisEventLog::new(&link, bus)))
             } else {
                 let path = data_dir.runtime_db();

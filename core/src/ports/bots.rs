@@ -32,7 +32,7 @@ pub struct Connection {
     pub webhook_secret: Option<SealedToken>,
 }
 
-/// Bots. Every method is one transaction; every change but [`Bots::activate`] adds one to `version`.
+/// Bots. Every method is one transaction; every change but [`Bots::activate`] and [`Bots::overtake`] adds one to `version`.
 #[async_trait]
 pub trait Bots: Debug + Send + Sync {
     /// Makes a bot; `false` if the id is taken, also by a deleted bot.
@@ -73,4 +73,9 @@ pub trait Bots: Debug + Send + Sync {
     /// Makes `rev` the active revision if the epoch is still `seen`: compare-and-set. Answers the new epoch, or `None`
     /// if another activation came first or the bot is gone.
     async fn activate(&self, id: &BotId, seen: Epoch, rev: RevHash) -> StoreResult<Option<Epoch>>;
+
+    /// Moves the epoch past `ahead`, which lanes have and the catalog has not (it was restored from an older copy), if it
+    /// is still `seen`; the active revision stays. Answers the new epoch, or `None` if an activation came first, the bot
+    /// is gone, or the epoch is not behind.
+    async fn overtake(&self, id: &BotId, seen: Epoch, ahead: Epoch) -> StoreResult<Option<Epoch>>;
 }

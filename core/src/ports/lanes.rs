@@ -285,7 +285,8 @@ pub struct LaneStats {
 #[async_trait]
 pub trait Lanes: Debug + Send + Sync {
     /// Queues updates; answers in the same order. Items of one lane take their places in the order given; order between
-    /// concurrent calls is the order in which they become durable. Asked twice, the second is a `Duplicate`.
+    /// concurrent calls is the order in which they become durable. Asked twice, the second is a `Duplicate`. After an
+    /// error some may be queued: of each lane none before those that stand in front of it.
     async fn ingest(&self, updates: Vec<Ingest>) -> StoreResult<Vec<IngestOutcome>>;
 
     /// Leases up to `max` ready lanes, fair between bots (start-time fair queueing), and takes back leases that ran

@@ -127,7 +127,7 @@ async fn who_comes_second_is_told_so() {
 }
 
 #[tokio::test]
-async fn lanes_ahead_of_a_restored_catalog_leave_the_catalog_as_it_is() {
+async fn lanes_ahead_of_a_restored_catalog_are_overtaken_by_the_next_deployment() {
     let installation = Installation::new().await;
     let ports = &installation.storage.ports;
     let ahead = ActiveRevision {
@@ -141,7 +141,36 @@ async fn lanes_ahead_of_a_restored_catalog_leave_the_catalog_as_it_is() {
     let row = installation.deployed(installation.ask(Epoch(0)).await).await;
     assert_eq!(row.error.unwrap().code, "superseded");
     let bot = ports.catalog.bot(&installation.bot).await.unwrap().unwrap();
-    assert_eq!((bot.active_rev, bot.epoch), (None, Epoch(0)));
+    assert_eq!((bot.active_rev, bot.epoch), (None, Epoch(8)));
+    let row = installation.deployed(installation.ask(bot.epoch).await).await;
+    assert_eq!(
+        (row.status, row.epoch),
+        (TaskStatus::Succeeded, Some(Epoch(9))),
+        "{row:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_restored_catalog_is_the_truth_again() {
+    let installation = Installation::new().await;
+    let ports = &installation.storage.ports;
+    installation.deployed(installation.ask(Epoch(0)).await).await;
+    let ahead = ActiveRevision {
+        epoch: Epoch(7),
+        rev: botloom_core::RevHash(botloom_core::Sha256Hash::of("forgotten by the catalog")),
+    };
+    ports.lanes.set_revision(&installation.bot, ahead).await.unwrap();
+    let put_right = botloom_deployer::reconcile::reconcile(&installation.deps())
+        .await
+        .unwrap();
+    assert_eq!(put_right, 1);
+    let live = ActiveRevision {
+        epoch: Epoch(8),
+        rev: installation.rev,
+    };
+    assert_eq!(ports.lanes.revision(&installation.bot).await.unwrap(), Some(live));
+    let bot = ports.catalog.bot(&installation.bot).await.unwrap().unwrap();
+    assert_eq!((bot.active_rev, bot.epoch), (Some(installation.rev), Epoch(8)));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use botloom_core::model::{Ask, AskAnswer};
 use botloom_core::ports::{Notice, OpenAsk, SandboxError, Sandboxes, StoreResult};
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -18,6 +19,9 @@ use crate::sandboxes::LocalSandboxes;
 /// How often to look without a notice. A deployment asks three times in a row, and a rollback is to be live within a
 /// second although every notice of it may be lost.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
+/// How long an ask may take here. A deployment asks twice before it flips, and a node that is cut off from a store may hold
+/// it up for 5 s in all.
+const WITHIN: Duration = Duration::from_millis(2_400);
 /// Asks under way at a time that load programs.
 const AT_ONCE: usize = 8;
 
@@ -81,9 +85,7 @@ impl Answering {
         for ask in fresh {
             let this = Arc::clone(self);
             tokio::spawn(async move {
-                let Some(answer) = this.obey(&ask.ask).await else {
-                    return this.again(&ask.id);
-                };
+                let answer = this.obey(&ask.ask).await;
                 if let Err(error) = this.node().ports.nodes.answer(ask.id, &answer).await {
                     tracing::warn!(ask = %ask.id, error = %error, "an answer was not taken, it will be given again");
                     this.again(&ask.id);
@@ -101,13 +103,22 @@ impl Answering {
             .remove(ask);
     }
 
-    /// `None`: not now, but perhaps at the next look.
-    async fn obey(&self, ask: &Ask) -> Option<AskAnswer> {
+    async fn obey(&self, ask: &Ask) -> AskAnswer {
         if let Ask::Raise { bot, revision } = ask {
             // Never behind programs that load: a flip waits for it.
             self.local.barrier(bot, *revision, Duration::ZERO).await;
-            return Some(AskAnswer::Done);
+            return AskAnswer::Done;
         }
+        timeout(WITHIN, self.load(ask)).await.unwrap_or_else(|_| {
+            tracing::warn!(
+                ?ask,
+                "what is asked of this node takes too long, the others go on without it"
+            );
+            AskAnswer::Away
+        })
+    }
+
+    async fn load(&self, ask: &Ask) -> AskAnswer {
         let _place = self.places.acquire().await;
         let done = match ask {
             Ask::Stage { bot, rev } => self.local.stage(bot, rev).await.map(|()| AskAnswer::Done),
@@ -118,20 +129,20 @@ impl Answering {
                 messages: report.messages,
                 wall_us: report.wall_us,
             }),
-            Ask::Raise { .. } => return None,
+            Ask::Raise { .. } => Ok(AskAnswer::Done),
         };
         match done {
-            Ok(answer) => Some(answer),
-            Err(SandboxError::Outcome { outcome, detail }) => Some(AskAnswer::Outcome { outcome, detail }),
+            Ok(answer) => answer,
+            Err(SandboxError::Outcome { outcome, detail }) => AskAnswer::Outcome { outcome, detail },
             Err(error @ SandboxError::Artifact { .. }) if error.kind().is_retryable() => {
-                tracing::warn!(?ask, error = %error, "a store is away, what is asked of this node waits");
-                None
+                tracing::warn!(?ask, error = %error, "a store is away, the others go on without this node");
+                AskAnswer::Away
             }
-            Err(SandboxError::Artifact { code, detail }) => Some(AskAnswer::Artifact {
+            Err(SandboxError::Artifact { code, detail }) => AskAnswer::Artifact {
                 code: code.to_owned(),
                 detail,
-            }),
-            Err(SandboxError::NoNode | SandboxError::Timeout) => Some(AskAnswer::Away),
+            },
+            Err(SandboxError::NoNode | SandboxError::Timeout) => AskAnswer::Away,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! starts nothing on an older epoch. A node that is missing on the list is not waited for, so it must not start updates
 //! on what it read while it was missing: every reading of a revision carries a [`Listing`].
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(crate) struct Membership {
     /// Whether this process also takes tasks of generation.
     generates: bool,
     draining: CancellationToken,
+    /// Whether it took itself off the list, for good.
+    left: AtomicBool,
     /// When the last beat that the store took was sent.
     listed: Mutex<Option<Instant>>,
     /// Nodes that take on bots; empty while this node cannot know.
@@ -64,6 +67,7 @@ impl Membership {
             turns,
             generates,
             draining,
+            left: AtomicBool::new(false),
             listed: Mutex::default(),
             view: watch::Sender::default(),
             alive: gauge!("botloom_live_nodes"),
@@ -87,6 +91,9 @@ impl Membership {
 
     /// Says once that this node lives.
     pub(crate) async fn beat(&self) -> StoreResult<()> {
+        if self.left.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("this node left the list"));
+        }
         let (slots, turns) = &self.turns;
         let beat = NodeBeat {
             node: self.nodes.me(),
@@ -99,7 +106,9 @@ impl Membership {
         let sent = Instant::now();
         within(self.nodes.beat(&beat)).await?;
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        *listed = (*listed).max(Some(sent));
+        if !self.left.load(Ordering::SeqCst) {
+            *listed = (*listed).max(Some(sent));
+        }
         Ok(())
     }
 
@@ -123,6 +132,9 @@ impl Membership {
                 () = tokio::time::sleep_until(started + BEAT_EVERY) => {}
             }
         }
+        // Flips no longer wait for this node, whatever still runs on it.
+        self.left.store(true, Ordering::SeqCst);
+        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Err(error) = within(self.nodes.leave()).await {
             tracing::info!(error = %error, "this node stays on the list for a moment");
         }

@@ -151,19 +151,23 @@ impl ClusterSandboxes {
         Instant::now() < asked.until
     }
 
-    async fn live(&self) -> StoreResult<Vec<NodeBeat>> {
-        Ok(self.nodes.live().await?.into_iter().filter(takes_bots).collect())
+    /// Nodes that take on bots. A store that is away for a moment is asked again; `None`: it stays away.
+    async fn live(&self) -> Option<Vec<NodeBeat>> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match bounded(until, self.nodes.live()).await? {
+                Ok(live) => return Some(live.into_iter().filter(takes_bots).collect()),
+                Err(error) => tracing::warn!(error = %error, "the list of nodes cannot be read"),
+            }
+            bounded(until, tokio::time::sleep(LOOK_EVERY)).await?;
+        }
     }
 
-    /// Whether there is a node at all; a store that is away is waited for.
+    /// Whether there is a node at all.
     async fn any(&self) -> Result<(), SandboxError> {
-        match bounded(Instant::now() + PATIENCE, self.live()).await {
-            Some(Ok(live)) if live.is_empty() => Err(SandboxError::NoNode),
-            Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => {
-                tracing::warn!(error = %error, "the list of nodes cannot be read");
-                Err(SandboxError::Timeout)
-            }
+        match self.live().await {
+            Some(live) if live.is_empty() => Err(SandboxError::NoNode),
+            Some(_) => Ok(()),
             None => Err(SandboxError::Timeout),
         }
     }
@@ -201,10 +205,8 @@ impl ClusterSandboxes {
 #[async_trait]
 impl Sandboxes for ClusterSandboxes {
     async fn live_nodes(&self) -> u32 {
-        match bounded(Instant::now() + PATIENCE, self.live()).await {
-            Some(Ok(live)) => u32::try_from(live.len()).unwrap_or(u32::MAX),
-            Some(Err(_)) | None => 0,
-        }
+        let live = self.live().await.unwrap_or_default();
+        u32::try_from(live.len()).unwrap_or(u32::MAX)
     }
 
     async fn stage(&self, bot: &BotId, rev: &RevHash) -> Result<(), SandboxError> {

@@ -24,9 +24,14 @@ impl Fenced<'_> {
     /// ends the run, and never resolves.
     async fn confirm(&self) {
         loop {
-            if let Ok((active, _)) = self.executor.read_revision(self.bot).await {
+            if let Ok((active, read)) = self.executor.read_revision(self.bot).await {
                 match active.map(|active| active.epoch) {
-                    Some(epoch) if epoch == self.epoch => return,
+                    // An answer that was on its way for longer than it holds says nothing any more.
+                    Some(epoch) if epoch == self.epoch => {
+                        if read.holds(self.executor.node.options.revision_lease) {
+                            return;
+                        }
+                    }
                     Some(epoch) if epoch > self.epoch => {
                         self.executor.raise(self.bot, epoch);
                         return std::future::pending().await;

@@ -330,20 +330,28 @@ mod tests {
     }
 
     #[test]
-    fn part_of_the_roles_needs_every_shared_part_as_a_service() {
+    fn part_of_the_roles_needs_services() {
         let runtime = ("BOTLOOM_ROLES", "runtime");
         let mut all = SERVICES.to_vec();
         all.push(runtime);
         let roles = config(&all).unwrap().roles;
         assert!(roles.runtime && !roles.control_plane);
+        let error = config(&[runtime]).unwrap_err();
+        assert!(
+            error.starts_with("BOTLOOM_ROLES") && error.contains("DATABASE_URL"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn nodes_that_share_anything_share_everything() {
         for missing in ["DATABASE_URL", "REDIS_URL", "S3_BUCKET", "CLICKHOUSE_URL"] {
-            let some: Vec<_> = all.iter().copied().filter(|(key, _)| *key != missing).collect();
+            let some: Vec<_> = SERVICES.into_iter().filter(|(key, _)| *key != missing).collect();
             let error = config(&some).unwrap_err();
-            assert!(
-                error.starts_with("BOTLOOM_ROLES") && error.contains(missing),
-                "{error}"
-            );
+            assert!(error.starts_with(&format!("{missing}: is missing")), "{error}");
         }
+        let bucket = [SERVICES[2], SERVICES[3], SERVICES[4], SERVICES[5]];
+        assert!(config(&bucket).is_ok(), "a bucket and a ClickHouse of one node");
     }
 
     #[test]

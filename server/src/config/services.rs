@@ -60,7 +60,27 @@ impl Services {
             bucket: bucket(read)?,
             clickhouse: url(read, "CLICKHOUSE_URL", &["http", "https"])?,
         };
+        services.check()?;
         Ok(services)
+    }
+
+    /// Whoever names a database or a Redis makes an installation that a second node can join, and that node must find all
+    /// of it. A bucket or a ClickHouse alone belongs to the one node that has the data folder.
+    fn check(&self) -> Result<(), ConfigError> {
+        let named = if self.redis.is_some() {
+            "REDIS_URL"
+        } else if self.database.is_some() {
+            "DATABASE_URL"
+        } else {
+            return Ok(());
+        };
+        match self.embedded_part() {
+            None => Ok(()),
+            Some(missing) => Err(invalid(
+                missing,
+                format!("is missing: {named} is set, and nodes that share an installation share all of it"),
+            )),
+        }
     }
 
     /// The first shared part that is embedded although others may be services; `None`: several nodes may share.

@@ -226,7 +226,7 @@ pub(crate) fn reference() -> String {
         page.extend(["| `", setting.key, "` | ", &default, " | ", &doc, " |\n"]);
     }
     page.push_str(
-        "\nEach of the services may be used alone by one node that has all roles. Several nodes need all four, and one\n`BOTLOOM_MASTER_KEY`; a node that would share only a part refuses to start and names the missing key.\n",
+        "\n`DATABASE_URL` and `REDIS_URL` make an installation that many nodes share: then all four services and `BOTLOOM_MASTER_KEY`\nare needed, and a node that would share only a part refuses to start and names the missing key. `S3_BUCKET` and\n`CLICKHOUSE_URL` may also be used by one node with a data folder.\n",
     );
     page.push_str("\nThe other variables of OpenTelemetry are read from the environment as its specification says: `OTEL_EXPORTER_OTLP_HEADERS`,\n`OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` (default\n`parentbased_always_on`), `OTEL_TRACES_SAMPLER_ARG`, `OTEL_BSP_SCHEDULE_DELAY`.\n");
     page

@@ -66,7 +66,7 @@ const OUTSIDE: &[(&str, &str)] = &[
         "async-trait axum bytes futures-util governor http http-body-util hyper hyper-rustls \
          hyper-util jiff jsonschema libc metrics moka opentelemetry rand regex rquickjs rustix rustls \
          seccompiler serde serde_json sha2 subtle thiserror tokio tokio-util tower tracing \
-         tracing-opentelemetry url",
+         tracing-opentelemetry url uuid",
     ),
     (
         "server",

@@ -1,4 +1,5 @@
-//! Killed at every point of a deployment: after the next start it converges, to one revision or the other, never between.
+//! Killed at every point of a deployment: whoever goes on with it, the same node after its next start or another one, it
+//! converges, to one revision or the other, never between.
 
 use botloom_deployer::FAULT_POINTS;
 use serde_json::json;
@@ -23,8 +24,12 @@ async fn a_deployment_survives_a_kill_at_every_point(storage: Storage) {
         let task = world.api.start_deploy("fault-bot", &revisions[at % 2]).await;
         assert_eq!(world.server.ended().await, None, "{point} was not reached");
 
+        let done = world
+            .taken_over()
+            .await
+            .ended(&format!("/deployments/{task}"))
+            .await;
         world.all_again().await;
-        let done = world.api.ended(&format!("/deployments/{task}")).await;
         assert_eq!(done["status"], "succeeded", "{point}: {done}");
         assert_eq!(done["epoch"], json!(at + 2), "{point}");
         let person = world.person("Ada", "en");

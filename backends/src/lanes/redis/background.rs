@@ -2,13 +2,13 @@
 //! homes that have no place left.
 
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use uuid::Uuid;
 
 use super::RedisLanes;
-use crate::redis::RedisLink;
+use crate::redis::{QUIET, RedisLink};
 
 /// How often a part of the shards is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -31,17 +31,29 @@ pub(super) fn start(lanes: &Arc<RedisLanes>) {
 }
 
 async fn listen(lanes: Weak<RedisLanes>, link: RedisLink, channel: String) {
+    let channels = std::slice::from_ref(&channel);
     while lanes.strong_count() > 0 {
-        if let Ok(mut subscription) = link.subscribe(std::slice::from_ref(&channel)).await {
+        if let Ok(mut subscription) = link.subscribe(channels).await {
+            let mut heard = Instant::now();
             loop {
                 match tokio::time::timeout(PAUSE, subscription.next()).await {
                     Ok(Some(message)) => match lanes.upgrade() {
-                        Some(lanes) => lanes.woken(&message.payload),
+                        Some(lanes) => {
+                            heard = Instant::now();
+                            lanes.woken(&message.payload);
+                        }
                         None => return,
                     },
                     Ok(None) => break,
                     Err(_) if lanes.strong_count() == 0 => return,
-                    Err(_) => {}
+                    Err(_) if heard.elapsed() < QUIET => {}
+                    Err(_) => {
+                        // The silent one, which may still stand, is kept until the new one does.
+                        if let Ok(another) = link.subscribe(channels).await {
+                            subscription = another;
+                        }
+                        heard = Instant::now();
+                    }
                 }
             }
         }

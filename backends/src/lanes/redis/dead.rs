@@ -10,10 +10,11 @@ use botloom_core::ports::{
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use redis::{FromRedisValue as _, Value, cmd};
+use redis::{Value, cmd};
 
 use super::reply::{Reply, unexpected};
 use super::scripts::{Place, key_of, member};
+use super::spread::Placed;
 use super::{RedisLanes, args, codec};
 
 /// Most items of one page.
@@ -134,6 +135,80 @@ impl RedisLanes {
     }
 }
 
+/// A letter on its way back.
+struct PutBack {
+    id: LetterId,
+    lane: Lane,
+    dedup: DedupKey,
+    /// As it is stored in its list.
+    entry: Vec<u8>,
+    /// Which list: `update`, `urgent` or `message`.
+    kind: &'static str,
+}
+
+impl RedisLanes {
+    async fn bury(&self, letter: &NewDeadLetter, spread: u16) -> StoreResult<Placed<String>> {
+        let bot = &letter.bot;
+        let shard = match &letter.chat {
+            Some(chat) => self.link.names().shard(bot, chat, spread),
+            None => self.letter_shards(bot).next().unwrap_or(0),
+        };
+        let mut args = args![
+            bot,
+            self.limits.dead_letter_cap.max(1),
+            letter.at.0,
+            letter.chat.as_ref().map_or("", ChatId::as_str),
+            letter.reason,
+            letter.detail,
+        ]
+        .to_vec();
+        args.push(letter.body.to_vec());
+        args.extend(args![spread]);
+        let place = Place::of(shard, bot.as_str());
+        let mut reply = Reply::of(self.call(&self.scripts.set_aside, place, &args).await?)?;
+        match reply.next::<String>()?.as_str() {
+            "DONE" => {
+                let entry: String = reply.next()?;
+                Ok(Placed::Here(self.letter_id(Direction::In, bot, shard, &entry)))
+            }
+            "LAYOUT" => Ok(Placed::Elsewhere(reply.next()?)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Whether the letter was still there.
+    async fn put_back(&self, back: &PutBack, spread: u16) -> StoreResult<Placed<bool>> {
+        // A lane and its letters share a shard: a bot is spread anew only without letters.
+        let bot = &back.lane.bot;
+        let name = member(&back.lane);
+        let shard = self.link.names().shard(bot, &back.lane.chat, spread);
+        let (seen, _) = self.seen_key(bot, &back.dedup);
+        let mut args = args![name, bot, back.id.entry()].to_vec();
+        args.push(back.entry.clone());
+        args.extend(args![
+            back.kind,
+            self.limits.queue_cap.max(1),
+            self.limits.dedup_ttl_ms,
+            spread,
+        ]);
+        let place = Place {
+            letters: back.id.direction(),
+            seen: &seen,
+            ..Place::of(shard, &name)
+        };
+        let mut reply = Reply::of(self.call(&self.scripts.replay, place, &args).await?)?;
+        match reply.next::<String>()?.as_str() {
+            "DONE" if back.id.outbound => self.outbox_is_ready(shard),
+            "DONE" => self.lane_is_ready(shard),
+            "MISSING" => return Ok(Placed::Here(false)),
+            "FULL" => return Err(StoreError::Full),
+            "LAYOUT" => return Ok(Placed::Elsewhere(reply.next()?)),
+            _ => return Err(unexpected()),
+        }
+        Ok(Placed::Here(true))
+    }
+}
+
 /// Letters of one stream.
 fn read(bot: &BotId, direction: Direction, offset: u16, entries: Value) -> StoreResult<Vec<Stored>> {
     let mut entries = Reply::of(entries)?;
@@ -200,24 +275,8 @@ fn shown(stored: Stored) -> DeadLetter {
 #[async_trait]
 impl DeadLetters for RedisLanes {
     async fn set_aside(&self, letter: NewDeadLetter) -> StoreResult<String> {
-        let bot = &letter.bot;
-        let shard = match &letter.chat {
-            Some(chat) => self.link.names().shard(bot, chat, self.spread_of(bot)),
-            None => self.letter_shards(bot).next().unwrap_or(0),
-        };
-        let mut args = args![
-            self.limits.dead_letter_cap.max(1),
-            letter.at.0,
-            letter.chat.as_ref().map_or("", ChatId::as_str),
-            letter.reason,
-            letter.detail,
-        ]
-        .to_vec();
-        args.push(letter.body.to_vec());
-        let place = Place::of(shard, bot.as_str());
-        let value = self.call(&self.scripts.set_aside, place, &args).await?;
-        let entry = String::from_redis_value(value).map_err(|_| unexpected())?;
-        Ok(self.letter_id(Direction::In, bot, shard, &entry))
+        self.in_place(&letter.bot, |spread| self.bury(&letter, spread))
+            .await
     }
 
     async fn dead_letters(
@@ -298,37 +357,14 @@ impl DeadLetters for RedisLanes {
             };
             (codec::update(&update), "update")
         };
-        // A lane and its letters share a shard: a bot is spread anew only without letters.
-        let (name, shard) = (member(&lane), self.shard(&lane));
-        let (seen, _) = self.seen_key(bot, &dedup);
-        let mut args = args![name, bot, stored.id.entry()].to_vec();
-        args.push(entry);
-        args.extend(args![
+        let back = PutBack {
+            id: stored.id,
+            lane,
+            dedup,
+            entry,
             kind,
-            self.limits.queue_cap.max(1),
-            self.limits.dedup_ttl_ms
-        ]);
-        let place = Place {
-            letters: stored.id.direction(),
-            seen: &seen,
-            ..Place::of(shard, &name)
         };
-        let value = self.call(&self.scripts.replay, place, &args).await?;
-        match String::from_redis_value(value)
-            .map_err(|_| unexpected())?
-            .as_str()
-        {
-            "MISSING" => Ok(false),
-            "FULL" => Err(StoreError::Full),
-            _ if stored.id.outbound => {
-                self.outbox_is_ready(shard);
-                Ok(true)
-            }
-            _ => {
-                self.lane_is_ready(shard);
-                Ok(true)
-            }
-        }
+        self.in_place(bot, |spread| self.put_back(&back, spread)).await
     }
 
     async fn discard(&self, bot: &BotId, id: &str) -> StoreResult<bool> {

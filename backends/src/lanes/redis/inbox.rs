@@ -1,5 +1,6 @@
 //! The port `Lanes`.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -15,34 +16,34 @@ use redis::cmd;
 
 use super::reply::{Reply, unexpected};
 use super::scripts::{Place, member};
+use super::spread::Placed;
 use super::watch::Found;
 use super::{RedisLanes, args, codec};
 
 /// Reason of letters whose chat has a document that cannot be read; the runtime gives it to documents that are no JSON.
 const STATE_CORRUPT: &str = "state-corrupt";
 
-/// What became of an update in one attempt.
-enum Entered {
-    As(IngestOutcome),
-    /// The bot is spread differently than this node knew.
-    Elsewhere(u16),
-}
-
 impl RedisLanes {
-    async fn ingest_one(&self, item: &Ingest) -> StoreResult<IngestOutcome> {
-        for _ in 0..2 {
-            match self.enter(item).await? {
-                Entered::As(outcome) => return Ok(outcome),
-                Entered::Elsewhere(0) => break,
-                Entered::Elsewhere(spread) => self.note_spread(&item.lane.bot, spread),
+    /// Takes in the updates of one lane, one after the other: a later one must not be in before an earlier one that has to
+    /// be sent again. Ends at the first that fails.
+    async fn ingest_lane(
+        &self,
+        items: &[(usize, &Ingest)],
+    ) -> (Vec<(usize, IngestOutcome)>, StoreResult<()>) {
+        let mut outcomes = Vec::with_capacity(items.len());
+        for (at, item) in items {
+            let bot = &item.lane.bot;
+            match self.in_place(bot, |spread| self.enter(item, spread)).await {
+                Ok(outcome) => outcomes.push((*at, outcome)),
+                Err(error) => return (outcomes, Err(error)),
             }
         }
-        Err(StoreError::unavailable("the bot is being moved"))
+        (outcomes, Ok(()))
     }
 
-    async fn enter(&self, item: &Ingest) -> StoreResult<Entered> {
+    async fn enter(&self, item: &Ingest, spread: u16) -> StoreResult<Placed<IngestOutcome>> {
         let (lane, bot) = (member(&item.lane), &item.lane.bot);
-        let shard = self.shard(&item.lane);
+        let shard = self.link.names().shard(bot, &item.lane.chat, spread);
         let mine = self.homes.is_mine(shard);
         let queued = QueuedUpdate {
             dedup: item.dedup.clone(),
@@ -59,7 +60,7 @@ impl RedisLanes {
             self.limits.lease_ms,
             self.limits.dedup_ttl_ms,
             bit.map_or_else(String::new, |bit| bit.to_string()),
-            self.spread_of(bot),
+            spread,
         ]);
         let place = Place {
             seen: &seen,
@@ -90,13 +91,38 @@ impl RedisLanes {
                     state: codec::document_of(reply.next()?, self.test_now())?,
                 }))
             }
-            "LAYOUT" => {
-                let spread: String = reply.next()?;
-                return Ok(Entered::Elsewhere(spread.parse().map_err(|_| unexpected())?));
-            }
+            "LAYOUT" => return Ok(Placed::Elsewhere(reply.next()?)),
             _ => return Err(unexpected()),
         };
-        Ok(Entered::As(outcome))
+        Ok(Placed::Here(outcome))
+    }
+
+    async fn set_rev(
+        &self,
+        bot: &BotId,
+        revision: ActiveRevision,
+        spread: u16,
+    ) -> StoreResult<Placed<SetRevision>> {
+        let mut newest: Option<ActiveRevision> = None;
+        for shard in self.link.names().shards_of(bot, spread) {
+            let args = args![bot, revision.epoch, revision.rev, spread];
+            let place = Place::of(shard, bot.as_str());
+            let mut reply = Reply::of(self.call(&self.scripts.set_rev, place, &args).await?)?;
+            match reply.next::<String>()?.as_str() {
+                "SET" => {}
+                "SUPERSEDED" => {
+                    let current = codec::revision_of(&reply.next::<String>()?)?;
+                    if newest.is_none_or(|newest| newest.epoch < current.epoch) {
+                        newest = Some(current);
+                    }
+                }
+                "LAYOUT" => return Ok(Placed::Elsewhere(reply.next()?)),
+                _ => return Err(unexpected()),
+            }
+        }
+        Ok(Placed::Here(
+            newest.map_or(SetRevision::Set, SetRevision::Superseded),
+        ))
     }
 
     /// Leases up to `share` ready lanes of a shard and reads their turns.
@@ -355,8 +381,33 @@ impl RedisLanes {
 #[async_trait]
 impl Lanes for RedisLanes {
     async fn ingest(&self, updates: Vec<Ingest>) -> StoreResult<Vec<IngestOutcome>> {
-        // Calls leave in the order in which they are first polled, so items of one lane keep their order.
-        try_join_all(updates.iter().map(|item| self.ingest_one(item))).await
+        // In the order in which the lanes come, which is that of their places.
+        let (mut lanes, mut numbers) = (Vec::<Vec<(usize, &Ingest)>>::new(), HashMap::new());
+        for (at, item) in updates.iter().enumerate() {
+            let number = *numbers.entry(&item.lane).or_insert(lanes.len());
+            if number == lanes.len() {
+                lanes.push(Vec::new());
+            }
+            lanes[number].push((at, item));
+        }
+        // All lanes come to their end: what is under way when one fails is not left in the middle.
+        let (mut outcomes, mut failed) = (Vec::with_capacity(updates.len()), Ok(()));
+        for (entered, ended) in join_all(lanes.iter().map(|items| self.ingest_lane(items))).await {
+            outcomes.extend(entered);
+            failed = failed.and(ended);
+        }
+        outcomes.sort_unstable_by_key(|(at, _)| *at);
+        let outcomes = outcomes.into_iter().map(|(_, outcome)| outcome);
+        if let Err(error) = failed {
+            // Nobody will hear of these turns.
+            let granted = outcomes.filter_map(|outcome| match outcome {
+                IngestOutcome::Granted(turn) => Some(turn.lease),
+                _ => None,
+            });
+            self.release(&granted.collect::<Vec<_>>()).await.ok();
+            return Err(error);
+        }
+        Ok(outcomes.collect())
     }
 
     async fn claim(&self, max: usize) -> StoreResult<Claims> {
@@ -429,19 +480,8 @@ impl Lanes for RedisLanes {
     }
 
     async fn set_revision(&self, bot: &BotId, revision: ActiveRevision) -> StoreResult<SetRevision> {
-        let mut answer = SetRevision::Set;
-        for shard in self.shards_of(bot) {
-            let args = args![bot, revision.epoch, revision.rev];
-            let value = self
-                .call(&self.scripts.set_rev, Place::of(shard, bot.as_str()), &args)
-                .await?;
-            let current: Option<String> =
-                redis::FromRedisValue::from_redis_value(value).map_err(|_| unexpected())?;
-            if let Some(current) = current {
-                answer = SetRevision::Superseded(codec::revision_of(&current)?);
-            }
-        }
-        Ok(answer)
+        self.in_place(bot, |spread| self.set_rev(bot, revision, spread))
+            .await
     }
 
     async fn revision(&self, bot: &BotId) -> StoreResult<Option<ActiveRevision>> {

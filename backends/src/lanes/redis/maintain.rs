@@ -173,7 +173,7 @@ impl RedisLanes {
         Ok(given)
     }
 
-    /// The auditor: every lane with work is in exactly one place, no other lane is in any, and counts are right;
+    /// The auditor: every lane with work is in exactly one place, on its shard, no other lane is in any, and counts are right;
     /// [`StoreError::Corrupt`] says what is wrong. Reads everything while nobody writes: for tests.
     pub async fn check(&self) -> StoreResult<()> {
         let mut faults = Vec::new();
@@ -182,7 +182,7 @@ impl RedisLanes {
             let kind = name.split(':').next().unwrap_or_default().to_owned();
             match kind.as_str() {
                 "q" => lists.push((key, name)),
-                "rz" | "lx" | "dl" | "oz" | "ox" | "odl" | "opz" => sets.push((key, kind)),
+                "rz" | "lx" | "dl" | "oz" | "ox" | "odl" | "opz" => sets.push((key, name)),
                 "cnt" | "ocnt" => hashes.push((key, kind)),
                 _ => {}
             }
@@ -193,11 +193,16 @@ impl RedisLanes {
         sets.sort();
         sets.dedup();
         let mut places = BTreeMap::<(String, bool), Vec<String>>::new();
-        for (key, kind) in sets {
-            let outbound = kind.starts_with('o');
+        // This node may not have heard of a change.
+        self.read_spread().await?;
+        for (key, name) in sets {
+            let outbound = name.starts_with('o');
             let members: Vec<String> = self.link.run(cmd("ZRANGE").arg(&key).arg(0).arg(-1)).await?;
             for lane in members {
-                places.entry((lane, outbound)).or_default().push(kind.clone());
+                if !name.ends_with(&format!(":{}", self.shard(&lane_of(&lane)?))) {
+                    faults.push(format!("{lane:?} is in {name}, which is not of its shard"));
+                }
+                places.entry((lane, outbound)).or_default().push(name.clone());
             }
         }
         let mut work = BTreeMap::<(String, bool), u64>::new();

@@ -10,6 +10,7 @@ mod background;
 mod clocks;
 mod codec;
 mod dead;
+mod import;
 mod inbox;
 mod maintain;
 mod outbox;
@@ -57,6 +58,13 @@ impl RedisLanes {
     /// Lanes over a link. Looks for what waits, listens for wake-ups and sweeps the shards in the background for as long
     /// as the answer lives; needs a runtime of tokio.
     pub async fn open(link: RedisLink, limits: LaneLimits, homes: Homes) -> StoreResult<Arc<Self>> {
+        let lanes = Self::make(link, limits, homes, None, None).await?;
+        background::start(&lanes);
+        Ok(lanes)
+    }
+
+    /// Lanes that do nothing by themselves: what is in them stays as it is while they are told or filled as a whole.
+    pub(crate) async fn at_rest(link: RedisLink, limits: LaneLimits, homes: Homes) -> StoreResult<Arc<Self>> {
         Self::make(link, limits, homes, None, None).await
     }
 
@@ -68,7 +76,9 @@ impl RedisLanes {
         clock: SharedClock,
     ) -> StoreResult<Arc<Self>> {
         let homes = Homes::new(botloom_core::model::NodeId::generate());
-        Self::make(link, limits, homes, Some(clock), None).await
+        let lanes = Self::make(link, limits, homes, Some(clock), None).await?;
+        background::start(&lanes);
+        Ok(lanes)
     }
 
     /// Like [`Self::with_clock`] with one guard of the scripts left out, to prove that the tests notice.
@@ -80,7 +90,9 @@ impl RedisLanes {
         check: &str,
     ) -> StoreResult<Arc<Self>> {
         let homes = Homes::new(botloom_core::model::NodeId::generate());
-        Self::make(link, limits, homes, Some(clock), Some(check)).await
+        let lanes = Self::make(link, limits, homes, Some(clock), Some(check)).await?;
+        background::start(&lanes);
+        Ok(lanes)
     }
 
     /// Names of the guards that [`Self::without`] can leave out.
@@ -112,7 +124,6 @@ impl RedisLanes {
         });
         lanes.read_spread().await?;
         lanes.look_at_mine();
-        background::start(&lanes);
         Ok(lanes)
     }
 

@@ -13,6 +13,7 @@ use redis::FromRedisValue as _;
 use super::inbox::{first_of, lane_of, loaded};
 use super::reply::{Reply, unexpected};
 use super::scripts::{Place, member};
+use super::spread::Placed;
 use super::watch::Found;
 use super::{RedisLanes, args, codec};
 
@@ -59,6 +60,21 @@ impl RedisLanes {
         let mut reply = Reply::of(value)?;
         let (urgent, others) = (reply.next::<Vec<_>>()?, reply.next::<Vec<_>>()?);
         self.out_turn(lane, score, &urgent, &others).await
+    }
+
+    async fn park_shards(&self, bot: &BotId, until: &str, spread: u16) -> StoreResult<Placed<()>> {
+        for shard in self.link.names().shards_of(bot, spread) {
+            let place = Place::of(shard, bot.as_str());
+            let args = args![bot, until, spread];
+            let mut reply = Reply::of(self.call(&self.scripts.park, place, &args).await?)?;
+            match reply.next::<String>()?.as_str() {
+                "LIFTED" => self.outbox_is_ready(shard),
+                "PARKED" => self.outbound.touched(shard),
+                "LAYOUT" => return Ok(Placed::Elsewhere(reply.next()?)),
+                _ => return Err(unexpected()),
+            }
+        }
+        Ok(Placed::Here(()))
     }
 
     /// Work for a sender, if there is any. A first message that cannot be read is set aside, so that the outbox goes on.
@@ -196,16 +212,8 @@ impl Outbox for RedisLanes {
 
     async fn park(&self, bot: &BotId, until: Option<TimestampMs>) -> StoreResult<()> {
         let until = until.map_or_else(String::new, |until| until.0.to_string());
-        for shard in self.shards_of(bot) {
-            let place = Place::of(shard, bot.as_str());
-            let value = self.call(&self.scripts.park, place, &args![bot, until]).await?;
-            if u8::from_redis_value(value).map_err(|_| unexpected())? == 1 {
-                self.outbox_is_ready(shard);
-            } else {
-                self.outbound.touched(shard);
-            }
-        }
-        Ok(())
+        self.in_place(bot, |spread| self.park_shards(bot, &until, spread))
+            .await
     }
 
     async fn rate_shares(&self, backlogs: &[(BotId, u64)]) -> StoreResult<Vec<f64>> {

@@ -44,13 +44,8 @@ impl Declared {
         for (at, key) in keys.iter().enumerate() {
             text.extend(["local ", key, " = KEYS[", &(at + 2).to_string(), "]\n"]);
         }
-        let mark = without.map(|check| format!("-- check: {check}"));
-        let kept = |line: &&str| !mark.as_ref().is_some_and(|mark| line.ends_with(mark.as_str()));
-        for line in include_str!("lua/common.lua")
-            .lines()
-            .chain(code.lines())
-            .filter(kept)
-        {
+        let kept = |line: &&str| without.is_none() || guard_of(line) != without;
+        for line in COMMON.lines().chain(code.lines()).filter(kept) {
             text.push_str(line);
             text.push('\n');
         }
@@ -99,136 +94,105 @@ pub(super) fn member(lane: &Lane) -> String {
     lane.to_string()
 }
 
-/// All scripts.
-#[derive(Debug)]
-pub(super) struct Scripts {
-    pub(super) ingest: Declared,
-    pub(super) claim: Declared,
-    pub(super) commit: Declared,
-    pub(super) fail: Declared,
-    pub(super) renew: Declared,
-    pub(super) release: Declared,
-    pub(super) set_rev: Declared,
-    pub(super) claim_out: Declared,
-    pub(super) load_out: Declared,
-    pub(super) begin_send: Declared,
-    pub(super) ack_out: Declared,
-    pub(super) park: Declared,
-    pub(super) set_aside: Declared,
-    pub(super) replay: Declared,
-    pub(super) repair: Declared,
-    pub(super) purge: Declared,
-    pub(super) purge_bot: Declared,
-    pub(super) stats: Declared,
-    pub(super) close: Declared,
+/// What all scripts begin with.
+const COMMON: &str = include_str!("lua/common.lua");
+
+/// The text of a script.
+macro_rules! text {
+    ($name:ident) => {
+        include_str!(concat!("lua/", stringify!($name), ".lua"))
+    };
 }
 
-impl Scripts {
-    /// `without` leaves out the guard of this name, to prove that the tests notice.
-    pub(super) fn new(without: Option<&str>) -> Self {
-        let declared = |code: &str, keys| Declared::new(code, keys, without);
-        Self {
-            ingest: declared(
-                include_str!("lua/ingest.lua"),
-                &[
-                    "rz", "bf", "vt", "lx", "revs", "seq", "cnt", "spread", "qin", "state", "idemp",
-                ],
-            ),
-            claim: declared(
-                include_str!("lua/claim.lua"),
-                &["rz", "bf", "vt", "lx", "dl", "att", "revs", "seq"],
-            ),
-            commit: declared(
-                include_str!("lua/commit.lua"),
-                &[
-                    "rz", "bf", "vt", "lx", "att", "revs", "seq", "cnt", "oz", "obf", "ovt", "ox", "opark",
-                    "opz", "ocnt", "ogu", "qin", "state", "qout", "qurgent",
-                ],
-            ),
-            fail: declared(
-                include_str!("lua/fail.lua"),
-                &["rz", "bf", "vt", "lx", "dl", "att", "seq", "cnt", "qin", "dlq"],
-            ),
-            renew: declared(include_str!("lua/renew.lua"), &["leases", "seq"]),
-            release: declared(include_str!("lua/release.lua"), &["rz", "bf", "vt", "lx", "seq"]),
-            set_rev: declared(include_str!("lua/set_rev.lua"), &["revs"]),
-            claim_out: declared(
-                include_str!("lua/claim_out.lua"),
-                &[
-                    "oz", "obf", "ovt", "ox", "odl", "opark", "opz", "ogu", "odoubt", "seq",
-                ],
-            ),
-            load_out: declared(
-                include_str!("lua/load_out.lua"),
-                &["ox", "odoubt", "ogu", "qout", "qurgent"],
-            ),
-            begin_send: declared(
-                include_str!("lua/begin_send.lua"),
-                &["ox", "ogu", "qout", "qurgent"],
-            ),
-            ack_out: declared(
-                include_str!("lua/ack_out.lua"),
-                &[
-                    "oz", "obf", "ovt", "ox", "odl", "opark", "opz", "ogu", "odoubt", "seq", "ocnt", "qout",
-                    "qurgent", "dlq",
-                ],
-            ),
-            park: declared(
-                include_str!("lua/park.lua"),
-                &["oz", "obf", "ovt", "opark", "opz", "seq"],
-            ),
-            set_aside: declared(include_str!("lua/set_aside.lua"), &["dlq"]),
-            replay: declared(
-                include_str!("lua/replay.lua"),
-                &[
-                    "rz", "bf", "vt", "seq", "cnt", "oz", "obf", "ovt", "opark", "opz", "ocnt", "qin",
-                    "qout", "qurgent", "dlq", "idemp",
-                ],
-            ),
-            repair: declared(
-                include_str!("lua/repair.lua"),
-                &[
-                    "rz", "bf", "vt", "lx", "dl", "seq", "oz", "obf", "ovt", "ox", "odl", "opark", "opz",
-                    "qin", "qout", "qurgent",
-                ],
-            ),
-            purge: declared(
-                include_str!("lua/purge.lua"),
-                &[
-                    "rz", "lx", "dl", "att", "oz", "ox", "odl", "opz", "odoubt", "ogu", "qin", "qout",
-                    "qurgent", "state",
-                ],
-            ),
-            purge_bot: declared(
-                include_str!("lua/purge_bot.lua"),
-                &["revs", "cnt", "ocnt", "opark", "dlq_in", "dlq_out"],
-            ),
-            close: declared(
-                include_str!("lua/close.lua"),
-                &["cnt", "ocnt", "spread", "dlq_in", "dlq_out"],
-            ),
-            stats: declared(include_str!("lua/stats.lua"), &["rz", "lx", "dl", "cnt", "ocnt"]),
+/// Makes [`Scripts`] of the files in `lua/` and the keys that each declares, and the list of their texts.
+macro_rules! scripts {
+    ($($name:ident: $keys:expr),* $(,)?) => {
+        /// All scripts.
+        #[derive(Debug)]
+        pub(super) struct Scripts {
+            $(pub(super) $name: Declared),*
+        }
+
+        impl Scripts {
+            /// `without` leaves out the guard of this name, to prove that the tests notice.
+            pub(super) fn new(without: Option<&str>) -> Self {
+                Self {
+                    $($name: Declared::new(text!($name), &$keys, without)),*
+                }
+            }
+        }
+
+        /// Name and text of each file.
+        const FILES: &[(&str, &str)] = &[("common", COMMON), $((stringify!($name), text!($name))),*];
+    };
+}
+
+scripts! {
+    ingest: ["rz", "bf", "vt", "lx", "revs", "seq", "cnt", "spread", "qin", "state", "idemp"],
+    claim: ["rz", "bf", "vt", "lx", "dl", "att", "revs", "seq"],
+    commit: [
+        "rz", "bf", "vt", "lx", "att", "revs", "seq", "cnt", "oz", "obf", "ovt", "ox", "opark", "opz", "ocnt",
+        "ogu", "qin", "state", "qout", "qurgent",
+    ],
+    fail: ["rz", "bf", "vt", "lx", "dl", "att", "seq", "cnt", "qin", "dlq"],
+    renew: ["leases", "seq"],
+    release: ["rz", "bf", "vt", "lx", "seq"],
+    set_rev: ["spread", "revs"],
+    claim_out: ["oz", "obf", "ovt", "ox", "odl", "opark", "opz", "ogu", "odoubt", "seq"],
+    load_out: ["ox", "odoubt", "ogu", "qout", "qurgent"],
+    begin_send: ["ox", "ogu", "qout", "qurgent"],
+    ack_out: [
+        "oz", "obf", "ovt", "ox", "odl", "opark", "opz", "ogu", "odoubt", "seq", "ocnt", "qout", "qurgent",
+        "dlq",
+    ],
+    park: ["spread", "oz", "obf", "ovt", "opark", "opz", "seq"],
+    set_aside: ["spread", "dlq"],
+    replay: [
+        "spread", "rz", "bf", "vt", "seq", "cnt", "oz", "obf", "ovt", "opark", "opz", "ocnt", "qin", "qout",
+        "qurgent", "dlq", "idemp",
+    ],
+    repair: [
+        "rz", "bf", "vt", "lx", "dl", "seq", "oz", "obf", "ovt", "ox", "odl", "opark", "opz", "qin", "qout",
+        "qurgent",
+    ],
+    purge: [
+        "rz", "lx", "dl", "att", "oz", "ox", "odl", "opz", "odoubt", "ogu", "qin", "qout", "qurgent", "state",
+    ],
+    purge_bot: ["revs", "cnt", "ocnt", "opark", "dlq_in", "dlq_out"],
+    stats: ["rz", "lx", "dl", "cnt", "ocnt"],
+    close: ["cnt", "ocnt", "spread", "dlq_in", "dlq_out"],
+}
+
+/// The guard that a line is part of.
+fn guard_of(line: &str) -> Option<&str> {
+    line.split_once("-- check: ").map(|(_, name)| name.trim_end())
+}
+
+/// Names of the guards in the scripts, each once.
+pub(super) fn checks() -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for line in FILES.iter().flat_map(|(_, text)| text.lines()) {
+        if let Some(name) = guard_of(line).filter(|name| !names.iter().any(|known| known == name)) {
+            names.push(name.to_owned());
         }
     }
+    names
 }
 
-/// Names of the guards in the scripts.
-pub(super) fn checks() -> Vec<String> {
-    let scripts = [
-        include_str!("lua/ingest.lua"),
-        include_str!("lua/claim.lua"),
-        include_str!("lua/commit.lua"),
-        include_str!("lua/fail.lua"),
-        include_str!("lua/renew.lua"),
-        include_str!("lua/release.lua"),
-        include_str!("lua/set_rev.lua"),
-        include_str!("lua/claim_out.lua"),
-        include_str!("lua/begin_send.lua"),
-        include_str!("lua/ack_out.lua"),
-        include_str!("lua/replay.lua"),
-        include_str!("lua/close.lua"),
-    ];
-    let lines = scripts.iter().flat_map(|script| script.lines());
-    let names = lines.filter_map(|line| line.split_once("-- check: "));
-    names.map(|(_, name)| name.to_owned()).collect()
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::FILES;
+
+    #[test]
+    fn every_file_is_a_script_that_is_used() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/lanes/redis/lua");
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let used: BTreeSet<String> = FILES.iter().map(|(name, _)| format!("{name}.lua")).collect();
+        assert_eq!(files, used, "guards of other files would not be tried");
+    }
 }

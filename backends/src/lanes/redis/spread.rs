@@ -1,14 +1,16 @@
 //! Bots that are too busy for one shard: spread over up to eight, each chat on one of them.
 //!
-//! Which shards a bot has decides where a lane is, so all nodes must agree at the door: every shard of a spread bot knows
-//! the number, and turns an update away whose sender believes another (`ingest.lua`). Zero means closed: the bot is being
-//! moved.
+//! Which shards a bot has decides where a lane is, so all nodes must agree: every shard of a spread bot knows the number,
+//! and turns away whoever believes another and comes without a lease (`elsewhere` in `common.lua`). Zero means closed: the
+//! bot is being moved.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::Future;
 use std::sync::PoisonError;
 
-use botloom_core::BotId;
-use botloom_core::ports::StoreResult;
+use botloom_core::ports::{StoreError, StoreResult};
+use botloom_core::{BotId, ChatId};
+use futures_util::stream::{self, TryStreamExt as _};
 use redis::{FromRedisValue as _, cmd};
 
 use super::reply::unexpected;
@@ -18,8 +20,14 @@ use crate::redis::MAX_SPREAD;
 
 /// Where the numbers are kept for nodes that start.
 const SPREAD: &str = "botloom:spread";
+/// Begins the names of keys that keep update ids as bits.
+const BITS: &str = "idemp:b:";
+/// Keys that are copied at once.
+const COPIES: usize = 64;
 /// How long what a home says of its backlog counts, ms.
-const SHARE_LIFE: i64 = 3_000;
+const SHARE_LIFE: u64 = 3_000;
+/// How long it is kept, ms: a node that was slow, or whose clock differs, is not forgotten at once.
+const SHARE_KEPT: u64 = SHARE_LIFE * 4;
 /// Messages per second at which the backlog of a home is taken to be as much as the whole bot may send. The documented
 /// limit of Telegram for bulk messages (Bots FAQ).
 const BOT_RATE: f64 = 30.0;
@@ -33,10 +41,61 @@ pub enum SetSpread {
     Busy,
 }
 
+/// What a script answers that looks whether its caller knows the bot's spread.
+pub(super) enum Placed<T> {
+    /// It does.
+    Here(T),
+    /// Nothing was done, and this is the spread; 0 while the bot is being moved.
+    Elsewhere(u16),
+}
+
+/// An update id, or some as bits, that a bot knows: what its copies on several shards say together.
+struct Known {
+    value: Vec<u8>,
+    /// Rest of its life, ms. None: for ever.
+    life: Option<u64>,
+}
+
+impl Known {
+    /// Both together: all bits of either, or the later of the moments until which the id is known.
+    fn with(mut self, other: Self, bits: bool) -> Self {
+        if bits {
+            let length = self.value.len().max(other.value.len());
+            self.value.resize(length, 0);
+            for (byte, more) in self.value.iter_mut().zip(&other.value) {
+                *byte |= more;
+            }
+        } else if (self.value.len(), &self.value) < (other.value.len(), &other.value) {
+            self.value = other.value;
+        }
+        self.life = self.life.zip(other.life).map(|(one, another)| one.max(another));
+        self
+    }
+}
+
 impl RedisLanes {
+    /// Runs an attempt with the spread of the bot that is known here, and once more if the shards know another.
+    pub(super) async fn in_place<T, F>(
+        &self,
+        bot: &BotId,
+        attempt: impl Fn(u16) -> F + Send,
+    ) -> StoreResult<T>
+    where
+        F: Future<Output = StoreResult<Placed<T>>> + Send,
+    {
+        for _ in 0..2 {
+            match attempt(self.spread_of(bot)).await? {
+                Placed::Here(answer) => return Ok(answer),
+                Placed::Elsewhere(0) => break,
+                Placed::Elsewhere(spread) => self.note_spread(bot, spread),
+            }
+        }
+        Err(StoreError::unavailable("the bot is being moved"))
+    }
+
     /// Spreads a bot over `shards` shards (1 to 8). The bot must be drained: no updates, messages or dead letters. Updates
-    /// that arrive meanwhile are answered `Unavailable`; Telegram sends them again. If it ends with an error, the bot may
-    /// stay closed until it is called again.
+    /// that arrive meanwhile, new revisions and parks are answered `Unavailable` and come again. If it ends with an error,
+    /// the bot may stay closed until it is called again.
     pub async fn set_spread(&self, bot: &BotId, shards: u16) -> StoreResult<SetSpread> {
         let names = self.link.names();
         let shards = shards.clamp(1, MAX_SPREAD.min(names.shards()));
@@ -105,27 +164,77 @@ impl RedisLanes {
             return Ok(());
         }
         let state = format!("state:bot:{bot}:chat:");
-        let seen = ["idemp:update:", "idemp:b:"].map(|prefix| format!("{prefix}{bot}:"));
-        let mut copies = Vec::new();
+        let seen = ["idemp:update:", BITS].map(|prefix| format!("{prefix}{bot}:"));
+        let (mut documents, mut known) = (BTreeMap::new(), BTreeMap::<_, BTreeSet<_>>::new());
         self.scan(&format!("*:{bot}:*"), |key, name| {
             if let Some(chat) = name.strip_prefix(&state) {
-                if let Ok(chat) = botloom_core::ChatId::new(chat) {
-                    copies.push((key, names.phys(&name, names.shard(bot, &chat, spread))));
+                if let Ok(chat) = ChatId::new(chat) {
+                    documents.insert(key, names.phys(&name, names.shard(bot, &chat, spread)));
                 }
             } else if seen.iter().any(|prefix| name.starts_with(prefix.as_str())) {
-                copies.extend(to.iter().map(|shard| (key.clone(), names.phys(&name, *shard))));
+                known.entry(name).or_default().insert(key);
             }
         })
         .await?;
-        for (from, to) in copies.into_iter().filter(|(from, to)| from != to) {
-            let dump: Option<Vec<u8>> = self.link.run(cmd("DUMP").arg(&from)).await?;
-            let life: i64 = self.link.run(cmd("PTTL").arg(&from)).await?;
-            if let Some(dump) = dump {
-                let mut restore = cmd("RESTORE");
-                restore.arg(&to).arg(life.max(0)).arg(dump).arg("REPLACE");
-                self.link.run::<()>(&restore).await?;
-                self.link.run::<u64>(cmd("UNLINK").arg(&from)).await?;
+        let moves = documents.iter().filter(|(from, to)| from != to);
+        stream::iter(moves.map(|(from, to)| Ok(self.move_document(from, to))))
+            .try_buffer_unordered(COPIES)
+            .try_collect::<()>()
+            .await?;
+        let copies = known.iter().map(|(name, sources)| {
+            let targets: BTreeSet<String> = to.iter().map(|shard| names.phys(name, *shard)).collect();
+            Ok(self.copy_known(name.starts_with(BITS), sources, targets))
+        });
+        stream::iter(copies)
+            .try_buffer_unordered(COPIES)
+            .try_collect::<()>()
+            .await
+    }
+
+    async fn move_document(&self, from: &str, to: &str) -> StoreResult<()> {
+        let dump: Option<Vec<u8>> = self.link.run(cmd("DUMP").arg(from)).await?;
+        let life: i64 = self.link.run(cmd("PTTL").arg(from)).await?;
+        if let Some(dump) = dump {
+            let mut restore = cmd("RESTORE");
+            restore.arg(to).arg(life.max(0)).arg(dump).arg("REPLACE");
+            self.link.run::<()>(&restore).await?;
+            self.link.run::<u64>(cmd("UNLINK").arg(from)).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives every target what the sources know together; only then a source that is no target goes. Done again after an
+    /// interruption it comes to the same.
+    async fn copy_known(
+        &self,
+        bits: bool,
+        sources: &BTreeSet<String>,
+        targets: BTreeSet<String>,
+    ) -> StoreResult<()> {
+        let mut known: Option<Known> = None;
+        for key in sources {
+            let value: Option<Vec<u8>> = self.link.run(cmd("GET").arg(key)).await?;
+            let life: i64 = self.link.run(cmd("PTTL").arg(key)).await?;
+            // -1: for ever; -2 or 0: gone.
+            if let (Some(value), life @ (-1 | 1..)) = (value, life) {
+                let life = u64::try_from(life).ok();
+                known = Some(match known {
+                    None => Known { value, life },
+                    Some(other) => other.with(Known { value, life }, bits),
+                });
             }
+        }
+        let Some(known) = known else { return Ok(()) };
+        for key in &targets {
+            let mut set = cmd("SET");
+            set.arg(key).arg(&known.value);
+            if let Some(life) = known.life {
+                set.arg("PX").arg(life);
+            }
+            self.link.run::<()>(&set).await?;
+        }
+        for key in sources.difference(&targets) {
+            self.link.run::<u64>(cmd("UNLINK").arg(key)).await?;
         }
         Ok(())
     }
@@ -192,22 +301,25 @@ impl RedisLanes {
             .run::<u8>(cmd("HSET").arg(&key).arg(&me).arg(format!("{backlog} {now}")))
             .await?;
         self.link
-            .run::<u8>(cmd("PEXPIRE").arg(&key).arg(SHARE_LIFE * 4))
+            .run::<u8>(cmd("PEXPIRE").arg(&key).arg(SHARE_KEPT))
             .await?;
         let posted: HashMap<String, String> = self.link.run(cmd("HGETALL").arg(&key)).await?;
-        let mut others = Vec::new();
-        for (node, post) in posted {
-            let Some((backlog, at)) = post.split_once(' ') else {
-                continue;
+        let (mut others, mut gone) = (Vec::new(), Vec::new());
+        for (node, post) in posted.into_iter().filter(|(node, _)| *node != me) {
+            let read = || {
+                let (backlog, at) = post.split_once(' ')?;
+                Some((backlog.parse::<u64>().ok()?, at.parse::<i64>().ok()?))
             };
-            let (backlog, at): (u64, i64) = (backlog.parse().unwrap_or(0), at.parse().unwrap_or(0));
-            if node == me {
-                continue;
-            }
             // Clocks of nodes may differ either way.
-            if (now - at).abs() < SHARE_LIFE {
-                others.push(backlog);
+            match read().map(|(backlog, at)| (backlog, now.abs_diff(at))) {
+                Some((backlog, age)) if age < SHARE_LIFE => others.push(backlog),
+                Some((_, age)) if age < SHARE_KEPT => {}
+                _ => gone.push(node),
             }
+        }
+        if !gone.is_empty() {
+            // Every process that ever ran would stay otherwise, for as long as the bot has messages.
+            self.link.run::<u64>(cmd("HDEL").arg(&key).arg(&gone)).await?;
         }
         Ok(max_min(backlog, &others))
     }

@@ -1,13 +1,10 @@
-//! Telling and filling the lanes as a whole, while no node uses them.
+//! Telling the lanes as a whole, while no node uses them. Filling them: `import.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use botloom_core::bot_js::Ambiguous;
-use botloom_core::ports::{
-    DedupKey, Direction, Lanes as _, NewDeadLetter, OutClass, OutMessage, Outbox as _, StoreError,
-    StoreResult,
-};
+use botloom_core::ports::{DedupKey, Direction, StoreError, StoreResult};
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -15,15 +12,11 @@ use redis::{Cmd, FromRedisValue, cmd};
 use tokio::sync::mpsc;
 
 use super::inbox::lane_of;
-use super::scripts::member;
 use super::{RedisLanes, codec};
-use crate::redis::DedupeMode;
 use crate::transfer::{LaneItem, LaneTransfer, SEEN_MARGIN_MS};
 
 /// Keys read at once.
 const AT_ONCE: usize = 256;
-/// How long dead letters are kept, ms.
-const LETTERS_KEPT_MS: u64 = 14 * 86_400_000;
 /// Beginnings of the names that lanes use.
 const OURS: [&str; 5] = ["q:", "state:", "idemp:", "dlq:", "revs"];
 
@@ -60,11 +53,7 @@ impl LaneTransfer for RedisLanes {
     }
 
     async fn import(&self, items: Vec<LaneItem>) -> StoreResult<()> {
-        // One after the other: the order of a queue is the order of its items.
-        for item in items {
-            self.take(item).await?;
-        }
-        Ok(())
+        self.take_all(items).await
     }
 
     async fn finish(&self) -> StoreResult<()> {
@@ -320,121 +309,6 @@ impl RedisLanes {
             }
         }
         Ok(())
-    }
-
-    async fn take(&self, item: LaneItem) -> StoreResult<()> {
-        match item {
-            LaneItem::Revision { bot, revision } => self.set_revision(&bot, revision).await.map(drop),
-            LaneItem::Park { bot, until } => self.park(&bot, Some(until)).await,
-            LaneItem::Seen { bot, key, until } => self.take_seen(&bot, &key, until).await,
-            LaneItem::State {
-                lane,
-                document,
-                until,
-            } => {
-                let key = self.key("state", self.shard(&lane), &member(&lane));
-                let mut set = cmd("SET");
-                set.arg(key).arg(codec::document(&document, until));
-                if let Some(until) = until {
-                    set.arg("PX").arg(until.since(self.about_now()).max(1));
-                }
-                self.link.run(&set).await
-            }
-            LaneItem::Update { lane, update, .. } => {
-                self.push(&lane, "qin", "cnt", codec::update(&update)).await
-            }
-            LaneItem::Message { lane, message, .. } => {
-                let list = if message.message.class == OutClass::Urgent {
-                    "qurgent"
-                } else {
-                    "qout"
-                };
-                self.push(&lane, list, "ocnt", codec::queued_message(&message))
-                    .await
-            }
-            LaneItem::Attempts { lane, attempts } => {
-                let key = self.link.names().of_shard("att", self.shard(&lane));
-                let mut set = cmd("HSET");
-                set.arg(key).arg(member(&lane)).arg(attempts);
-                self.link.run::<u64>(&set).await.map(drop)
-            }
-            LaneItem::OutDelay { lane, until } => {
-                let key = self.link.names().of_shard("odl", self.shard(&lane));
-                let mut add = cmd("ZADD");
-                add.arg(key).arg(until.0 * 4_096).arg(member(&lane));
-                self.link.run::<u64>(&add).await.map(drop)
-            }
-            LaneItem::Letter {
-                attempts,
-                letter,
-                message,
-                ..
-            } => self.take_letter(&letter, attempts, message.as_ref()).await,
-        }
-    }
-
-    async fn take_seen(&self, bot: &BotId, dedup: &DedupKey, until: TimestampMs) -> StoreResult<()> {
-        let life = until.since(self.about_now()).max(1);
-        let (name, bit) = self.seen_key(bot, dedup);
-        // An id is looked for on the shard of its chat, which is one of the bot's.
-        for shard in self.shards_of(bot) {
-            let key = self.link.names().phys(&name, shard);
-            match bit {
-                None => {
-                    let mut set = cmd("SET");
-                    set.arg(&key).arg(until.0).arg("PX").arg(life);
-                    self.link.run::<()>(&set).await?;
-                }
-                Some(bit) => {
-                    self.link
-                        .run::<u8>(cmd("SETBIT").arg(&key).arg(bit).arg(1))
-                        .await?;
-                    // The block lives as long as any of its ids could.
-                    let whole = self.limits.dedup_ttl_ms.max(life);
-                    self.link.run::<u8>(cmd("PEXPIRE").arg(&key).arg(whole)).await?;
-                }
-            }
-        }
-        debug_assert!(self.link.options().dedupe == DedupeMode::Bitmap || bit.is_none());
-        Ok(())
-    }
-
-    /// Appends to a list of a lane; its place comes at the end, by repair.
-    async fn push(&self, lane: &Lane, list: &str, count: &str, entry: Vec<u8>) -> StoreResult<()> {
-        let shard = self.shard(lane);
-        let key = self.key(list, shard, &member(lane));
-        self.link.run::<u64>(cmd("RPUSH").arg(key).arg(entry)).await?;
-        let key = self.link.names().of_shard(count, shard);
-        let mut add = cmd("HINCRBY");
-        add.arg(key).arg(lane.bot.as_str()).arg(1);
-        self.link.run::<i64>(&add).await.map(drop)
-    }
-
-    async fn take_letter(
-        &self,
-        letter: &NewDeadLetter,
-        attempts: u32,
-        message: Option<&OutMessage>,
-    ) -> StoreResult<()> {
-        let bot = &letter.bot;
-        let shard = match &letter.chat {
-            Some(chat) => self.link.names().shard(bot, chat, self.spread_of(bot)),
-            None => self.all_shards_of(bot).next().unwrap_or(0),
-        };
-        let body = message.map_or_else(|| letter.body.to_vec(), codec::message);
-        let mut add = cmd("XADD");
-        add.arg(self.letters_key(bot, LaneItem::direction(message), shard))
-            .arg("*");
-        add.arg("t").arg(letter.at.0);
-        add.arg("c").arg(letter.chat.as_ref().map_or("", ChatId::as_str));
-        add.arg("r").arg(&letter.reason).arg("d").arg(&letter.detail);
-        add.arg("n").arg(attempts).arg("b").arg(body);
-        self.link.run::<String>(&add).await?;
-        let mut expire = cmd("PEXPIRE");
-        expire
-            .arg(self.letters_key(bot, LaneItem::direction(message), shard))
-            .arg(LETTERS_KEPT_MS);
-        self.link.run::<u8>(&expire).await.map(drop)
     }
 }
 

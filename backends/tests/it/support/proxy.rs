@@ -1,7 +1,8 @@
-//! A TCP proxy that cuts and stalls what goes through it.
+//! A TCP proxy that cuts, stalls and redirects what goes through it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,11 +19,27 @@ enum Mode {
     Cut,
 }
 
+#[derive(Debug, Clone)]
+struct State {
+    mode: Mode,
+    /// Where new connections lead.
+    server: String,
+    /// Connections with a lower number are stalled for ever.
+    frozen_below: u64,
+}
+
+impl State {
+    fn is_stalled(&self, connection: u64) -> bool {
+        self.mode == Mode::Stalled || connection < self.frozen_below
+    }
+}
+
 /// A proxy before one server, on a port of its own.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     address: SocketAddr,
-    mode: Arc<watch::Sender<Mode>>,
+    state: Arc<watch::Sender<State>>,
+    connections: Arc<AtomicU64>,
     accepting: JoinHandle<()>,
 }
 
@@ -31,18 +48,25 @@ impl Proxy {
     pub(crate) async fn before(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mode = Arc::new(watch::Sender::new(Mode::Open));
-        let modes = Arc::clone(&mode);
+        let state = Arc::new(watch::Sender::new(State {
+            mode: Mode::Open,
+            server,
+            frozen_below: 0,
+        }));
+        let connections = Arc::new(AtomicU64::new(0));
+        let (states, numbers) = (Arc::clone(&state), Arc::clone(&connections));
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if *modes.borrow() != Mode::Cut {
-                    tokio::spawn(connect(client, server.clone(), modes.subscribe()));
+                let number = numbers.fetch_add(1, Ordering::Relaxed);
+                if states.borrow().mode != Mode::Cut {
+                    tokio::spawn(connect(client, number, states.subscribe()));
                 }
             }
         });
         Self {
             address,
-            mode,
+            state,
+            connections,
             accepting,
         }
     }
@@ -52,15 +76,30 @@ impl Proxy {
     }
 
     pub(crate) fn cut(&self) {
-        self.mode.send_replace(Mode::Cut);
+        self.set(Mode::Cut);
     }
 
     pub(crate) fn stall(&self) {
-        self.mode.send_replace(Mode::Stalled);
+        self.set(Mode::Stalled);
     }
 
     pub(crate) fn open(&self) {
-        self.mode.send_replace(Mode::Open);
+        self.set(Mode::Open);
+    }
+
+    fn set(&self, mode: Mode) {
+        self.state.send_modify(|state| state.mode = mode);
+    }
+
+    /// Nothing goes through the connections of now any more; later ones work.
+    pub(crate) fn freeze(&self) {
+        let below = self.connections.load(Ordering::Relaxed);
+        self.state.send_modify(|state| state.frozen_below = below);
+    }
+
+    /// Connections from now on lead to another server; those of before stay.
+    pub(crate) fn lead_to(&self, server: String) {
+        self.state.send_modify(|state| state.server = server);
     }
 }
 
@@ -71,30 +110,31 @@ impl Drop for Proxy {
     }
 }
 
-async fn connect(client: TcpStream, server: String, mode: watch::Receiver<Mode>) {
+async fn connect(client: TcpStream, number: u64, state: watch::Receiver<State>) {
+    let server = state.borrow().server.clone();
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
     let (client_in, client_out) = client.into_split();
     let (server_in, server_out) = server.into_split();
-    let mut until_cut = mode.clone();
+    let mut until_cut = state.clone();
     tokio::select! {
-        () = pass(client_in, server_out, mode.clone()) => {}
-        () = pass(server_in, client_out, mode) => {}
-        _ = until_cut.wait_for(|mode| *mode == Mode::Cut) => {}
+        () = pass(client_in, server_out, number, state.clone()) => {}
+        () = pass(server_in, client_out, number, state) => {}
+        _ = until_cut.wait_for(|state| state.mode == Mode::Cut) => {}
     }
 }
 
 async fn pass(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
-    mut mode: watch::Receiver<Mode>,
+    number: u64,
+    mut state: watch::Receiver<State>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        if mode.wait_for(|mode| *mode != Mode::Stalled).await.is_err()
-            || to.write_all(&buffer[..read]).await.is_err()
-        {
+        let open = state.wait_for(|state| !state.is_stalled(number));
+        if open.await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
     }

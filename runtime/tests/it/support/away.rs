@@ -78,6 +78,7 @@ forward! { Bots
     fn rename_bot(id: &BotId, name: &str) -> ();
     fn delete_bot(id: &BotId, at: TimestampMs) -> bool;
     fn activate(id: &BotId, seen: Epoch, rev: RevHash) -> Option<Epoch>;
+    fn overtake(id: &BotId, seen: Epoch, ahead: Epoch) -> Option<Epoch>;
 }
 
 forward! { Versions

@@ -49,8 +49,8 @@ async fn three_nodes_killed_and_paused_lose_double_and_disorder_nothing() {
     }
     assert!(load.unanswered() > 0, "the faults came when nothing was going on");
     let doubled = load.posted().await.answered(&world).await;
-    // In flight when the sender was killed, or when it was stopped for longer than a request may wait for Telegram.
-    let allowed = usize::try_from(FAULTS).unwrap() * plan.connections;
+    // In flight when the sender was killed. One that is stopped for a while keeps its lease as a sender (15 s).
+    let allowed = usize::try_from(FAULTS / 2).unwrap() * plan.connections;
     assert!(doubled <= allowed, "{doubled} messages doubled");
     eprintln!(
         "{} updates, {doubled} of their answers sent twice by nodes that died",

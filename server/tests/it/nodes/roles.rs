@@ -10,7 +10,7 @@ use crate::support::world::World;
 async fn a_second_node_that_would_share_only_a_part_is_refused_by_name() {
     let world = World::start(Storage::Services, &[]).await;
     let services = world.services.as_ref().unwrap();
-    for missing in ["DATABASE_URL", "S3_BUCKET", "CLICKHOUSE_URL"] {
+    for missing in ["DATABASE_URL", "REDIS_URL", "S3_BUCKET", "CLICKHOUSE_URL"] {
         let settings = services.settings.iter().filter(|(key, _)| key != missing);
         let settings: Vec<_> = settings
             .map(|(key, text)| (key.as_str(), text.as_str()))

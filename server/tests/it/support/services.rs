@@ -2,6 +2,7 @@
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
 use std::process::Command;
 
 use super::http::Http;
@@ -48,7 +49,7 @@ impl Services {
         let mut settings = vec![
             ("DATABASE_URL", with_path(&postgres, &name)),
             ("REDIS_URL", redis),
-            ("S3_BUCKET", given("BOTLOOM_TEST_S3_BUCKET")),
+            ("S3_BUCKET", bucket(&name)),
             ("AWS_ENDPOINT_URL", given("BOTLOOM_TEST_S3_ENDPOINT")),
             ("CLICKHOUSE_URL", with_path(&analytics, &name)),
             (
@@ -82,6 +83,13 @@ impl Services {
         self.settings.push((key.to_owned(), text.to_owned()));
         self
     }
+}
+
+/// A bucket of this name; the server for tests keeps buckets as folders.
+fn bucket(name: &str) -> String {
+    let name = name.replace('_', "-");
+    std::fs::create_dir(Path::new(&given("BOTLOOM_TEST_S3_BUCKETS")).join(&name)).unwrap();
+    name
 }
 
 /// The same server, with another database.

@@ -138,6 +138,23 @@ impl World {
         self.server.ready().await;
     }
 
+    /// Starts the nodes that go on where the first one ended: the others, or itself if there are none. Answers a client of
+    /// one of them.
+    pub(crate) async fn taken_over(&mut self) -> Api {
+        let going_on = if self.others.is_empty() {
+            std::slice::from_mut(&mut self.server)
+        } else {
+            &mut self.others[..]
+        };
+        for server in &mut *going_on {
+            server.spawn(&[]);
+        }
+        for server in &mut *going_on {
+            server.ready().await;
+        }
+        self.api.at(&going_on[0])
+    }
+
     /// Starts the nodes that do not run.
     pub(crate) async fn all_again(&mut self) {
         for server in std::iter::once(&mut self.server).chain(&mut self.others) {

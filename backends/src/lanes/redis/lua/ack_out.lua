@@ -55,7 +55,8 @@ if after == 'delay' then
   return { 'DONE', letters, 0, 0 }
 end
 call('HDEL', ogu, lane)
-if after == 'keep' and heard(ARGV[18]) and not call('ZSCORE', opark, bot) then
+if call('ZSCORE', opark, bot) then after = 'release' end -- check: ack-park
+if after == 'keep' and heard(ARGV[18]) then
   local most = tonumber(ARGV[17])
   local first = call('LRANGE', qurgent, 0, most - 1)
   local rest = #first < most and call('LRANGE', qout, 0, most - #first - 1) or {}

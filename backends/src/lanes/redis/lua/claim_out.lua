@@ -21,11 +21,11 @@ for _ = 1, most + 1000 do
     break
   end
   call('SET', ovt, int(math.floor(tonumber(popped[2]))))
-  if call('ZSCORE', opark, bot_of(lane)) then -- a parked bot sends nothing
-    call('ZADD', opz, 0, lane)
-  else
+  if call('ZSCORE', opark, bot_of(lane)) then -- check: claim-out-park
+    call('ZADD', opz, 0, lane) -- check: claim-out-park
+  else -- check: claim-out-park
     turns[#turns + 1] = { lane, lease(ox, lane, tonumber(ARGV[3])) }
-  end
+  end -- check: claim-out-park
 end
 if most == 0 and call('ZCARD', oz) == 0 then call('DEL', obf, ovt) end
 local park = call('ZRANGE', opark, 0, 0, 'WITHSCORES')

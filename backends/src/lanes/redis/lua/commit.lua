@@ -28,7 +28,9 @@ if messages > 0 then
   local empty = call('LLEN', qurgent) + call('LLEN', qout) == 0
   for i = 1, messages do call('RPUSH', i <= urgent and qurgent or qout, ARGV[16 + i]) end
   count(ocnt, bot, messages)
-  if empty and heard(ARGV[10]) and not call('ZSCORE', opark, bot) then
+  local keep = empty and heard(ARGV[10])
+  if call('ZSCORE', opark, bot) then keep = false end -- check: commit-park
+  if keep then
     out = lease(ox, lane, tonumber(ARGV[14]))
     if urgent > 0 then call('HSET', ogu, lane, urgent) end
   elseif empty then -- An outbox with messages has its place already.

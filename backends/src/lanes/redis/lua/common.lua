@@ -1,6 +1,6 @@
 -- What all scripts share. Keys are locals with the names of the data model (docs/STORAGE.md); the header that declares
--- them is made by scripts.rs. A line that ends in "check: <name>" is one guard of an invariant: the tests take
--- each away in turn and must notice.
+-- them is made by scripts.rs. Lines that end in "check: <name>" are one guard of an invariant: the tests take each away
+-- in turn and must notice.
 -- ARGV[1]: the moment in ms that a test gives, or '' for the server's clock.
 redis.replicate_commands()
 local call = redis.call
@@ -84,11 +84,11 @@ end
 
 -- An outbox that could be sent from: ready, unless its bot is parked.
 local function queue_out(lane, bot)
-  if call('ZSCORE', opark, bot) then
-    call('ZADD', opz, 0, lane)
-  else
+  if call('ZSCORE', opark, bot) then -- check: queue-park
+    call('ZADD', opz, 0, lane) -- check: queue-park
+  else -- check: queue-park
     queue(oz, obf, ovt, lane, bot)
-  end
+  end -- check: queue-park
 end
 
 local function unpark(bot)
@@ -110,6 +110,13 @@ local function mark(list, begun, maybe, attempts)
   local tries = math.min(999999, tries_of(message) + attempts)
   call('LSET', list, 0, begun .. (maybe and 'm' or string.sub(message, 2, 2)) .. string.sub(message, 3, 3) ..
     string.format('%06d', tries) .. string.sub(message, 10))
+end
+
+-- The number of shards that the shard knows the bot to be spread over, '0' while it is being moved, if it is not what
+-- the caller believes: the caller is at the wrong shard, or misses some.
+local function elsewhere(bot, believed)
+  local layout = call('HGET', spread, bot) or '1'
+  return layout ~= believed and { 'LAYOUT', layout }
 end
 
 local function bury(letters, cap, at, chat, reason, detail, attempts, body)

@@ -1,8 +1,8 @@
 -- An update at the door. ARGV: lane, bot, entry, cap, latest moment to lease the lane, lease ms, dedup ms, bit ('' for a key per update),
 -- shards that the caller takes the bot to be spread over.
 local lane, bot, bit = ARGV[2], ARGV[3], ARGV[9]
-local layout = call('HGET', spread, bot) or '1'
-if layout ~= ARGV[10] then return { 'LAYOUT', layout } end
+local moved = elsewhere(bot, ARGV[10])
+if moved then return moved end -- check: ingest-layout
 local known
 if bit == '' then
   local till = call('GET', idemp)

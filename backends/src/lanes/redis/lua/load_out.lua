@@ -1,6 +1,6 @@
 -- Reads an outbox for its new holder. ARGV: lane, fence, messages of a turn.
 local lane, most = ARGV[2], tonumber(ARGV[4])
-if not held(ox, lane, ARGV[3]) then return { {}, {} } end
+if not held(ox, lane, ARGV[3]) then return { {}, {} } end -- check: load-out-fence
 local doubt = call('HGET', odoubt, lane)
 if doubt then
   local list = doubt == 'u' and qurgent or qout

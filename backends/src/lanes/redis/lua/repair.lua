@@ -2,7 +2,7 @@
 local lane, given = ARGV[2], 0
 local function nowhere(sets)
   for _, set in ipairs(sets) do
-    if call('ZSCORE', set, lane) then return false end
+    if call('ZSCORE', set, lane) then return false end -- check: repair-once
   end
   return true
 end

@@ -3,23 +3,35 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Arc;
+use std::time::Duration;
 
 use botloom_backends::{RedisLanes, RedisLink, SetSpread};
-use botloom_core::ports::{DeadLetters as _, Lanes as _};
+use botloom_core::ports::{
+    ActiveRevision, DeadLetters as _, IngestOutcome, Lanes as _, Outbox as _, StoreError, StoreResult,
+};
+use botloom_core::testing::ManualClock;
 use botloom_core::testing::conformance::lanes::LaneKit;
+use botloom_core::{Clock as _, Epoch, RevHash, Sha256Hash, TimestampMs};
 use futures_util::future::join_all;
 use proptest::collection::vec;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use redis::cmd;
 
-use super::load::{item, lane, letter};
+use super::load::{effects, item, lane, letter};
 use crate::lanes::same::{Both, LIMITS, Op, op};
 use crate::support::redis::{RedisServer, patient};
 
 /// Guards against calls at the same moment, or outside the histories; each has a test below.
-const NOT_IN_HISTORIES: [&str; 6] = [
+const NOT_IN_HISTORIES: [&str; 13] = [
+    "ingest-layout",
+    "load-out-fence",
+    "park-layout",
+    "repair-once",
+    "replay-layout",
     "replay-once",
+    "set-aside-layout",
+    "set-rev-layout",
     "spread-drained",
     // In `fences`: needs five steps in a row that histories seldom have.
     "answered-is-no-doubt",
@@ -90,6 +102,8 @@ fn every_guard_is_needed(part: usize, parts: usize) {
         "nothing notices that these are missing"
     );
     assert!(checks.len() > 30, "the marks in the scripts were found");
+    let is_known = |name: &&str| checks.iter().any(|check| check == name);
+    assert!(NOT_IN_HISTORIES.iter().all(is_known), "each is a guard");
 }
 
 #[test]
@@ -139,5 +153,94 @@ async fn only_a_drained_bot_is_spread_anew() {
         lanes.ingest(vec![item(&lane(0, 1), 1, false)]).await.unwrap();
         let answer = lanes.set_spread(&lane(0, 1).bot, 4).await.unwrap();
         assert_eq!(answer, expected, "without {check}");
+    }
+}
+
+/// What comes without a lease, to a bot that is being moved.
+async fn asks_a_closed_bot(lanes: &RedisLanes, server: &RedisServer, check: &str) -> StoreResult<()> {
+    let lane = lane(0, 1);
+    let letter_id = lanes.set_aside(letter(&lane)).await.unwrap();
+    let mut close = cmd("HSET");
+    close.arg("spread:0").arg(lane.bot.as_str()).arg(0);
+    server.command::<u8>(&close).await.unwrap();
+    match check {
+        "ingest-layout" => lanes.ingest(vec![item(&lane, 1, false)]).await.map(drop),
+        "park-layout" => lanes.park(&lane.bot, Some(TimestampMs(i64::MAX / 8_192))).await,
+        "replay-layout" => lanes.replay(&lane.bot, &letter_id).await.map(drop),
+        "set-aside-layout" => lanes.set_aside(letter(&lane)).await.map(drop),
+        "set-rev-layout" => {
+            let revision = ActiveRevision {
+                epoch: Epoch(1),
+                rev: RevHash(Sha256Hash::of([1])),
+            };
+            lanes.set_revision(&lane.bot, revision).await.map(drop)
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn nothing_changes_at_a_bot_that_is_being_moved() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    for check in NOT_IN_HISTORIES.iter().filter(|check| check.ends_with("-layout")) {
+        let whole = without(&server, "").await;
+        let refused = asks_a_closed_bot(&whole, &server, check).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{check}");
+        let broken = without(&server, check).await;
+        asks_a_closed_bot(&broken, &server, check).await.unwrap();
+    }
+}
+
+/// A message in the outbox of a chat, nobody's.
+async fn queue_message(lanes: &RedisLanes) {
+    let outcome = lanes.ingest(vec![item(&lane(0, 1), 1, true)]).await.unwrap();
+    let [IngestOutcome::Granted(turn)] = outcome.as_slice() else {
+        panic!("{outcome:?}");
+    };
+    let mut commit = effects(turn);
+    commit.want_out = false;
+    lanes.commit(vec![commit]).await.unwrap();
+}
+
+/// How many of two nodes get the same message, when the lease of the first runs out before it reads what it leased.
+async fn holders(server: &RedisServer, check: &str) -> usize {
+    let slow = without(server, check).await;
+    queue_message(&slow).await;
+    let late = Arc::new(ManualClock::new(TimestampMs(
+        LaneKit::clock().now().0 + LIMITS.out_lease_ms * 2,
+    )));
+    let link = RedisLink::connect(&server.url(), patient(1)).await.unwrap();
+    let other = RedisLanes::without(link, LIMITS, late, check).await.unwrap();
+    // Both open their connections and know the scripts; then both requests wait at the server, in this order.
+    slow.claim_out(0).await.unwrap();
+    other.claim_out(0).await.unwrap();
+    server.signal("STOP");
+    let first = tokio::spawn(async move { slow.claim_out(1).await.unwrap().0.len() });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let second = tokio::spawn(async move { other.claim_out(1).await.unwrap().0.len() });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.signal("CONT");
+    first.await.unwrap() + second.await.unwrap()
+}
+
+#[tokio::test]
+async fn an_outbox_is_read_under_its_lease_only() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    let (mut most, mut without_it) = (0, 0);
+    for _ in 0..5 {
+        most = most.max(holders(&server, "").await);
+        without_it = without_it.max(holders(&server, "load-out-fence").await);
+    }
+    assert_eq!((most, without_it), (1, 2));
+}
+
+#[tokio::test]
+async fn repair_leaves_what_has_its_place() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    for (check, given) in [("", 0), ("repair-once", 1)] {
+        let lanes = without(&server, check).await;
+        lanes.ingest(vec![item(&lane(0, 1), 1, true)]).await.unwrap();
+        assert_eq!(lanes.repair().await.unwrap(), given, "without {check}");
+        assert_eq!(lanes.check().await.is_ok(), given == 0, "without {check}");
     }
 }

@@ -2,6 +2,7 @@
 //! does when Redis is away, slow, full or moving.
 
 mod aside;
+mod batches;
 mod cluster;
 mod faults;
 mod fences;
@@ -10,3 +11,4 @@ mod link;
 mod load;
 mod nodes;
 mod single;
+mod spread;

@@ -11,9 +11,11 @@ use botloom_core::ports::{
     Outbox as _, PageRequest, StateChange,
 };
 use botloom_core::{Epoch, RevHash, Secret, Sha256Hash};
-use redis::cmd;
+use redis::{Client, cmd};
 
 use super::load::{self, LIMITS, effects, item, lane, letter};
+use crate::support::eventually;
+use crate::support::proxy::Proxy;
 use crate::support::redis::{RedisServer, cluster, database, patient};
 
 struct Node {
@@ -269,7 +271,19 @@ async fn homes_of_a_spread_bot_share_its_rate() {
     }
     assert_eq!(ask(0, 1_000).await, [0.5, 1.0]);
     assert_eq!(ask(1, 0).await, [0.125, 1.0]);
-    assert_eq!(ask(0, 1_000).await, [0.875, 1.0]);
+    let client = Client::open(url.expose()).unwrap();
+    let mut by_hand = client.get_multiplexed_async_connection().await.unwrap();
+    let key = format!("share:{hot}");
+    let mut old = cmd("HSET");
+    old.arg(&key).arg("gone").arg("1000 1").arg("unread").arg("x");
+    old.exec_async(&mut by_hand).await.unwrap();
+    assert_eq!(
+        ask(0, 1_000).await,
+        [0.875, 1.0],
+        "those that are gone have no part"
+    );
+    let nodes: Vec<String> = cmd("HKEYS").arg(&key).query_async(&mut by_hand).await.unwrap();
+    assert_eq!(nodes.len(), 2, "and nobody keeps what they said: {nodes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -302,4 +316,26 @@ async fn what_lost_its_place_is_repaired() {
     node.lanes.check().await.unwrap();
     claim(&node).await;
     assert_eq!(node.lanes.claim_out(1).await.unwrap().0.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_to_wake_ups_that_fell_silent_is_opened_anew() {
+    let server = RedisServer::start(&[]).await;
+    let proxy = Proxy::before(format!("127.0.0.1:{}", server.port())).await;
+    let _node = node(&Secret::new(format!("redis://{}", proxy.address()))).await;
+    let listening = async || -> BTreeSet<String> {
+        let mut list = cmd("CLIENT");
+        list.arg(&["LIST", "TYPE", "pubsub"]);
+        let list: String = server.command(&list).await.unwrap();
+        list.lines()
+            .filter_map(|line| line.split(' ').next().map(str::to_owned))
+            .collect()
+    };
+    eventually("the node listens", async || !listening().await.is_empty()).await;
+    let before = listening().await;
+    proxy.freeze();
+    eventually("the node listens on another connection", async || {
+        !listening().await.is_subset(&before)
+    })
+    .await;
 }

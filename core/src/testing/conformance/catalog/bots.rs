@@ -22,6 +22,7 @@ cases!(($) bots_conformance, catalog::bots, Subject, [
     telegram_bots_are_found_by_their_id,
     activation_compares_the_epoch,
     of_two_activations_per_epoch_one_wins,
+    an_epoch_that_lanes_are_past_is_overtaken,
     lists_hold_the_bots_of_the_projects_asked_for,
     lists_come_in_pages,
     foreign_cursors_list_nothing,
@@ -231,6 +232,29 @@ async fn activation_compares_the_epoch(catalog: Subject) -> CaseResult {
     );
     let bot = catalog.bot(&id).await?.ok_or("stored")?;
     assert_eq!((bot.epoch, bot.active_rev), (Epoch(3), Some(rev("one"))));
+    Ok(())
+}
+
+async fn an_epoch_that_lanes_are_past_is_overtaken(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    catalog.activate(&id, Epoch(0), rev("one")).await?;
+    assert_eq!(
+        catalog.overtake(&id, Epoch(0), Epoch(9)).await?,
+        None,
+        "seen too early"
+    );
+    assert_eq!(
+        catalog.overtake(&id, Epoch(1), Epoch(0)).await?,
+        None,
+        "not behind"
+    );
+    assert_eq!(catalog.overtake(&id, Epoch(1), Epoch(9)).await?, Some(Epoch(10)));
+    let bot = catalog.bot(&id).await?.ok_or("stored")?;
+    assert_eq!((bot.epoch, bot.active_rev), (Epoch(10), Some(rev("one"))));
+    assert_eq!(
+        catalog.activate(&id, Epoch(10), rev("two")).await?,
+        Some(Epoch(11))
+    );
     Ok(())
 }
 

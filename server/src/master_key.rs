@@ -1,0 +1,82 @@
+//! The key that seals tokens and secrets: from the settings, or a file in the data folder.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use botloom_core::Secret;
+use botloom_core::vault::Vault;
+
+use crate::config::Config;
+use crate::error::{CommandError, CommandResult};
+
+fn file(data_dir: &Path) -> PathBuf {
+    data_dir.join("master.key")
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> CommandError {
+    move |source| CommandError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// The key in the data folder, if there is one.
+fn stored(path: &Path) -> Result<Option<Secret>, CommandError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(Secret::new(text))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(path)(error)),
+    }
+}
+
+/// The key of the settings, or the one in the data folder, made at the first start.
+pub(crate) fn vault(config: &Config, data_dir: &Path) -> Result<Vault, CommandError> {
+    let opened = |key: &Secret, from: &str| {
+        Vault::from_base64(key.expose()).map_err(|error| CommandError::Start(format!("{from}: {error}")))
+    };
+    if let Some(key) = &config.master_key {
+        return opened(key, "BOTLOOM_MASTER_KEY");
+    }
+    let path = file(data_dir);
+    let key = if let Some(key) = stored(&path)? {
+        key
+    } else {
+        let key = Vault::generate_key();
+        write_private(&path, key.expose()).map_err(failed(&path))?;
+        tracing::info!(path = %path.display(), "made a master key; back it up apart from the data");
+        key
+    };
+    opened(&key, &path.display().to_string())
+}
+
+/// Before secrets are moved: both sides must be started with the key that sealed them. A folder without a key gets it, so
+/// that a start without the setting does not make another one.
+pub(crate) fn carry(config: &Config, data_dir: &Path) -> CommandResult {
+    let Some(key) = &config.master_key else {
+        return Ok(());
+    };
+    let path = file(data_dir);
+    match stored(&path)? {
+        None => write_private(&path, key.expose()).map_err(failed(&path)),
+        Some(stored) if stored.expose().trim() == key.expose().trim() => Ok(()),
+        Some(_) => Err(CommandError::Other(format!(
+            "BOTLOOM_MASTER_KEY is not the key in {}: bot tokens could not be opened on the other side",
+            path.display()
+        ))),
+    }
+}
+
+/// Writes a file that only its owner reads, whole or not at all.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let part = path.with_extension("part");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&part)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(part, path)
+}
