@@ -1,4 +1,6 @@
 //! The port `Lanes`.
+//!
+//! Longer than most files: it is one implementation of one trait, a script or two for each method.
 
 use std::collections::HashMap;
 use std::time::Instant;
