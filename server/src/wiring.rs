@@ -1,4 +1,6 @@
 //! The composition root: the only file that names a backend. Joins settings, storage, roles and HTTP into one node.
+//!
+//! Longer than most files: nothing else may name a backend.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! Sending the messages of one lane, first to last, under its sender's lease.
+//!
+//! Longer than most files: what each answer of Telegram does to a message is decided and written down in one place.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,8 @@
 //!
 //! Several requests are on their way at a time, so that the worker does not idle while the node reads an answer; the
 //! first of them is the one that runs. The watchdog's deadline is always that of the first.
+//!
+//! Longer than most files: the states of one process and all ways between them are one machine.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -122,7 +122,7 @@ fn check(chat: &[Answered], flips: &BTreeMap<u64, Flip>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_hundred_flips_with_two_racing_deployers_and_lost_messages() {
+async fn flips_of_two_racing_deployers_with_lost_messages() {
     let services = Services::new().await;
     let (lossy, redis) = Lossy::before(services.get("REDIS_URL"), LOST_PERCENT, 5).await;
     let world = Arc::new(World::alike(services.with("REDIS_URL", &redis), 2).await);
