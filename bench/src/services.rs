@@ -12,6 +12,9 @@ const NAMED: [(&str, &str); 8] = [
     ("CLICKHOUSE_URL", "BOTLOOM_TEST_CLICKHOUSE_URL"),
 ];
 
+/// What nodes that share an installation must have in common. Nothing that is sealed with it outlives the bench.
+const MASTER_KEY: (&str, &str) = ("BOTLOOM_MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+
 /// Reads them; the error names the variable that is missing.
 pub(crate) fn settings() -> Result<Vec<(&'static str, String)>, String> {
     NAMED
@@ -21,5 +24,6 @@ pub(crate) fn settings() -> Result<Vec<(&'static str, String)>, String> {
                 .map_err(|_| format!("{variable} is not set: run this under scripts/services/with"))?;
             Ok((key, value))
         })
+        .chain([Ok((MASTER_KEY.0, MASTER_KEY.1.to_owned()))])
         .collect()
 }

@@ -1,14 +1,18 @@
 //! Revisions in memory: read once, checked against their digests, shared by all updates of their bot.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use botloom_core::Coded;
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::BotId;
 use botloom_core::model::{RevJson, RevisionRow};
 use botloom_core::ports::{ArtifactError, ArtifactName, Artifacts, Catalog, StoreError};
+use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use metrics::{Counter, counter};
 use moka::future::Cache;
+use tokio::time::timeout;
 
 use crate::program::Program;
 
@@ -16,6 +20,12 @@ use crate::program::Program;
 const KEPT_BYTES: u64 = 256 * 1024 * 1024;
 /// What a kept revision costs besides its source.
 const OVERHEAD: usize = 4 * 1024;
+/// How long a caller waits for a read: less than any lease, so that a turn can give its lane back. The read goes on.
+const WAIT: Duration = Duration::from_secs(1);
+
+type Read = Result<Arc<Program>, Arc<RevisionError>>;
+/// A read that several callers wait for.
+type Reading = Shared<BoxFuture<'static, Read>>;
 
 /// Why a revision cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +42,9 @@ pub(crate) enum RevisionError {
     /// The catalog is away.
     #[error(transparent)]
     Catalog(#[from] StoreError),
+    /// It is still being read.
+    #[error("the revision is not read yet")]
+    Slow,
 }
 
 impl RevisionError {
@@ -42,6 +55,7 @@ impl RevisionError {
             Self::CorruptPassport => "artifact-corrupt",
             Self::Artifact(error) => error.code(),
             Self::Catalog(error) => error.code(),
+            Self::Slow => "unavailable",
         }
     }
 
@@ -52,6 +66,7 @@ impl RevisionError {
             Self::CorruptPassport => ArtifactError::Corrupt.outside(),
             Self::Artifact(error) => error.outside(),
             Self::Catalog(error) => error.outside(),
+            Self::Slow => "The artifact store takes too long to answer.".to_owned(),
         }
     }
 
@@ -61,6 +76,7 @@ impl RevisionError {
             Self::Unknown | Self::CorruptPassport => false,
             Self::Artifact(error) => error.kind().is_retryable(),
             Self::Catalog(error) => error.kind().is_retryable(),
+            Self::Slow => true,
         }
     }
 }
@@ -71,6 +87,7 @@ pub(crate) struct Revisions {
     catalog: Arc<dyn Catalog>,
     artifacts: Arc<dyn Artifacts>,
     cache: Cache<RevHash, Arc<Program>>,
+    reading: Arc<Mutex<HashMap<(BotId, RevHash), Reading>>>,
     hits: Counter,
     misses: Counter,
 }
@@ -83,19 +100,56 @@ impl Revisions {
             catalog,
             artifacts,
             cache: Cache::builder().weigher(weight).max_capacity(KEPT_BYTES).build(),
+            reading: Arc::default(),
             hits: counter!("botloom_cache_requests_total", "tier" => "program", "result" => "hit"),
             misses: counter!("botloom_cache_requests_total", "tier" => "program", "result" => "miss"),
         }
     }
 
-    /// The revision of a bot. A failure is not kept: the next call reads again.
-    pub(crate) async fn get(&self, bot: &BotId, rev: &RevHash) -> Result<Arc<Program>, Arc<RevisionError>> {
+    /// The revision of a bot, [`Slow`](RevisionError::Slow) after a second. A failure is not kept: the next call reads
+    /// again.
+    pub(crate) async fn get(&self, bot: &BotId, rev: &RevHash) -> Read {
         if let Some(program) = self.cache.get(rev).await.filter(|program| program.bot == *bot) {
             self.hits.increment(1);
             return Ok(program);
         }
         self.misses.increment(1);
-        self.cache.try_get_with(*rev, self.read(bot, rev)).await
+        timeout(WAIT, self.reading(bot, rev))
+            .await
+            .unwrap_or_else(|_| Err(Arc::new(RevisionError::Slow)))
+    }
+
+    /// Whether a revision of a bot is in memory.
+    pub(crate) fn holds(&self, rev: &RevHash) -> bool {
+        self.cache.contains_key(rev)
+    }
+
+    /// The read that is under way, or a new one. It is a task of its own: a caller that gives up takes it from nobody.
+    fn reading(&self, bot: &BotId, rev: &RevHash) -> Reading {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (bot.clone(), *rev);
+        if let Some(read) = reading.get(&key) {
+            return read.clone();
+        }
+        let (this, own) = (self.clone(), key.clone());
+        let task = tokio::spawn(async move {
+            let read = this.read(&own.0, &own.1).await.map_err(Arc::new);
+            if let Ok(program) = &read {
+                this.cache.insert(own.1, Arc::clone(program)).await;
+            }
+            this.reading
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&own);
+            read
+        });
+        // A task ends without an answer only when the process ends.
+        let read = task
+            .map(|read| read.unwrap_or_else(|_| Err(Arc::new(RevisionError::Slow))))
+            .boxed()
+            .shared();
+        reading.insert(key, read.clone());
+        read
     }
 
     async fn read(&self, bot: &BotId, rev: &RevHash) -> Result<Arc<Program>, RevisionError> {

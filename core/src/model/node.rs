@@ -117,6 +117,6 @@ pub enum AskAnswer {
         /// In words for the author.
         detail: String,
     },
-    /// The node goes down, or has no sandbox: count it as gone.
+    /// The node goes down, has no sandbox, or cannot run the bot as it is: count it as gone.
     Away,
 }

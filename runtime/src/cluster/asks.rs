@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use botloom_core::Coded;
 use botloom_core::model::{Ask, AskAnswer};
 use botloom_core::ports::{Notice, OpenAsk, SandboxError, Sandboxes, StoreResult};
 use tokio::sync::Semaphore;
@@ -109,18 +108,40 @@ impl Answering {
             self.local.barrier(bot, *revision, Duration::ZERO).await;
             return AskAnswer::Done;
         }
-        timeout(WITHIN, self.load(ask)).await.unwrap_or_else(|_| {
-            tracing::warn!(
-                ?ask,
-                "what is asked of this node takes too long, the others go on without it"
-            );
-            AskAnswer::Away
-        })
+        let done = timeout(WITHIN, self.load(ask)).await;
+        let (code, detail) = match done.unwrap_or(Err(SandboxError::Timeout)) {
+            Ok(answer) => return answer,
+            Err(SandboxError::Outcome { outcome, detail }) => return AskAnswer::Outcome { outcome, detail },
+            Err(SandboxError::NoNode) => return AskAnswer::Away,
+            Err(SandboxError::Artifact { code, detail }) => (code, detail),
+            Err(SandboxError::Timeout) => ("unavailable", "A node takes too long to load the revision.".to_owned()),
+        };
+        let temporary = matches!(code, "unavailable" | "storage-full");
+        tracing::warn!(?ask, code, detail, "this node cannot load a revision");
+        if temporary && !self.would_lose(ask).await {
+            return AskAnswer::Away;
+        }
+        AskAnswer::Artifact {
+            code: code.to_owned(),
+            detail,
+        }
     }
 
-    async fn load(&self, ask: &Ask) -> AskAnswer {
+    /// Whether a flip would take something from this node that works: it has the active revision in memory, or there is none.
+    /// Otherwise what is active cannot run here either, and the others need not wait, which matters most for a rollback.
+    async fn would_lose(&self, ask: &Ask) -> bool {
+        let (Ask::Stage { bot, .. } | Ask::Prewarm { bot, .. } | Ask::Probe { bot, .. } | Ask::Raise { bot, .. }) = ask;
+        let active = timeout(LOOK_EVERY, self.node().ports.lanes.revision(bot)).await;
+        match active {
+            Ok(Ok(Some(active))) => self.node().revisions.holds(&active.rev),
+            Ok(Ok(None)) => true,
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
+    async fn load(&self, ask: &Ask) -> Result<AskAnswer, SandboxError> {
         let _place = self.places.acquire().await;
-        let done = match ask {
+        match ask {
             Ask::Stage { bot, rev } => self.local.stage(bot, rev).await.map(|()| AskAnswer::Done),
             Ask::Prewarm { bot, rev, min } => {
                 self.local.prewarm(bot, rev, *min).await.map(|()| AskAnswer::Done)
@@ -130,19 +151,6 @@ impl Answering {
                 wall_us: report.wall_us,
             }),
             Ask::Raise { .. } => Ok(AskAnswer::Done),
-        };
-        match done {
-            Ok(answer) => answer,
-            Err(SandboxError::Outcome { outcome, detail }) => AskAnswer::Outcome { outcome, detail },
-            Err(error @ SandboxError::Artifact { .. }) if error.kind().is_retryable() => {
-                tracing::warn!(?ask, error = %error, "a store is away, the others go on without this node");
-                AskAnswer::Away
-            }
-            Err(SandboxError::Artifact { code, detail }) => AskAnswer::Artifact {
-                code: code.to_owned(),
-                detail,
-            },
-            Err(SandboxError::NoNode | SandboxError::Timeout) => AskAnswer::Away,
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Messages of the bus only make it faster. Answers are looked for every 75 ms and nodes look for asks every 150 ms,
 //! so with all messages lost a step takes about 0.2 s longer. A node that is gone or cut off holds a step up for at most
-//! 5 s and is then left out: it reads what it needs when it comes back, and its leases keep it from old revisions.
+//! 5 s and is then left out: it reads what it needs when it comes back, and its leases keep it from old revisions. A node
+//! that is there, runs the bot and cannot load its next revision ends the step: a flip would stop the bot on that node.
 
 use std::collections::HashSet;
 use std::sync::Arc;

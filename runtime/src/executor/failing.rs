@@ -18,8 +18,11 @@ const TRIES: u32 = 3;
 const PAUSES_MS: [i64; 2] = [100, 500];
 
 impl Executor {
-    /// Lets a turn wait for something, with its lease.
+    /// Lets a turn wait for something, with its lease. A node that goes down gives it to others.
     pub(super) async fn wait(&self, held: Held, (time, why): Wait) {
+        if self.node.draining.is_cancelled() {
+            return self.give_back(&[held.lease]).await;
+        }
         if let Some(lease) = self.parking.park(held, time, why) {
             self.give_back(&[lease]).await;
         }

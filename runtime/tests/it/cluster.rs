@@ -148,6 +148,46 @@ async fn a_node_that_does_not_answer_is_left_out_and_one_that_goes_down_is_not_a
     assert_eq!(answer, Err(SandboxError::Timeout), "nobody did it");
 }
 
+/// A flip would stop a bot that works there, for as long as the store is slow.
+#[tokio::test]
+async fn a_node_that_runs_a_bot_and_cannot_read_its_next_revision_refuses_it() {
+    let cluster = deaf(Setup::default()).await;
+    let (world, peer, all) = (&cluster.world, &cluster.peer, &cluster.sandboxes);
+    let slow = |answer| {
+        matches!(
+            answer,
+            Err(SandboxError::Artifact {
+                code: "unavailable",
+                ..
+            })
+        )
+    };
+    let first = world.bare_bot("first").await;
+    let rev = world.store(&first.id, ECHO).await;
+    peer.artifacts.stall(true);
+    assert!(slow(all.stage(&first.id, &rev).await), "nothing is active yet");
+    peer.artifacts.stall(false);
+
+    let bot = world.bot("steady", ECHO).await;
+    let active = world.ports.lanes.revision(&bot.id).await.unwrap().unwrap();
+    let next = world.store(&bot.id, &format!("{ECHO} // next")).await;
+    peer.artifacts.stall(true);
+    all.stage(&bot.id, &next)
+        .await
+        .expect("what is active cannot run there either, so there is nothing to wait for");
+    peer.artifacts.stall(false);
+    all.prewarm(&bot.id, &active.rev, 1).await.unwrap();
+    peer.artifacts.stall(true);
+    assert!(slow(all.stage(&bot.id, &next).await));
+    assert!(slow(all.prewarm(&bot.id, &next, 1).await));
+    all.prewarm(&bot.id, &active.rev, 1)
+        .await
+        .expect("what is in memory needs no store");
+    peer.artifacts.stall(false);
+    all.stage(&bot.id, &next).await.unwrap();
+    all.prewarm(&bot.id, &next, 1).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_ask_that_is_repeated_is_answered_again() {
     let cluster = deaf(Setup::default()).await;

@@ -19,6 +19,33 @@ fn short() -> Setup {
     setup
 }
 
+/// The artifact store does not answer for longer than two leases, when a bot is to be loaded.
+#[tokio::test]
+async fn updates_whose_program_is_long_in_coming_lose_no_try() {
+    let mut setup = Setup::default();
+    setup.options.lanes.lease_ms = 3_000;
+    let mut world = World::with(setup).await;
+    world.artifacts.stall(true);
+    let bot = world.bot("long-in-coming", ECHO).await;
+    assert_eq!(world.deliver(&bot, &text_update(1, 5, "x")).await.status, 200);
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert_eq!(world.artifacts.reads(), 1, "callers that give up end no read");
+    world.shutdown.cancel();
+    world.node.drained().await;
+    let mut claimed = Vec::new();
+    eventually("it is free", async || {
+        claimed = world.ports.lanes.claim(1).await.unwrap().turns;
+        !claimed.is_empty()
+    })
+    .await;
+    assert_eq!(claimed[0].attempts, 0);
+    let lease = claimed.remove(0).lease;
+    world.ports.lanes.release(&[lease]).await.unwrap();
+    world.artifacts.stall(false);
+    world.start_again().await;
+    eventually("it is answered", async || world.texts(&bot, 5) == ["1 x"]).await;
+}
+
 /// A sender was lost in the middle of a send. Nobody knows whether the message arrived.
 #[tokio::test]
 async fn what_a_lost_sender_began_follows_the_policy() {

@@ -67,7 +67,7 @@ impl Calls {
     }
 
     async fn with(setup: Setup) -> Self {
-        let world = World::with(setup).await;
+        let world = Box::pin(World::with(setup)).await;
         let bot = world.bot("caller", CALLER).await;
         Self {
             world,

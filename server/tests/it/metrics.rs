@@ -1,8 +1,6 @@
 //! Metrics, asked of a real Prometheus that scrapes a server through a story: messages, a flood wait, a dead letter,
 //! flips, a rollback, a worker that hangs.
 
-use std::process::Command;
-
 use botloom_telegram::simulator::{Action, Fault};
 use serde_json::json;
 
@@ -30,20 +28,6 @@ fn refusal(code: u16, retry_after: Option<u32>) -> Action {
         retry_after,
         migrate_to_chat_id: None,
     }
-}
-
-/// Sends a signal to all sandbox workers of a server.
-fn signal_workers(world: &World, name: &str) {
-    let parent = world.server.pid().to_string();
-    let listed = Command::new("ps")
-        .args(["-o", "pid=", "--ppid", &parent])
-        .output()
-        .unwrap();
-    let workers = String::from_utf8(listed.stdout).unwrap();
-    let workers: Vec<&str> = workers.split_whitespace().collect();
-    assert!(!workers.is_empty(), "no worker processes");
-    let sent = Command::new("kill").args(["-s", name]).args(&workers).status();
-    assert!(sent.unwrap().success());
 }
 
 #[tokio::test]
@@ -100,12 +84,12 @@ async fn prometheus_sees_every_promise() {
     );
 
     // Workers that stop in the middle of a call are killed; the update is tried again with new ones.
-    signal_workers(&world, "STOP");
+    world.server.signal_workers("STOP");
     world.telegram.say(bot, ada, "/n 8").unwrap();
     prometheus
         .wait("botloom_sandbox_kills_total", |kills| kills >= 1.0)
         .await;
-    signal_workers(&world, "CONT");
+    world.server.signal_workers("CONT");
 
     for (query, at_least) in [
         ("botloom_updates_total{outcome=\"accepted\"}", 8.0),

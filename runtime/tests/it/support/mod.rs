@@ -19,7 +19,7 @@ use std::time::Duration;
 use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
 use botloom_core::hash::RevHash;
 use botloom_core::model::{Project, User};
-use botloom_core::ports::{Bus, Catalog, DeadLetter, Direction, Lanes, Nodes, PageRequest, Ports};
+use botloom_core::ports::{Artifacts, Bus, Catalog, DeadLetter, Direction, Lanes, Nodes, PageRequest, Ports};
 use botloom_core::vault::Vault;
 use botloom_core::{BotId, ChatId, Lane, ProjectId, SystemClock, TimestampMs, UserId};
 use botloom_runtime::sandbox::{Pool, PoolOptions, WorkerCommand};
@@ -33,7 +33,7 @@ use away::Switched;
 pub(crate) use bots::{Answer, Bot, ECHO, passport, text_update};
 pub(crate) use canary::Canary;
 pub(crate) use cluster::{Deaf, Seat, SharedNodes};
-pub(crate) use stall::Stalling;
+pub(crate) use stall::{SlowArtifacts, Stalling};
 
 /// How a world differs from the usual one.
 pub(crate) struct Setup {
@@ -77,6 +77,7 @@ pub(crate) struct Peer {
     pub(crate) node: Handle,
     pub(crate) seat: Arc<Seat>,
     pub(crate) lanes: Arc<Stalling>,
+    pub(crate) artifacts: Arc<SlowArtifacts>,
     /// `http://127.0.0.1:<port>`.
     pub(crate) url: String,
     pub(crate) shutdown: CancellationToken,
@@ -88,6 +89,7 @@ pub(crate) struct World {
     pub(crate) node: Handle,
     pub(crate) ports: Ports,
     pub(crate) lanes: Arc<Stalling>,
+    pub(crate) artifacts: Arc<SlowArtifacts>,
     pub(crate) catalog: Arc<Switched>,
     pub(crate) simulator: simulator::Handle,
     pub(crate) telegram: Client,
@@ -142,6 +144,8 @@ impl World {
         let mut ports = connected.ports.clone();
         let lanes = Arc::new(Stalling::new(Arc::clone(&ports.lanes)));
         ports.lanes = Arc::clone(&lanes) as Arc<dyn Lanes>;
+        let artifacts = Arc::new(SlowArtifacts::new(Arc::clone(&ports.artifacts)));
+        ports.artifacts = Arc::clone(&artifacts) as Arc<dyn Artifacts>;
         let catalog = Arc::new(Switched::new(Arc::clone(&ports.catalog)));
         ports.catalog = Arc::clone(&catalog) as Arc<dyn Catalog>;
         if let Some(cluster) = &setup.cluster {
@@ -170,6 +174,7 @@ impl World {
             node,
             ports,
             lanes,
+            artifacts,
             catalog,
             simulator,
             telegram,
@@ -205,12 +210,14 @@ impl World {
     pub(crate) async fn join(&self, cluster: &SharedNodes, bus: Arc<dyn Bus>) -> Peer {
         let seat = cluster.seat(Arc::clone(&bus));
         let lanes = Arc::new(Stalling::new(Arc::clone(&self.connected.ports.lanes)));
+        let artifacts = Arc::new(SlowArtifacts::new(Arc::clone(&self.connected.ports.artifacts)));
         let (pool, pool_guard) = pool().await;
         let shutdown = CancellationToken::new();
         let deps = Deps {
             ports: Ports {
                 nodes: Arc::clone(&seat) as Arc<dyn Nodes>,
                 lanes: Arc::clone(&lanes) as Arc<dyn Lanes>,
+                artifacts: Arc::clone(&artifacts) as Arc<dyn Artifacts>,
                 bus,
                 ..self.ports.clone()
             },
@@ -225,6 +232,7 @@ impl World {
             node,
             seat,
             lanes,
+            artifacts,
             url,
             shutdown,
             _pool: pool_guard,

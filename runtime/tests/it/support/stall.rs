@@ -1,10 +1,12 @@
-//! A store that stops answering, as behind a stuck disk: what it was asked meanwhile happens when it goes on.
+//! Stores that stop answering, as behind a stuck disk: what they were asked meanwhile happens when they go on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ports::{
-    ActiveRevision, Claims, Commit, CommitOutcome, Fail, FailOutcome, Ingest, IngestOutcome, LaneLease,
+    ActiveRevision, ArtifactError, ArtifactName, Artifacts, Claims, Commit, CommitOutcome, Fail, FailOutcome, Ingest, IngestOutcome, LaneLease,
     LaneStats, Lanes, SetRevision, StoreResult, Token,
 };
 use botloom_core::{BotId, Lane};
@@ -91,5 +93,59 @@ impl Lanes for Stalling {
     }
     async fn ready(&self) {
         self.inner.ready().await;
+    }
+}
+
+/// Artifacts whose store stops answering.
+#[derive(Debug)]
+pub(crate) struct SlowArtifacts {
+    inner: Arc<dyn Artifacts>,
+    stuck: watch::Sender<bool>,
+    reads: AtomicUsize,
+}
+
+impl SlowArtifacts {
+    pub(crate) fn new(inner: Arc<dyn Artifacts>) -> Self {
+        Self {
+            inner,
+            stuck: watch::Sender::new(false),
+            reads: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn stall(&self, stuck: bool) {
+        self.stuck.send_replace(stuck);
+    }
+
+    /// Files that were asked for.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Artifacts for SlowArtifacts {
+    async fn put(
+        &self,
+        bot: &BotId,
+        rev: &RevHash,
+        name: ArtifactName,
+        bytes: Bytes,
+    ) -> Result<(), ArtifactError> {
+        self.inner.put(bot, rev, name, bytes).await
+    }
+
+    async fn get(
+        &self,
+        bot: &BotId,
+        rev: &RevHash,
+        name: ArtifactName,
+        expected: &Sha256Hash,
+    ) -> Result<Bytes, ArtifactError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let mut stuck = self.stuck.subscribe();
+        // The sender lives as long as self.
+        let _ = stuck.wait_for(|stuck| !stuck).await;
+        self.inner.get(bot, rev, name, expected).await
     }
 }

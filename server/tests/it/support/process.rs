@@ -159,6 +159,30 @@ impl Server {
         );
     }
 
+    /// Sends a signal to all its sandbox workers; one that ends at the same moment needs none.
+    pub(crate) fn signal_workers(&self, name: &str) {
+        let workers = self.children();
+        assert!(!workers.is_empty(), "no worker processes");
+        for worker in workers {
+            let sent = Command::new("kill").args(["-s", name, &worker]).output().unwrap();
+            let gone = !Path::new("/proc").join(&worker).exists();
+            assert!(sent.status.success() || gone, "{sent:?}");
+        }
+    }
+
+    /// Process ids of its children.
+    fn children(&self) -> Vec<String> {
+        let parent = format!("PPid:\t{}", self.pid());
+        let is_child = |entry: &std::fs::DirEntry| {
+            // Not there: no process, or one that has just ended.
+            let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+            status.lines().any(|line| line == parent)
+        };
+        let entries = std::fs::read_dir("/proc").unwrap().map(Result::unwrap);
+        let children = entries.filter(is_child);
+        children.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    }
+
     /// Process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("running").id()

@@ -7,7 +7,8 @@ use std::time::Duration;
 use botloom_backends::RedisLanes;
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    AckOut, AfterAck, Commit, DedupKey, Ingest, IngestOutcome, LaneLimits, Lanes as _, NewDeadLetter,
+    AckOut, AfterAck, Commit, DedupKey, Ingest, IngestOutcome, LaneLimits, LaneStats,
+    Lanes as _, NewDeadLetter,
     NextTurn, OutClass, OutMessage, OutTurn, Outbox as _, StateChange, Turn,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
@@ -147,13 +148,10 @@ pub(super) async fn run(lanes: Vec<Arc<RedisLanes>>, updates: i64, pause: Durati
     }
     let store = &lanes[0];
     let drained = async {
-        loop {
-            let stats = until_done(|| store.stats()).await;
-            if stats.updates == 0 && stats.messages == 0 {
-                return;
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
+        // In this order: what leaves the updates is among the messages by the time those are counted. Every node is asked,
+        // since each measures its own shards and hears of the others' late.
+        none_left(&lanes, |stats| stats.updates).await;
+        none_left(&lanes, |stats| stats.messages).await;
     };
     let ended = tokio::time::timeout(DRAINED_WITHIN, drained).await;
     assert!(ended.is_ok(), "stuck: {:?}", store.stats().await);
@@ -174,6 +172,15 @@ pub(super) async fn run(lanes: Vec<Arc<RedisLanes>>, updates: i64, pause: Durati
             }
         }
         assert_eq!(first, expected, "{lane}: first sends in order");
+    }
+}
+
+/// Waits until no node has any left.
+async fn none_left(lanes: &[Arc<RedisLanes>], count: fn(&LaneStats) -> u64) {
+    for store in lanes {
+        while count(&until_done(|| store.stats()).await) > 0 {
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 }
 
