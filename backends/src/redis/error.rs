@@ -92,6 +92,8 @@ pub(super) fn store_error(error: RedisError) -> StoreError {
         {
             StoreError::Corrupt(error.to_string())
         }
+        // Answers that callers reckon with.
+        (_, Some("BUSYGROUP" | "NOGROUP")) => StoreError::unavailable(error),
         _ => {
             note_failure("redis");
             StoreError::unavailable(error)
