@@ -39,14 +39,10 @@ const SHORT_WAIT: Duration = Duration::from_secs(5);
 const NO_REQUEST: Duration = Duration::from_secs(1);
 /// Pause when something is away that is not Telegram.
 const TROUBLE: Duration = Duration::from_secs(5);
-/// Pauses between tries to note a send that happened. Losing it would double the message.
-const ACK_PAUSES: [Duration; 5] = [
-    Duration::from_millis(50),
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-];
+/// Pause between tries to note a send that happened.
+const ACK_PAUSE: Duration = Duration::from_millis(250);
+/// Tries of a node that goes down: 10 s. Losing the note doubles the message.
+const LAST_ACKS: u32 = 40;
 
 /// The lease was lost: whatever was going on was dropped.
 struct Lost;
@@ -318,21 +314,46 @@ impl LaneSender {
         self.acknowledge(ack).instrument(span).await
     }
 
+    /// Writes down what became of a message, however long the store is away: what is forgotten is sent again, and nobody
+    /// else takes the lane over without that store. `None`: somebody did, or the node goes down.
+    async fn note(&mut self, ack: &mut AckOut) -> Option<AckOutOutcome> {
+        let sender = Arc::clone(&self.sender);
+        let (node, mut tries) = (&sender.node, 0);
+        loop {
+            let error = match node.ports.outbox.ack_out(vec![ack.clone()]).await {
+                Ok(outcomes) => return outcomes.into_iter().next(),
+                Err(error) => error,
+            };
+            if tries == 0 {
+                tracing::warn!(lane = %self.lease.lane, error = %error, "a send could not be noted yet");
+            }
+            tries += 1;
+            if node.draining.is_cancelled() && tries > LAST_ACKS {
+                return None;
+            }
+            tokio::time::sleep(ACK_PAUSE).await;
+            if self.leased.elapsed() > node.options.out_lease_part(RENEWED_AFTER) {
+                let asked = Instant::now();
+                let leases = std::slice::from_ref(&self.lease);
+                match node.ports.outbox.renew_out(leases).await.as_deref() {
+                    Ok([Some(token)]) => {
+                        self.lease.token = *token;
+                        self.leased = asked;
+                        ack.lease = self.lease.clone();
+                    }
+                    Ok(_) => return None,
+                    // The note is tried all the same: nobody may have taken the lane over.
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
     async fn acknowledge(&mut self, mut ack: AckOut) -> Option<OutTurn> {
         let sender = Arc::clone(&self.sender);
         let node = &sender.node;
         let reason = ack.dead.as_ref().map(|(reason, _)| reason.clone());
-        let mut pauses = ACK_PAUSES.iter();
-        let outcome = loop {
-            match node.ports.outbox.ack_out(vec![ack.clone()]).await {
-                Ok(outcomes) => break outcomes.into_iter().next(),
-                Err(error) => {
-                    tracing::warn!(lane = %self.lease.lane, error = %error, "a send could not be noted yet");
-                    self.keeping(tokio::time::sleep(*pauses.next()?)).await.ok()?;
-                    ack.lease = self.lease.clone();
-                }
-            }
-        };
+        let outcome = self.note(&mut ack).await;
         if matches!(ack.after, AfterAck::Delay { .. }) {
             sender.delayed.notify_one();
         }
@@ -458,7 +479,7 @@ impl LaneSender {
                     // Too close to its end: somebody else may begin to send.
                     return Err(Lost);
                 }
-                tokio::time::sleep(ACK_PAUSES[1]).await;
+                tokio::time::sleep(ACK_PAUSE).await;
                 Ok(())
             }
         }

@@ -9,6 +9,7 @@ mod away;
 mod bots;
 mod canary;
 mod cluster;
+mod outbox;
 mod stall;
 
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
 use botloom_core::hash::RevHash;
 use botloom_core::model::{Project, User};
-use botloom_core::ports::{Artifacts, Bus, Catalog, DeadLetter, Direction, Lanes, Nodes, PageRequest, Ports};
+use botloom_core::ports::{Artifacts, Bus, Catalog, DeadLetter, Direction, Lanes, Nodes, Outbox, PageRequest, Ports};
 use botloom_core::vault::Vault;
 use botloom_core::{BotId, ChatId, Lane, ProjectId, SystemClock, TimestampMs, UserId};
 use botloom_runtime::sandbox::{Pool, PoolOptions, WorkerCommand};
@@ -33,6 +34,7 @@ use away::Switched;
 pub(crate) use bots::{Answer, Bot, ECHO, passport, text_update};
 pub(crate) use canary::Canary;
 pub(crate) use cluster::{Deaf, Seat, SharedNodes};
+use outbox::SwitchedOutbox;
 pub(crate) use stall::{SlowArtifacts, Stalling};
 
 /// How a world differs from the usual one.
@@ -90,6 +92,7 @@ pub(crate) struct World {
     pub(crate) ports: Ports,
     pub(crate) lanes: Arc<Stalling>,
     pub(crate) artifacts: Arc<SlowArtifacts>,
+    pub(crate) outbox: Arc<SwitchedOutbox>,
     pub(crate) catalog: Arc<Switched>,
     pub(crate) simulator: simulator::Handle,
     pub(crate) telegram: Client,
@@ -144,6 +147,8 @@ impl World {
         let mut ports = connected.ports.clone();
         let lanes = Arc::new(Stalling::new(Arc::clone(&ports.lanes)));
         ports.lanes = Arc::clone(&lanes) as Arc<dyn Lanes>;
+        let outbox = Arc::new(SwitchedOutbox::new(Arc::clone(&ports.outbox)));
+        ports.outbox = Arc::clone(&outbox) as Arc<dyn Outbox>;
         let artifacts = Arc::new(SlowArtifacts::new(Arc::clone(&ports.artifacts)));
         ports.artifacts = Arc::clone(&artifacts) as Arc<dyn Artifacts>;
         let catalog = Arc::new(Switched::new(Arc::clone(&ports.catalog)));
@@ -175,6 +180,7 @@ impl World {
             ports,
             lanes,
             artifacts,
+            outbox,
             catalog,
             simulator,
             telegram,
