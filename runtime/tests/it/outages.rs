@@ -56,12 +56,12 @@ async fn a_send_is_noted_however_late() {
         chat: None,
         skip: 0,
         count: Some(1),
-        executed: true,
+        executed: false,
         action: Action::Delay { ms: 500 },
     };
     world.simulator.add_fault(slow);
     world.deliver(&bot, &text_update(1, 5, "x")).await;
-    eventually("it is on its way", async || !world.texts(&bot, 5).is_empty()).await;
+    eventually("it is on its way", async || world.simulator.faults().is_empty()).await;
     world.outbox.away(true);
     tokio::time::sleep(Duration::from_secs(9)).await;
     world.outbox.away(false);
