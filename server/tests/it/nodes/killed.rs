@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
+use crate::support::kills::Kills;
 use crate::support::load::{Load, Plan};
 use crate::support::services::Services;
 use crate::support::specs;
@@ -33,14 +34,13 @@ async fn three_nodes_killed_and_paused_lose_double_and_disorder_nothing() {
     };
     let load = Load::start(&world, "three-bot", bot, plan);
     let posts = (CHATS * (updates + updates / 3 + updates / 7)).unsigned_abs();
+    let mut kills = Kills::default();
     let mut random = StdRng::seed_from_u64(3);
     for fault in 0..FAULTS {
         load.until(posts * (fault + 1) / (FAULTS + 2)).await;
         let node = world.node(random.random_range(0..3));
         if fault % 2 == 0 {
-            node.kill();
-            node.spawn(&[]);
-            node.ready().await;
+            kills.again(node).await;
         } else {
             node.signal("STOP");
             tokio::time::sleep(PAUSE).await;
@@ -49,11 +49,11 @@ async fn three_nodes_killed_and_paused_lose_double_and_disorder_nothing() {
     }
     assert!(load.unanswered() > 0, "the faults came when nothing was going on");
     let doubled = load.posted().await.answered(&world).await;
-    // In flight when the sender was killed. One that is stopped for a while keeps its lease as a sender (15 s).
-    let allowed = usize::try_from(FAULTS / 2).unwrap() * plan.connections;
-    assert!(doubled <= allowed, "{doubled} messages doubled");
+    // One that is stopped for a while keeps its lease as a sender (15 s): it excuses nothing.
+    kills.excuse(&doubled, plan.connections);
     eprintln!(
-        "{} updates, {doubled} of their answers sent twice by nodes that died",
-        CHATS * updates
+        "{} updates, {} of their answers sent twice by nodes that died",
+        CHATS * updates,
+        doubled.len()
     );
 }

@@ -30,9 +30,8 @@ async fn a_slot_moves_under_load() {
     }
     load.more(500).await;
     load.stop();
-    // A node that has to look for a moved slot may be late with an acknowledgement, and with that of a message as well.
     let doubled = load.posted().await.answered(&world).await;
     assert!(moved > MOVES * 100, "only {moved} keys moved");
-    assert!(doubled <= MOVES * plan.connections, "{doubled} messages doubled");
-    eprintln!("{moved} keys moved in {MOVES} moves, {doubled} answers sent twice");
+    assert!(doubled.is_empty(), "sent twice though no sender died: {doubled:?}");
+    eprintln!("{moved} keys moved in {MOVES} moves");
 }

@@ -34,7 +34,7 @@ async fn through_all_modes(world: &World, slug: &str, proxy: &Proxy) -> i64 {
         world.logs()
     );
     let written = load.posted().await;
-    assert_eq!(written.answered(world).await, 0);
+    assert!(written.answered(world).await.is_empty());
     written.updates()
 }
 

@@ -49,6 +49,13 @@ pub(crate) struct Load {
     chats: JoinSet<(i64, i64)>,
 }
 
+/// What Telegram took.
+#[derive(Debug, Clone)]
+struct Answer {
+    at_ms: i64,
+    text: String,
+}
+
 /// What was written: the last number of each chat.
 #[derive(Debug)]
 pub(crate) struct Written {
@@ -180,28 +187,30 @@ impl Written {
     }
 
     /// Waits for the answers and checks that every chat has all of them, in order, and that nothing was set aside.
-    /// Answers how many were sent twice in a row, which is what a sender that dies in the middle leaves behind.
-    pub(crate) async fn answered(&self, world: &World) -> usize {
+    /// Answers when those were sent, in Unix milliseconds, that were sent once more right after, which is what a sender
+    /// leaves behind that dies in the middle.
+    pub(crate) async fn answered(&self, world: &World) -> Vec<i64> {
         let sent = self.settled(world).await;
         for direction in ["in", "out"] {
             let path = format!("/bots/{}/dead-letters?direction={direction}", self.slug);
             assert_eq!(world.api.get(&path).await.json()["items"], json!([]));
         }
-        let mut doubled = 0;
+        let mut doubled = Vec::new();
         for (chat, last) in &self.chats {
             let mut answers = sent.get(chat).cloned().unwrap_or_default();
-            let before = answers.len();
-            answers.dedup();
-            doubled += before - answers.len();
+            let again = answers.windows(2).filter(|pair| pair[0].text == pair[1].text);
+            doubled.extend(again.map(|pair| pair[0].at_ms));
+            answers.dedup_by(|later, earlier| later.text == earlier.text);
+            let answers: Vec<String> = answers.into_iter().map(|answer| answer.text).collect();
             let expected: Vec<String> = (1..=*last).map(chain).collect();
             assert_eq!(answers, expected, "chat {chat}");
         }
         doubled
     }
 
-    /// Waits until every chat has its last answer; answers all texts by chat, in the order in which Telegram took them.
-    async fn settled(&self, world: &World) -> BTreeMap<i64, Vec<String>> {
-        let mut sent: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    /// Waits until every chat has its last answer; answers all by chat, in the order in which Telegram took them.
+    async fn settled(&self, world: &World) -> BTreeMap<i64, Vec<Answer>> {
+        let mut sent: BTreeMap<i64, Vec<Answer>> = BTreeMap::new();
         let (mut after, mut since) = (0, Instant::now());
         loop {
             let filter = Filter {
@@ -221,12 +230,15 @@ impl Written {
                 } = &entry.event
                 {
                     let text = params["text"].as_str().unwrap_or_default().to_owned();
-                    sent.entry(*chat).or_default().push(text);
+                    let at_ms = entry.at_ms;
+                    sent.entry(*chat).or_default().push(Answer { at_ms, text });
                 }
             }
             if entries.is_empty() {
                 let complete = |(chat, last): &(&i64, &i64)| {
-                    sent.get(chat).and_then(|texts| texts.last()) == Some(&chain(**last))
+                    sent.get(chat)
+                        .and_then(|answers| answers.last())
+                        .is_some_and(|answer| answer.text == chain(**last))
                 };
                 let missing = self.chats.iter().filter(|chat| !complete(chat)).count();
                 if missing == 0 {

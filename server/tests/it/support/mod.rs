@@ -5,6 +5,7 @@ pub(crate) mod api;
 pub(crate) mod balancer;
 pub(crate) mod collector;
 pub(crate) mod http;
+pub(crate) mod kills;
 pub(crate) mod load;
 pub(crate) mod lossy;
 pub(crate) mod process;
