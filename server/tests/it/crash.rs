@@ -32,5 +32,5 @@ async fn ten_kills_lose_double_and_disorder_nothing(storage: Storage) {
     }
     assert!(load.unanswered() > 0, "the kills came when nothing was going on");
     let doubled = load.posted().await.answered(&world).await;
-    kills.excuse(&doubled, PLAN.connections);
+    kills.excuse(&doubled);
 }

@@ -50,7 +50,7 @@ async fn three_nodes_killed_and_paused_lose_double_and_disorder_nothing() {
     assert!(load.unanswered() > 0, "the faults came when nothing was going on");
     let doubled = load.posted().await.answered(&world).await;
     // One that is stopped for a while keeps its lease as a sender (15 s): it excuses nothing.
-    kills.excuse(&doubled, plan.connections);
+    kills.excuse(&doubled);
     eprintln!(
         "{} updates, {} of their answers sent twice by nodes that died",
         CHATS * updates,

@@ -49,6 +49,14 @@ pub(crate) struct Load {
     chats: JoinSet<(i64, i64)>,
 }
 
+/// An answer that was sent twice.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doubled {
+    pub(crate) chat: i64,
+    /// When it was sent first, Unix milliseconds.
+    pub(crate) at_ms: i64,
+}
+
 /// What Telegram took.
 #[derive(Debug, Clone)]
 struct Answer {
@@ -187,9 +195,8 @@ impl Written {
     }
 
     /// Waits for the answers and checks that every chat has all of them, in order, and that nothing was set aside.
-    /// Answers when those were sent, in Unix milliseconds, that were sent once more right after, which is what a sender
-    /// leaves behind that dies in the middle.
-    pub(crate) async fn answered(&self, world: &World) -> Vec<i64> {
+    /// Answers which were sent once more right after, which is what a sender leaves behind that dies in the middle.
+    pub(crate) async fn answered(&self, world: &World) -> Vec<Doubled> {
         let sent = self.settled(world).await;
         for direction in ["in", "out"] {
             let path = format!("/bots/{}/dead-letters?direction={direction}", self.slug);
@@ -199,7 +206,10 @@ impl Written {
         for (chat, last) in &self.chats {
             let mut answers = sent.get(chat).cloned().unwrap_or_default();
             let again = answers.windows(2).filter(|pair| pair[0].text == pair[1].text);
-            doubled.extend(again.map(|pair| pair[0].at_ms));
+            doubled.extend(again.map(|pair| Doubled {
+                chat: *chat,
+                at_ms: pair[0].at_ms,
+            }));
             answers.dedup_by(|later, earlier| later.text == earlier.text);
             let answers: Vec<String> = answers.into_iter().map(|answer| answer.text).collect();
             let expected: Vec<String> = (1..=*last).map(chain).collect();
