@@ -195,4 +195,13 @@ impl Artifacts for S3Artifacts {
         }
         Ok(bytes)
     }
+
+    async fn get_unchecked(
+        &self,
+        bot: &BotId,
+        rev: &RevHash,
+        name: ArtifactName,
+    ) -> Result<Bytes, ArtifactError> {
+        self.fetch(&self.key(bot, rev, name)).await
+    }
 }

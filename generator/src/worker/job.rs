@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use botloom_core::event::BotEvent;
 use botloom_core::fault;
-use botloom_core::model::{RevisionRow, SpecVersion, TaskPayload};
+use botloom_core::hash::Sha256Hash;
+use botloom_core::model::{RevJson, RevisionRow, SpecVersion, TaskPayload};
 use botloom_core::ports::{ArtifactError, ArtifactName, StoreError, TaskLease};
 use botloom_core::trace::TARGET;
 use botloom_core::{Coded, RevHash};
@@ -150,7 +151,7 @@ impl Job<'_> {
         put(ArtifactName::SpecJson, &built.spec_json).await?;
         put(ArtifactName::BotJs, &built.bot_js).await?;
         fault::point("generator.program-stored");
-        let row = RevisionRow {
+        let mut row = RevisionRow {
             rev_hash: *rev,
             bot: bot.clone(),
             spec_version: built.rev.spec_version,
@@ -158,6 +159,10 @@ impl Job<'_> {
             rev_json: built.rev_json.clone(),
             created_at: self.lease.task.created_at,
         };
+        if let Some(passport) = self.orphan(built).await? {
+            row.digests.rev_json = Sha256Hash::of(&passport);
+            row.rev_json = passport;
+        }
         let row = if catalog.add_revision(&row).await? {
             row
         } else {
@@ -173,6 +178,24 @@ impl Job<'_> {
         put(ArtifactName::RevJson, &row.rev_json).await?;
         fault::point("generator.passport-stored");
         self.progress(90).await
+    }
+
+    /// The passport of this very revision that an earlier build stored and whose row is gone, as after the catalog was
+    /// restored from a backup that is older than the artifacts.
+    async fn orphan(&self, built: &Built) -> Result<Option<String>, Fault> {
+        let (bot, rev) = (&self.lease.task.bot, &built.rev_hash);
+        let artifacts = &self.deps.artifacts;
+        let bytes = match artifacts.get_unchecked(bot, rev, ArtifactName::RevJson).await {
+            Ok(bytes) => bytes,
+            Err(ArtifactError::Missing) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let same = |passport: &RevJson| {
+            passport.rev_hash == *rev && passport.bot_id == *bot && passport.hashes == built.rev.hashes
+        };
+        let known = serde_json::from_slice(&bytes).is_ok_and(|passport: RevJson| same(&passport));
+        // What is something else makes the put of ours a conflict.
+        Ok(String::from_utf8(bytes.into()).ok().filter(|_| known))
     }
 
     /// Notes and tells progress; fails when the lease is lost.

@@ -287,6 +287,55 @@ async fn a_stored_program_with_other_bytes_is_not_replaced() {
     assert_eq!(world.ports().catalog.revision(&rev).await.unwrap(), None);
 }
 
+/// The catalog comes from a backup, the artifacts are newer: what is built again is what was built then.
+#[tokio::test]
+async fn a_revision_whose_row_is_gone_is_taken_up_again() {
+    let (before, after) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let lost = World::with_bot(before.path()).await;
+    let id = lost.enqueue(10, 0, |_| ()).await;
+    let rev = lost.work(1, &[id]).await.remove(0).rev_hash.unwrap();
+    let passport = lost.passport(&rev).await;
+
+    let restored = World::with_bot(after.path()).await;
+    restored.clock.advance(60_000);
+    for name in ArtifactName::ALL {
+        let file = lost
+            .ports()
+            .artifacts
+            .get_unchecked(&bot(), &rev, name)
+            .await
+            .unwrap();
+        restored
+            .ports()
+            .artifacts
+            .put(&bot(), &rev, name, file)
+            .await
+            .unwrap();
+    }
+    let id = restored.enqueue(11, 0, |_| ()).await;
+    let task = restored.work(1, &[id]).await.remove(0);
+    assert_eq!((task.status, task.rev_hash), (TaskStatus::Succeeded, Some(rev)));
+    assert_eq!(restored.passport(&rev).await, passport);
+}
+
+#[tokio::test]
+async fn a_stored_passport_of_something_else_is_not_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::with_bot(folder.path()).await;
+    let version = world.ports().catalog.version(&bot(), 1).await.unwrap().unwrap();
+    let spec = accept(serde_json::from_str(&version.canonical).unwrap());
+    let rev = botloom_generator::rev_hash(&spec, "compiler", 0);
+    let other = Bytes::from_static(b"{}");
+    let artifacts = &world.ports().artifacts;
+    artifacts
+        .put(&bot(), &rev, ArtifactName::RevJson, other)
+        .await
+        .unwrap();
+    let id = world.enqueue(10, 0, |_| ()).await;
+    let task = world.work(1, &[id]).await.remove(0);
+    assert_eq!(task.error.unwrap().code, "artifact-conflict");
+}
+
 /// The process that dies: a worker over the folder that the environment names. Without it there is nothing to do.
 #[tokio::test]
 async fn child_that_dies() {

@@ -40,6 +40,7 @@ cases!(($) artifacts_conformance, artifacts, Subject, [
     every_flipped_byte_is_noticed,
     cut_and_grown_files_are_noticed,
     a_half_written_file_does_not_exist,
+    a_file_is_found_without_its_digest,
 ]);
 
 fn bot() -> BotId {
@@ -264,5 +265,22 @@ async fn a_half_written_file_does_not_exist(subject: Subject) -> CaseResult {
     assert!(matches!(answer, Err(ArtifactError::Missing)), "{answer:?}");
     write(&store, name, b"export {}").await?;
     assert_eq!(read(&store, name, b"export {}").await?, &b"export {}"[..]);
+    Ok(())
+}
+
+async fn a_file_is_found_without_its_digest(subject: Subject) -> CaseResult {
+    let store = subject.store();
+    let (bot, rev) = (bot(), rev("one"));
+    let find = |name| store.get_unchecked(&bot, &rev, name);
+    assert!(matches!(
+        find(ArtifactName::RevJson).await,
+        Err(ArtifactError::Missing)
+    ));
+    write(&store, ArtifactName::RevJson, b"passport").await?;
+    assert_eq!(find(ArtifactName::RevJson).await?, &b"passport"[..]);
+    assert!(matches!(
+        find(ArtifactName::BotJs).await,
+        Err(ArtifactError::Missing)
+    ));
     Ok(())
 }

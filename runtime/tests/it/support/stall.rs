@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ports::{
-    ActiveRevision, ArtifactError, ArtifactName, Artifacts, Claims, Commit, CommitOutcome, Fail, FailOutcome, Ingest, IngestOutcome, LaneLease,
-    LaneStats, Lanes, SetRevision, StoreResult, Token,
+    ActiveRevision, ArtifactError, ArtifactName, Artifacts, Claims, Commit, CommitOutcome, Fail, FailOutcome,
+    Ingest, IngestOutcome, LaneLease, LaneStats, Lanes, SetRevision, StoreResult, Token,
 };
 use botloom_core::{BotId, Lane};
 use bytes::Bytes;
@@ -147,5 +147,14 @@ impl Artifacts for SlowArtifacts {
         // The sender lives as long as self.
         let _ = stuck.wait_for(|stuck| !stuck).await;
         self.inner.get(bot, rev, name, expected).await
+    }
+
+    async fn get_unchecked(
+        &self,
+        bot: &BotId,
+        rev: &RevHash,
+        name: ArtifactName,
+    ) -> Result<Bytes, ArtifactError> {
+        self.inner.get_unchecked(bot, rev, name).await
     }
 }

@@ -30,7 +30,11 @@ impl Kills {
         let mut excused = HashSet::new();
         for Doubled { chat, at_ms } in doubled {
             let under_way = |kill: &&i64| (**kill - UNNOTED_MS..=**kill + ON_ITS_WAY_MS).contains(at_ms);
-            let kill = self.0.iter().filter(under_way).min_by_key(|kill| (**kill - at_ms).abs());
+            let kill = self
+                .0
+                .iter()
+                .filter(under_way)
+                .min_by_key(|kill| (**kill - at_ms).abs());
             let Some(kill) = kill else {
                 panic!(
                     "a message was sent twice though nobody died: to {chat} at {at_ms}, kills at {:?}",
