@@ -12,6 +12,7 @@ pub mod homes;
 pub mod ids;
 pub mod model;
 pub mod ports;
+pub mod reseal;
 pub mod secret;
 pub mod time;
 pub mod trace;

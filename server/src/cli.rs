@@ -48,6 +48,12 @@ pub(crate) enum Command {
     ///
     /// Harmless at any time, also while nodes run. Needs REDIS_URL.
     Repair,
+    /// Put all secrets under the current master key.
+    ///
+    /// A key in the data folder is replaced by a new one first; stop the server for that. A key from BOTLOOM_MASTER_KEY is
+    /// replaced while nodes run: give them the new one, and the one before as BOTLOOM_MASTER_KEY_PREVIOUS, restart them one
+    /// after the other, and run this.
+    RotateMasterKey,
     /// Spread a very busy bot (above some 4,000 updates/s) over several shards of Redis, or bring it back to one.
     ///
     /// The bot must have nothing queued and no dead letters: disconnect it first, and connect it again afterwards. Needs

@@ -42,6 +42,7 @@ fn run(cli: Cli) -> CommandResult {
         Command::Migrate => block_on(commands::migrate::migrate(config)),
         Command::Move { to } => block_on(commands::move_installation::move_installation(config, to)),
         Command::Repair => block_on(commands::lanes::repair(config)),
+        Command::RotateMasterKey => block_on(commands::rotate_master_key::rotate_master_key(config)),
         Command::Spread { bot, shards } => block_on(commands::lanes::spread(config, &bot, shards)),
         Command::Health { server } => block_on(commands::health::health(&server)),
         Command::Validate { file, json } => commands::validate::validate(&file, json),

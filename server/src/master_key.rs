@@ -14,6 +14,11 @@ fn file(data_dir: &Path) -> PathBuf {
     data_dir.join("master.key")
 }
 
+/// The key before, for as long as something may be sealed under it.
+fn previous_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("master.key.previous")
+}
+
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> CommandError {
     move |source| CommandError::File {
         path: path.to_owned(),
@@ -30,13 +35,18 @@ fn stored(path: &Path) -> Result<Option<Secret>, CommandError> {
     }
 }
 
-/// The key of the settings, or the one in the data folder, made at the first start.
+/// The key of the settings, or the one in the data folder, made at the first start; and the one before it, if there is one.
 pub(crate) fn vault(config: &Config, data_dir: &Path) -> Result<Vault, CommandError> {
-    let opened = |key: &Secret, from: &str| {
-        Vault::from_base64(key.expose()).map_err(|error| CommandError::Start(format!("{from}: {error}")))
+    let opened = |key: &Secret, previous: Option<&Secret>, from: &str| {
+        let vault = Vault::from_base64(key.expose());
+        let vault = match previous {
+            Some(previous) => vault.and_then(|vault| vault.with_previous(previous.expose())),
+            None => vault,
+        };
+        vault.map_err(|error| CommandError::Start(format!("{from}: {error}")))
     };
     if let Some(key) = &config.master_key {
-        return opened(key, "BOTLOOM_MASTER_KEY");
+        return opened(key, config.previous_master_key.as_ref(), "BOTLOOM_MASTER_KEY");
     }
     let path = file(data_dir);
     let key = if let Some(key) = stored(&path)? {
@@ -47,7 +57,35 @@ pub(crate) fn vault(config: &Config, data_dir: &Path) -> Result<Vault, CommandEr
         tracing::info!(path = %path.display(), "made a master key; back it up apart from the data");
         key
     };
-    opened(&key, &path.display().to_string())
+    let previous = stored(&previous_file(data_dir))?;
+    if previous.is_some() {
+        tracing::warn!("a change of the master key was not finished: run `botloom rotate-master-key`");
+    }
+    opened(&key, previous.as_ref(), &path.display().to_string())
+}
+
+/// Puts a new key in the place of the one in the data folder, which stays beside it. Where that was begun before, it is only
+/// brought to its end.
+pub(crate) fn replace(data_dir: &Path) -> CommandResult {
+    let (path, previous_path) = (file(data_dir), previous_file(data_dir));
+    let Some(key) = stored(&path)? else {
+        return Err(CommandError::Other(format!(
+            "there is no master key in {}: nothing was sealed yet",
+            data_dir.display()
+        )));
+    };
+    match stored(&previous_path)? {
+        Some(previous) if previous.expose().trim() != key.expose().trim() => return Ok(()),
+        Some(_) => {}
+        None => write_private(&previous_path, key.expose()).map_err(failed(&previous_path))?,
+    }
+    write_private(&path, Vault::generate_key().expose()).map_err(failed(&path))
+}
+
+/// Removes the key before, under which nothing is sealed any more.
+pub(crate) fn forget_previous(data_dir: &Path) -> CommandResult {
+    let path = previous_file(data_dir);
+    std::fs::remove_file(&path).map_err(failed(&path))
 }
 
 /// Before secrets are moved: both sides must be started with the key that sealed them. A folder without a key gets it, so
@@ -69,7 +107,7 @@ pub(crate) fn carry(config: &Config, data_dir: &Path) -> CommandResult {
 
 /// Writes a file that only its owner reads, whole or not at all.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let part = path.with_extension("part");
+    let part = path.with_added_extension("part");
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create(true)

@@ -94,13 +94,10 @@ fn storage_options(config: &Config) -> Result<StorageOptions, CommandError> {
     })
 }
 
-/// Brings the storage up to date and closes it.
-pub(crate) async fn open_storage(config: &Config) -> CommandResult {
-    let connected = connect(storage_options(config)?)
-        .await
-        .map_err(|error| refused(&error))?;
-    connected.close().await;
-    Ok(())
+/// The storage, brought up to date, for an operator's command.
+pub(crate) async fn open_storage(config: &Config) -> Result<Connected, CommandError> {
+    let opened = connect(storage_options(config)?).await;
+    opened.map_err(|error| refused(&error))
 }
 
 /// The queues in Redis, for an operator's command. Nothing is claimed through them.

@@ -161,6 +161,30 @@ impl Bots for SqlCatalog {
         Ok(self.db.execute(delete).await? > 0)
     }
 
+    async fn sealed_bots(&self, after: Option<&BotId>) -> StoreResult<Vec<BotRow>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM bots WHERE id > $1 AND (token IS NOT NULL OR webhook_secret IS NOT NULL) \
+             ORDER BY id LIMIT 100"
+        );
+        let after = after.map_or("", BotId::as_str);
+        let rows = query(AssertSqlSafe(sql)).bind(after).all(&self.db).await?;
+        rows.iter().map(bot_row).collect()
+    }
+
+    async fn reseal(
+        &self,
+        read: &BotRow,
+        token: Option<&SealedToken>,
+        webhook_secret: Option<&SealedToken>,
+    ) -> StoreResult<bool> {
+        let update = query("UPDATE bots SET token = $3, webhook_secret = $4 WHERE id = $1 AND version = $2")
+            .bind(read.id.as_str())
+            .bind(read.version)
+            .bind(token.map(|token| &*token.0))
+            .bind(webhook_secret.map(|secret| &*secret.0));
+        Ok(self.db.execute(update).await? > 0)
+    }
+
     async fn activate(&self, id: &BotId, seen: Epoch, rev: RevHash) -> StoreResult<Option<Epoch>> {
         let next = seen.next();
         let update = query(

@@ -78,7 +78,7 @@ pub(crate) async fn set_token(app: &App, user: UserId, id: &BotId, text: &Secret
     if bot.ingress.is_some() && another {
         return Err(Error::BotConnected);
     }
-    let sealed = SealedToken(app.deps.vault.seal(text, &SealedToken::context(id)));
+    let sealed = SealedToken(app.deps.vault.seal(text, &bot.token_context()));
     let identity = TelegramIdentity {
         id: me.id,
         username: me.username,

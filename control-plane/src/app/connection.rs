@@ -49,7 +49,7 @@ pub(crate) async fn establish(app: &App, bot: BotRow, mode: IngressMode) -> Resu
 async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error> {
     let url = webhook_url(&app.options, &bot.id)?;
     let catalog = &app.deps.ports.catalog;
-    let context = BotRow::webhook_secret_context(&bot.id);
+    let context = bot.webhook_context();
     // Telegram may still deliver under the secret it has: keep it while the bot is connected.
     let kept = bot
         .webhook_secret

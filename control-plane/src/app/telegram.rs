@@ -4,6 +4,7 @@ use std::future::Future;
 
 use botloom_core::model::{BotRow, SealedToken};
 use botloom_core::secret::Secret;
+use botloom_core::vault::SecretContext;
 use botloom_telegram::{CallError, Class, Token, classify};
 
 use super::Error;
@@ -12,12 +13,12 @@ use crate::state::App;
 /// The bot's token, opened.
 pub(crate) fn token(app: &App, bot: &BotRow) -> Result<Token, Error> {
     let sealed = bot.token.as_ref().ok_or(Error::TokenMissing)?;
-    let text = open(app, sealed, &SealedToken::context(&bot.id))?;
+    let text = open(app, sealed, &bot.token_context())?;
     Token::new(text.expose()).map_err(|_| Error::Internal("the stored token is none"))
 }
 
 /// Opens what the master key sealed.
-pub(crate) fn open(app: &App, sealed: &SealedToken, context: &str) -> Result<Secret, Error> {
+pub(crate) fn open(app: &App, sealed: &SealedToken, context: &SecretContext<'_>) -> Result<Secret, Error> {
     app.deps
         .vault
         .open(&sealed.0, context)

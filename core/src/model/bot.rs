@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::RevHash;
 use crate::ids::{BotId, Epoch, InvalidId, ProjectId};
 use crate::time::TimestampMs;
+use crate::vault::SecretContext;
 
 /// How updates reach a bot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,16 +47,9 @@ impl FromStr for IngressMode {
     }
 }
 
-/// A bot token under the master key; opens with the context [`SealedToken::context`].
+/// A secret of a bot as [`Vault::seal`](crate::vault::Vault::seal) made it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedToken(pub Vec<u8>);
-
-impl SealedToken {
-    /// Associated data of a bot's token.
-    pub fn context(bot: &BotId) -> String {
-        format!("bot-token:{bot}")
-    }
-}
 
 impl fmt::Debug for SealedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,7 +85,7 @@ pub struct BotRow {
     pub identity: Option<TelegramIdentity>,
     /// How it takes updates; `None` when disconnected.
     pub ingress: Option<IngressMode>,
-    /// Secret of the webhook, sealed with the context [`BotRow::webhook_secret_context`].
+    /// Secret of the webhook, sealed with the context [`BotRow::webhook_context`].
     pub webhook_secret: Option<SealedToken>,
     /// Why the runtime stopped sending (`token-revoked`), until a new token is set.
     pub suspended: Option<String>,
@@ -104,8 +98,21 @@ pub struct BotRow {
 }
 
 impl BotRow {
-    /// Associated data of a bot's webhook secret.
-    pub fn webhook_secret_context(bot: &BotId) -> String {
-        format!("webhook-secret:{bot}")
+    /// What its token is sealed as.
+    pub fn token_context(&self) -> SecretContext<'_> {
+        self.context("bot-token")
+    }
+
+    /// What its webhook secret is sealed as.
+    pub fn webhook_context(&self) -> SecretContext<'_> {
+        self.context("webhook-secret")
+    }
+
+    fn context(&self, purpose: &'static str) -> SecretContext<'_> {
+        SecretContext {
+            purpose,
+            project: self.project,
+            bot: &self.id,
+        }
     }
 }

@@ -70,6 +70,18 @@ pub trait Bots: Debug + Send + Sync {
     /// Marks as deleted, wipes token and secret, disconnects; answers whether it was there and not yet deleted.
     async fn delete_bot(&self, id: &BotId, at: TimestampMs) -> StoreResult<bool>;
 
+    /// Bots with a sealed token or webhook secret, by id, behind `after`: at most 100. Deleted bots have none.
+    async fn sealed_bots(&self, after: Option<&BotId>) -> StoreResult<Vec<BotRow>>;
+
+    /// Puts the same secrets, sealed anew, in the place of those of a row that was read, if the bot has not changed since.
+    /// That is no change of the bot: its version stays.
+    async fn reseal(
+        &self,
+        read: &BotRow,
+        token: Option<&SealedToken>,
+        webhook_secret: Option<&SealedToken>,
+    ) -> StoreResult<bool>;
+
     /// Makes `rev` the active revision if the epoch is still `seen`: compare-and-set. Answers the new epoch, or `None`
     /// if another activation came first or the bot is gone.
     async fn activate(&self, id: &BotId, seen: Epoch, rev: RevHash) -> StoreResult<Option<Epoch>>;

@@ -5,7 +5,7 @@ use std::fmt;
 use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{BotRow, IngressMode, SealedToken};
 use botloom_core::ports::ActiveRevision;
-use botloom_core::vault::Vault;
+use botloom_core::vault::{SecretContext, Vault};
 use botloom_telegram::Token;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -38,20 +38,20 @@ impl fmt::Debug for LiveBot {
 
 impl LiveBot {
     pub(super) fn open(row: &BotRow, vault: &Vault) -> Self {
-        let open = |sealed: &SealedToken, context: String| {
+        let open = |sealed: &SealedToken, context: &SecretContext<'_>| {
             vault
-                .open(&sealed.0, &context)
+                .open(&sealed.0, context)
                 .inspect_err(|error| tracing::error!(bot = %row.id, error = %error, "a secret of the bot cannot be opened"))
                 .ok()
         };
         let token = row
             .token
             .as_ref()
-            .and_then(|sealed| open(sealed, SealedToken::context(&row.id)));
+            .and_then(|sealed| open(sealed, &row.token_context()));
         let secret = row
             .webhook_secret
             .as_ref()
-            .and_then(|sealed| open(sealed, BotRow::webhook_secret_context(&row.id)));
+            .and_then(|sealed| open(sealed, &row.webhook_context()));
         Self {
             id: row.id.clone(),
             project: row.project,

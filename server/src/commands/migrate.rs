@@ -11,7 +11,7 @@ use crate::{telemetry, wiring};
 pub(crate) async fn migrate(file: Option<&Path>) -> CommandResult {
     let config = Config::load(file)?;
     let traces = telemetry::start(&config)?;
-    wiring::open_storage(&config).await?;
+    wiring::open_storage(&config).await?.close().await;
     traces.end().await;
     if config.services.database.is_some() {
         say("the database is up to date");

@@ -7,6 +7,7 @@ pub(crate) mod health;
 pub(crate) mod lanes;
 pub(crate) mod migrate;
 pub(crate) mod move_installation;
+pub(crate) mod rotate_master_key;
 pub(crate) mod sandbox_run;
 pub(crate) mod serve;
 pub(crate) mod simulate;

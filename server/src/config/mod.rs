@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub public_url: Option<Url>,
     pub console_origin: Option<Url>,
     pub master_key: Option<Secret>,
+    /// The master key before it, while secrets are sealed anew.
+    pub previous_master_key: Option<Secret>,
     pub telegram_api_root: Url,
     pub owner: Option<(String, Secret)>,
     pub dev_hosts: DevHosts,
@@ -91,7 +93,14 @@ impl Config {
             ));
         }
         let services = Services::read(&read)?;
-        let master_key = master_key(&read)?;
+        let previous_master_key = master_key(&read, "BOTLOOM_MASTER_KEY_PREVIOUS")?;
+        let master_key = master_key(&read, "BOTLOOM_MASTER_KEY")?;
+        if master_key.is_none() && previous_master_key.is_some() {
+            return Err(invalid(
+                "BOTLOOM_MASTER_KEY_PREVIOUS",
+                "goes with BOTLOOM_MASTER_KEY: a key in the data folder is replaced by `botloom rotate-master-key` alone",
+            ));
+        }
         if master_key.is_none() && services.embedded_part().is_none() {
             return Err(invalid(
                 "BOTLOOM_MASTER_KEY",
@@ -122,6 +131,7 @@ impl Config {
             data_dir: PathBuf::from(read.text("BOTLOOM_DATA_DIR")),
             console_origin: origin(&read)?,
             master_key,
+            previous_master_key,
             roles: Roles::parse(&read.text("BOTLOOM_ROLES"), &services)?,
             services,
             artifact_cache: read.number::<u64>("BOTLOOM_ARTIFACT_CACHE_MB", 1, 1_048_576)? << 20,
@@ -172,8 +182,7 @@ fn invalid(key: &'static str, reason: impl Into<String>) -> ConfigError {
     }
 }
 
-fn master_key(read: &Reader<'_>) -> Result<Option<Secret>, ConfigError> {
-    let key = "BOTLOOM_MASTER_KEY";
+fn master_key(read: &Reader<'_>, key: &'static str) -> Result<Option<Secret>, ConfigError> {
     let Some(text) = read.optional(key).map(Secret::new) else {
         return Ok(None);
     };

@@ -113,6 +113,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "BOTLOOM_MASTER_KEY",
         "Base64 of 32 bytes that seal secrets at rest. Without it one is made in the data folder (`master.key`, mode 0600).",
     ),
+    secret(
+        "BOTLOOM_MASTER_KEY_PREVIOUS",
+        "The master key before `BOTLOOM_MASTER_KEY`: opens what was sealed under it until `botloom rotate-master-key` has sealed everything anew.",
+    ),
     setting(
         "BOTLOOM_TELEGRAM_API_ROOT",
         "https://api.telegram.org",

@@ -27,6 +27,7 @@ fn help_is_what_it_was() {
     for command in [
         "serve",
         "move",
+        "rotate-master-key",
         "spread",
         "simulate",
         "apply",

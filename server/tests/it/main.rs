@@ -19,5 +19,6 @@ mod main_story;
 mod metrics;
 mod nodes;
 mod polling;
+mod rotation;
 mod traces;
 mod tree;

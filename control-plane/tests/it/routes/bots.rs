@@ -1,6 +1,6 @@
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::{BotId, Epoch};
-use botloom_core::model::{IngressMode, SealedToken};
+use botloom_core::model::IngressMode;
 use botloom_core::ports::Notice;
 use botloom_telegram::Token;
 use botloom_telegram::simulator::{Action, Event, Fault, Filter};
@@ -188,16 +188,9 @@ async fn a_token_is_checked_sealed_and_never_shown() {
     assert!(!answer.text().contains(secret));
     assert!(!owner.get("/bots/a-bot").await.text().contains(secret));
     let id: BotId = "a-bot".parse().unwrap();
-    let sealed = server
-        .ports
-        .catalog
-        .bot(&id)
-        .await
-        .unwrap()
-        .unwrap()
-        .token
-        .unwrap();
-    let opened = server.vault.open(&sealed.0, &SealedToken::context(&id)).unwrap();
+    let row = server.ports.catalog.bot(&id).await.unwrap().unwrap();
+    let sealed = row.token.as_ref().unwrap();
+    let opened = server.vault.open(&sealed.0, &row.token_context()).unwrap();
     assert_eq!(opened.expose(), TOKEN);
 }
 
@@ -265,11 +258,8 @@ async fn a_webhook_is_set_with_a_secret_that_was_stored_before() {
     assert_eq!(set[0]["url"], "http://bots.example:8080/base/wh/a-bot");
     assert_eq!(set[0]["max_connections"], 40);
     let row = server.ports.catalog.bot(&id).await.unwrap().unwrap();
-    let context = botloom_core::model::BotRow::webhook_secret_context(&id);
-    let secret = server
-        .vault
-        .open(&row.webhook_secret.unwrap().0, &context)
-        .unwrap();
+    let sealed = row.webhook_secret.as_ref().unwrap();
+    let secret = server.vault.open(&sealed.0, &row.webhook_context()).unwrap();
     assert_eq!(set[0]["secret_token"], secret.expose());
     assert!(!owner.get("/bots/a-bot").await.text().contains(secret.expose()));
 

@@ -77,6 +77,8 @@ forward! { Bots
     fn set_suspended(id: &BotId, reason: Option<&str>) -> ();
     fn rename_bot(id: &BotId, name: &str) -> ();
     fn delete_bot(id: &BotId, at: TimestampMs) -> bool;
+    fn sealed_bots(after: Option<&BotId>) -> Vec<BotRow>;
+    fn reseal(read: &BotRow, token: Option<&SealedToken>, webhook_secret: Option<&SealedToken>) -> bool;
     fn activate(id: &BotId, seen: Epoch, rev: RevHash) -> Option<Epoch>;
     fn overtake(id: &BotId, seen: Epoch, ahead: Epoch) -> Option<Epoch>;
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use botloom_core::hash::{RevHash, Sha256Hash, SpecHash};
 use botloom_core::model::{
-    ArtifactDigests, BotPassport, BotRow, BuildInfo, IngressMode, RevJson, RevisionRow, SealedToken,
-    Security, TelegramIdentity,
+    ArtifactDigests, BotPassport, BuildInfo, IngressMode, RevJson, RevisionRow, SealedToken, Security,
+    TelegramIdentity,
 };
 use botloom_core::ports::{ActiveRevision, ArtifactName, Connection, NewBot, NewVersion, Notice};
 use botloom_core::{BotId, Secret, TimestampMs};
@@ -120,9 +120,10 @@ impl World {
     pub(crate) async fn set_token(&self, id: &BotId, token: &Token) {
         let number = self.simulator.bot(token);
         let username = self.simulator.bot_state(number).unwrap().username;
+        let row = self.ports.catalog.bot(id).await.unwrap().unwrap();
         let sealed = self
             .vault
-            .seal(&Secret::new(token.expose()), &SealedToken::context(id));
+            .seal(&Secret::new(token.expose()), &row.token_context());
         let identity = TelegramIdentity { id: number, username };
         self.ports
             .catalog
@@ -136,8 +137,11 @@ impl World {
     }
 
     pub(crate) async fn connect(&self, bot: &Bot, ingress: IngressMode) {
-        let context = BotRow::webhook_secret_context(&bot.id);
-        let secret = SealedToken(self.vault.seal(&Secret::new(bot.secret.clone()), &context));
+        let row = self.ports.catalog.bot(&bot.id).await.unwrap().unwrap();
+        let sealed = self
+            .vault
+            .seal(&Secret::new(bot.secret.clone()), &row.webhook_context());
+        let secret = SealedToken(sealed);
         let connection = match ingress {
             IngressMode::Webhook => Connection {
                 ingress,

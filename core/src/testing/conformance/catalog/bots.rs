@@ -27,6 +27,7 @@ cases!(($) bots_conformance, catalog::bots, Subject, [
     lists_come_in_pages,
     foreign_cursors_list_nothing,
     live_bots_are_connected_or_active,
+    secrets_are_sealed_anew_unless_the_bot_changed,
 ]);
 
 fn token(text: &str) -> SealedToken {
@@ -344,5 +345,44 @@ async fn live_bots_are_connected_or_active(catalog: Subject) -> CaseResult {
     let live = catalog.live_bots().await?;
     let live: Vec<_> = live.iter().map(|bot| bot.id.as_str()).collect();
     assert_eq!(live, ["active", "both", "connected"]);
+    Ok(())
+}
+
+async fn secrets_are_sealed_anew_unless_the_bot_changed(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    for number in 0..150 {
+        let name = format!("bot-{number:03}");
+        assert!(add_bot(&catalog, project.id, &name).await?);
+        let id = BotId::new(&name)?;
+        match number % 3 {
+            0 => catalog.set_token(&id, &token("old"), &identity(number)).await?,
+            1 => catalog.set_connection(&id, Some(&webhook())).await?,
+            _ => {}
+        }
+    }
+    let first = catalog.sealed_bots(None).await?;
+    assert!(first.len() <= 100 && first.windows(2).all(|pair| pair[0].id < pair[1].id));
+    let mut sealed = first.clone();
+    while let rest = catalog.sealed_bots(sealed.last().map(|bot| &bot.id)).await?
+        && !rest.is_empty()
+    {
+        sealed.extend(rest);
+    }
+    assert_eq!(sealed.len(), 100);
+
+    let (read, changed) = (&sealed[0], &sealed[1]);
+    assert!(catalog.reseal(read, Some(&token("new")), None).await?);
+    let row = catalog.bot(&read.id).await?.ok_or("stored")?;
+    assert_eq!(row.token, Some(token("new")));
+    assert_eq!(row.version, read.version, "nothing about the bot is different");
+    catalog.set_connection(&changed.id, None).await?;
+    assert!(!catalog.reseal(changed, None, Some(&token("new"))).await?);
+    assert_eq!(
+        catalog.bot(&changed.id).await?.ok_or("stored")?.webhook_secret,
+        None
+    );
+    assert!(catalog.delete_bot(&read.id, T0).await?);
+    assert!(!catalog.reseal(read, Some(&token("new")), None).await?);
+    assert_eq!(catalog.bot(&read.id).await?.ok_or("kept")?.token, None);
     Ok(())
 }
