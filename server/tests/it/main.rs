@@ -21,3 +21,4 @@ mod nodes;
 mod polling;
 mod traces;
 mod tree;
+mod unhealthy;
