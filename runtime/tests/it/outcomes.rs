@@ -1,5 +1,10 @@
 //! How updates end is counted once for each, and only what the program did wrong counts against it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, also in its helpers, a panic is the report"
+)]
+
 use botloom_core::Epoch;
 use botloom_core::ports::OutcomeCounts;
 
