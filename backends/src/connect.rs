@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use botloom_core::model::NodeId;
 use botloom_core::ports::{
-    Analytics, Artifacts, Bus, DeadLetters, EventLog, LaneLimits, Lanes, Nodes, Outbox, Ports, StoreError,
-    StoreResult, Tasks,
+    Analytics, Artifacts, Bus, DeadLetters, EventLog, LaneLimits, Lanes, Nodes, Outbox, Outcomes, Ports,
+    StoreError, StoreResult, Tasks,
 };
 use botloom_core::time::SharedClock;
 use botloom_core::{BotId, Secret};
@@ -21,8 +21,10 @@ use crate::error::ConnectError;
 use crate::event_log::SqlEventLog;
 use crate::lanes::{RedisLanes, SqliteLanes};
 use crate::nodes::LocalNodes;
+use crate::outcomes::LocalOutcomes;
 use crate::redis::{
-    Homes, Primaries, RedisBus, RedisEventLog, RedisLink, RedisNodes, RedisOptions, RedisTasks, refuse_moving,
+    Homes, Primaries, RedisBus, RedisEventLog, RedisLink, RedisNodes, RedisOptions, RedisOutcomes,
+    RedisTasks, refuse_moving,
 };
 use crate::s3::{ArtifactCache, S3Artifacts, S3Options};
 use crate::sql::Database;
@@ -139,6 +141,7 @@ pub async fn connect(options: StorageOptions) -> Result<Connected, ConnectError>
         bus,
         nodes,
         events,
+        outcomes,
         primaries: _,
     } = queues;
     let ports = Ports {
@@ -151,6 +154,7 @@ pub async fn connect(options: StorageOptions) -> Result<Connected, ConnectError>
         bus,
         nodes,
         events,
+        outcomes,
         analytics,
         clock,
     };
@@ -207,6 +211,7 @@ struct Queues {
     bus: Arc<dyn Bus>,
     nodes: Arc<dyn Nodes>,
     events: Arc<dyn EventLog>,
+    outcomes: Arc<dyn Outcomes>,
     /// On a cluster.
     primaries: Option<Arc<Primaries>>,
 }
@@ -233,6 +238,7 @@ impl Queues {
             tasks: Arc::new(tasks),
             nodes: Arc::new(LocalNodes::new(Arc::clone(&bus) as _)),
             events: Arc::new(SqlEventLog::new(db, Arc::clone(&bus) as _)),
+            outcomes: Arc::new(LocalOutcomes::new()),
             bus,
             primaries: None,
         })
@@ -258,6 +264,7 @@ impl Queues {
             tasks: Arc::new(RedisTasks::new(&link, db, &shared_bus, me)),
             nodes: Arc::new(RedisNodes::new(&link, homes, Arc::clone(&bus))),
             events: Arc::new(RedisEventLog::new(&link, Arc::clone(&bus))),
+            outcomes: Arc::new(RedisOutcomes::new(&link)),
             bus,
             primaries: link.is_cluster().then(|| Arc::new(Primaries::new(&link))),
         })

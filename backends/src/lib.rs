@@ -13,6 +13,7 @@ mod event_log;
 mod failures;
 mod lanes;
 mod nodes;
+mod outcomes;
 mod redis;
 mod s3;
 mod spool;
@@ -34,9 +35,10 @@ pub use lanes::{
     MemoryDriver, ModelLanes, RedisLanes, SetSpread, SqliteDriver, SqliteLanes, SqliteTuning, Store,
 };
 pub use nodes::LocalNodes;
+pub use outcomes::LocalOutcomes;
 pub use redis::{
     DedupeMode, Homes, RedisBus, RedisConnectError, RedisEventLog, RedisLink, RedisNodes, RedisOptions,
-    RedisTasks,
+    RedisOutcomes, RedisTasks,
 };
 pub use s3::{ArtifactCache, S3Artifacts, S3Credentials, S3Error, S3Options};
 pub use sql::{Database, newest_schema};

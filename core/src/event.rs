@@ -60,7 +60,8 @@ pub enum BotEvent {
         /// Its epoch.
         epoch: Epoch,
     },
-    /// A deployment ended without a change.
+    /// A deployment ended without a change; or, at stage `health` after its flip, it was found unhealthy and is taken back by
+    /// a rollback of its own.
     DeployFailed {
         /// The task.
         task_id: TaskId,

@@ -161,6 +161,15 @@ uuid_id!(
     "task id"
 );
 
+impl TaskId {
+    /// Id of the rollback that the platform starts if this deployment is found unhealthy: the same on every node, so that
+    /// it is started once.
+    #[must_use]
+    pub const fn of_its_rollback(self) -> Self {
+        Self(Uuid::from_u128(self.0.as_u128() ^ 1))
+    }
+}
+
 /// The number of a bot's activation. Grows by one with every flip, rollbacks included; never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 #[serde(transparent)]

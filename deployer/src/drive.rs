@@ -14,7 +14,7 @@ use tracing::field::Empty;
 
 use crate::machine::{self, Action, Event};
 use crate::steps::{self, StepDone, StepFailed};
-use crate::{Deps, Options, code, events, faults};
+use crate::{Deps, Options, code, events, faults, watch};
 
 /// How a drive ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,8 +49,12 @@ pub(crate) async fn drive(
     }
     let mut event = Event::Begin;
     loop {
-        let (moved, action) = machine::next(row.clone(), event, deps.ports.clock.now());
+        let now = deps.ports.clock.now();
+        let (mut moved, action) = machine::next(row.clone(), event, now);
         if moved != row {
+            if moved.status == TaskStatus::Succeeded && options.auto_rollback {
+                moved.watch_until = watch::until(&moved, now);
+            }
             if !deps.ports.catalog.save_deployment(&moved).await? {
                 // Another worker moved it: its lease is newer than ours, leave it alone.
                 return Ok(Driven::Paused);

@@ -1,7 +1,8 @@
 //! From built artifacts to a live revision, and back: preflight → stage → prewarm → health → flip → invalidate.
 //!
 //! [`machine`] decides and does nothing else; [`steps`] does and decides nothing; [`worker`] takes tasks from
-//! `deploy:tasks` and moves the row of a deployment between the two; [`sweeper`] finds deployments that stopped moving.
+//! `deploy:tasks` and moves the row of a deployment between the two; [`sweeper`] finds deployments that stopped moving;
+//! [`watch`] takes revisions back on which updates fail.
 //! Every step may be repeated, so the process may be killed at any point: whoever takes the task next goes on from the
 //! row. A rollback is a deployment of an older revision.
 
@@ -9,6 +10,7 @@ pub mod machine;
 pub mod reconcile;
 pub mod steps;
 pub mod sweeper;
+pub mod watch;
 pub mod worker;
 
 mod code;
@@ -54,6 +56,10 @@ pub struct Options {
     pub sweep_every: Duration,
     /// How often active revisions of catalog and lanes are compared.
     pub reconcile_every: Duration,
+    /// Whether a revision goes back by itself if too many updates fail on it.
+    pub auto_rollback: bool,
+    /// How often those that are watched are looked at.
+    pub watch_every: Duration,
 }
 
 impl Default for Options {
@@ -67,6 +73,8 @@ impl Default for Options {
             barrier: Duration::from_millis(400),
             sweep_every: Duration::from_secs(5),
             reconcile_every: Duration::from_mins(1),
+            auto_rollback: true,
+            watch_every: Duration::from_secs(1),
         }
     }
 }
@@ -77,5 +85,6 @@ pub async fn run(deps: Deps, options: Options, shutdown: CancellationToken) {
         worker::run(&deps, options, &shutdown),
         sweeper::run(&deps, options, &shutdown),
         reconcile::run(&deps, options, &shutdown),
+        watch::run(&deps, options, &shutdown),
     );
 }

@@ -1,5 +1,6 @@
 //! Finds deployments that stopped moving because their nudge was lost, and nudges them again.
 
+use botloom_core::ProjectId;
 use botloom_core::model::{Deployment, TaskPayload};
 use botloom_core::ports::{EnqueueOutcome, NewTask, StoreResult};
 use tokio_util::sync::CancellationToken;
@@ -35,18 +36,11 @@ pub async fn sweep(deps: &Deps, options: Options, shutdown: &CancellationToken) 
     Ok(())
 }
 
-async fn nudge(
-    deps: &Deps,
-    options: Options,
-    row: &Deployment,
-    shutdown: &CancellationToken,
-) -> StoreResult<()> {
-    let Some(bot) = deps.ports.catalog.bot(&row.bot).await? else {
-        return Ok(());
-    };
-    let task = NewTask {
+/// The task that says "look at this row".
+pub(crate) fn task(row: &Deployment, project: ProjectId) -> NewTask {
+    NewTask {
         id: row.task,
-        project: bot.project,
+        project,
         bot: row.bot.clone(),
         payload: TaskPayload::Deploy {
             rev_hash: row.to_rev,
@@ -56,8 +50,19 @@ async fn nudge(
         exclusive: None,
         author: row.author,
         created_at: row.created_at,
+    }
+}
+
+async fn nudge(
+    deps: &Deps,
+    options: Options,
+    row: &Deployment,
+    shutdown: &CancellationToken,
+) -> StoreResult<()> {
+    let Some(bot) = deps.ports.catalog.bot(&row.bot).await? else {
+        return Ok(());
     };
-    let outcome = deps.ports.tasks.enqueue(&task).await?;
+    let outcome = deps.ports.tasks.enqueue(&task(row, bot.project)).await?;
     if outcome == EnqueueOutcome::Existing {
         let ended = deps
             .ports

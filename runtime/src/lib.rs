@@ -13,6 +13,7 @@ mod meters;
 mod node;
 mod options;
 mod outbound;
+mod outcomes;
 mod polling;
 mod program;
 mod reports;

@@ -13,6 +13,7 @@ use crate::cluster::Membership;
 use crate::effects::{Guard, Matcher};
 use crate::meters::Meters;
 use crate::options::Options;
+use crate::outcomes::Tally;
 use crate::reports::Reports;
 use crate::revisions::Revisions;
 use crate::sandbox::Pool;
@@ -36,6 +37,8 @@ pub(crate) struct Node {
     pub(crate) telegram: Client,
     pub(crate) reports: Reports,
     pub(crate) meters: Meters,
+    /// How updates end, for the watch over new revisions.
+    pub(crate) outcomes: Arc<Tally>,
     /// Everything that must have ended before the node has.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the node goes down: nothing new is begun from then on.

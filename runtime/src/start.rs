@@ -18,6 +18,7 @@ use crate::meters::Meters;
 use crate::node::{self, Node};
 use crate::options::Options;
 use crate::outbound::Sender;
+use crate::outcomes::Tally;
 use crate::polling::Poller;
 use crate::reports::reports;
 use crate::revisions::Revisions;
@@ -99,6 +100,7 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
         telegram,
         reports,
         meters: Meters::default(),
+        outcomes: Arc::new(Tally::new(Arc::clone(&ports.outcomes))),
         tasks: TaskTracker::new(),
         draining,
         ports,
@@ -132,6 +134,7 @@ pub fn start(deps: Deps, options: Options, shutdown: &CancellationToken) -> Hand
         executor: Arc::clone(&executor),
     }));
     outlast(&outlasting, &ended, "asks", &answering, Answering::run);
+    outlast(&outlasting, &ended, "outcomes", &node.outcomes, Tally::run);
     outlasting.close();
 
     supervise(&node, "bots", &node, move |node| {

@@ -266,6 +266,11 @@ const PROMISES: &[Promise] = &[
                 "`kind`: `deploy`, `rollback`; `result`: `succeeded`, `failed`",
                 "Deployments that ended on this node.",
             ),
+            counter(
+                "botloom_auto_rollbacks_total",
+                "",
+                "Revisions found unhealthy after their flip, for which a rollback was started.",
+            ),
             histogram(
                 "botloom_deploy_stage_seconds",
                 "`stage`: `preflight`, `stage`, `prewarm`, `health`, `flip`, `invalidate`; `result`: `ok`, `away`, `failed`",

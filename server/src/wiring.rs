@@ -220,7 +220,10 @@ pub(crate) async fn build(
     if config.roles.deployer {
         roles.spawn(botloom_deployer::run(
             botloom_deployer::Deps { ports, sandboxes },
-            botloom_deployer::Options::default(),
+            botloom_deployer::Options {
+                auto_rollback: config.auto_rollback,
+                ..Default::default()
+            },
             stop.clone(),
         ));
     }

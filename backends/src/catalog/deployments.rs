@@ -5,6 +5,7 @@ use botloom_core::hash::RevHash;
 use botloom_core::ids::{BotId, Epoch, TaskId};
 use botloom_core::model::{DeployError, Deployment, StageRecord};
 use botloom_core::ports::{Deployments, NewDeploymentOutcome, Page, PageRequest, StoreError, StoreResult};
+use botloom_core::time::TimestampMs;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, query};
@@ -14,7 +15,7 @@ use crate::sql::cursor;
 use crate::sql::{RowExt, Statement};
 
 const COLUMNS: &str = "task_id, bot_id, status, stage, stages, from_rev, to_rev, seen_epoch, epoch, is_rollback, \
-    min_sandboxes, error_code, error_detail, author, created_at, updated_at, version";
+    min_sandboxes, error_code, error_detail, author, created_at, updated_at, version, watch_until, reason";
 
 #[async_trait]
 impl Deployments for SqlCatalog {
@@ -24,8 +25,8 @@ impl Deployments for SqlCatalog {
             // The unique indexes decide; the statements after this one only find out why.
             let insert = query(
                 "INSERT INTO deployments (task_id, bot_id, status, stage, stages, from_rev, to_rev, seen_epoch, epoch, \
-                 is_rollback, min_sandboxes, error_code, error_detail, author, updated_at, version, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+                 is_rollback, min_sandboxes, error_code, error_detail, author, updated_at, version, watch_until, reason, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
                  ON CONFLICT DO NOTHING",
             );
             let insert = bind_row(insert, deployment, &stages).bind(deployment.created_at.0);
@@ -78,7 +79,8 @@ impl Deployments for SqlCatalog {
         let update = query(
             "UPDATE deployments SET bot_id = $2, status = $3, stage = $4, stages = $5, from_rev = $6, to_rev = $7, \
              seen_epoch = $8, epoch = $9, is_rollback = $10, min_sandboxes = $11, error_code = $12, \
-             error_detail = $13, author = $14, updated_at = $15, version = version + 1 \
+             error_detail = $13, author = $14, updated_at = $15, version = version + 1, \
+             watch_until = $17, reason = $18 \
              WHERE task_id = $1 AND version = $16",
         );
         Ok(self.db.execute(bind_row(update, deployment, &stages)).await? > 0)
@@ -88,6 +90,15 @@ impl Deployments for SqlCatalog {
         let rows = query(AssertSqlSafe(format!("SELECT {COLUMNS} FROM deployments WHERE status IN ('queued', 'running') ORDER BY created_at, task_id")))
         .all(&self.db)
 .await?;
+        rows.iter().map(deployment).collect()
+    }
+
+    async fn watched_deployments(&self) -> StoreResult<Vec<Deployment>> {
+        let rows = query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM deployments WHERE watch_until IS NOT NULL ORDER BY watch_until, task_id"
+        )))
+        .all(&self.db)
+        .await?;
         rows.iter().map(deployment).collect()
     }
 
@@ -117,7 +128,7 @@ fn stages_json(stages: &[StageRecord]) -> StoreResult<String> {
     serde_json::to_string(stages).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// Binds `$1` to `$16`, the same in both statements that write a whole row.
+/// Binds `$1` to `$18`, the same in both statements that write a whole row.
 fn bind_row<'q>(
     statement: Query<'q, Any, AnyArguments>,
     deployment: &Deployment,
@@ -142,6 +153,8 @@ fn bind_row<'q>(
         .bind(deployment.author.map(|author| author.to_string()))
         .bind(deployment.updated_at.0)
         .bind(deployment.version)
+        .bind(deployment.watch_until.map(|until| until.0))
+        .bind(deployment.reason.clone())
 }
 
 fn deployment(row: &AnyRow) -> StoreResult<Deployment> {
@@ -166,5 +179,7 @@ fn deployment(row: &AnyRow) -> StoreResult<Deployment> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         version: row.int("version")?,
+        watch_until: row.opt_int("watch_until")?.map(TimestampMs),
+        reason: row.opt_text("reason")?,
     })
 }

@@ -145,6 +145,8 @@ pub(crate) const TABLES: &[Table] = &[
             Int("created_at"),
             Int("updated_at"),
             Int("version"),
+            Int("watch_until"),
+            Text("reason"),
         ],
     },
     Table {

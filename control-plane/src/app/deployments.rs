@@ -98,6 +98,8 @@ async fn start(
         rollback,
         min_sandboxes,
         error: None,
+        watch_until: None,
+        reason: None,
         author: Some(user),
         created_at: now,
         updated_at: now,

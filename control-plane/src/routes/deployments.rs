@@ -158,8 +158,13 @@ pub(crate) struct DeploymentView {
     to_rev: String,
     /// Number of the activation, once it flipped.
     epoch: Option<u64>,
-    /// Whether it was asked for as a rollback.
+    /// Whether it goes back to a revision that was live before.
     rollback: bool,
+    /// RFC 3339. Until then updates that fail are watched, and too many of them bring the revision before back; `null` if not, or not any more.
+    watched_until: Option<String>,
+    /// In words, why the platform went back by itself: on the deployment that was unhealthy, and on the rollback of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<FailureView>,
     /// RFC 3339.
@@ -180,6 +185,8 @@ impl DeploymentView {
             to_rev: deployment.to_rev.to_string(),
             epoch: deployment.epoch.map(|epoch| epoch.0),
             rollback: deployment.rollback,
+            watched_until: deployment.watch_until.map(TimestampMs::to_rfc3339),
+            reason: deployment.reason,
             error: deployment.error.map(|error| FailureView {
                 code: error.code,
                 detail: error.detail,

@@ -170,6 +170,10 @@ pub struct Deployment {
     pub min_sandboxes: u32,
     /// Why it failed.
     pub error: Option<DeployError>,
+    /// Until when the outcomes of updates on its epoch are watched; `None`: not, or not any more.
+    pub watch_until: Option<TimestampMs>,
+    /// Why the platform went back by itself, in words: on the deployment that was found unhealthy, and on the rollback of it.
+    pub reason: Option<String>,
     /// Who asked.
     pub author: Option<UserId>,
     /// When it was asked for.

@@ -39,6 +39,9 @@ pub trait Deployments: Debug + Send + Sync {
     /// Deployments that have not ended, oldest first: for the sweeper.
     async fn unfinished_deployments(&self) -> StoreResult<Vec<Deployment>>;
 
+    /// Deployments with [`Deployment::watch_until`], in its order.
+    async fn watched_deployments(&self) -> StoreResult<Vec<Deployment>>;
+
     /// The revision that was active before the present one, from the bot's last flip.
     async fn previous_revision(&self, bot: &BotId) -> StoreResult<Option<RevHash>>;
 }

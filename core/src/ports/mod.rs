@@ -13,6 +13,7 @@ mod idempotency;
 mod lanes;
 mod nodes;
 mod outbox;
+mod outcomes;
 mod page;
 mod revisions;
 mod sandboxes;
@@ -39,6 +40,7 @@ pub use lanes::{
 };
 pub use nodes::{BEAT_EVERY, NODE_LIFE, Nodes, OpenAsk};
 pub use outbox::{AckOut, AckOutOutcome, AfterAck, OutClass, OutMessage, OutTurn, Outbox, QueuedMessage};
+pub use outcomes::{BotOutcomes, OUTCOMES_LIFE, OutcomeCounts, Outcomes};
 pub use page::{Page, PageRequest};
 pub use revisions::Revisions;
 pub use sandboxes::{ProbeReport, SandboxError, Sandboxes};
@@ -71,6 +73,8 @@ pub struct Ports {
     pub nodes: Arc<dyn Nodes>,
     /// Live events with replay.
     pub events: Arc<dyn EventLog>,
+    /// How updates ended, for the watch over new revisions.
+    pub outcomes: Arc<dyn Outcomes>,
     /// Counters and telemetry.
     pub analytics: Arc<dyn Analytics>,
     /// The clock.

@@ -20,6 +20,8 @@ fn queued() -> Deployment {
         rollback: false,
         min_sandboxes: 1,
         error: None,
+        watch_until: None,
+        reason: None,
         author: None,
         created_at: TimestampMs(0),
         updated_at: TimestampMs(0),

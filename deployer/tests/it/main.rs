@@ -8,6 +8,7 @@
 mod drive;
 mod machine;
 mod support;
+mod watch;
 
 #[test]
 fn every_code_has_a_page() {

@@ -62,14 +62,15 @@ impl Sandboxes for Runtime {
     }
 }
 
-/// An installation with one bot and one revision.
+/// An installation with one bot and two revisions.
 pub(crate) struct Installation {
     pub(crate) storage: Connected,
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) bot: BotId,
     pub(crate) rev: RevHash,
+    pub(crate) second: RevHash,
     pub(crate) dir: tempfile::TempDir,
-    project: ProjectId,
+    pub(crate) project: ProjectId,
 }
 
 impl Installation {
@@ -103,12 +104,14 @@ impl Installation {
             created_at: now,
         };
         assert!(catalog.create_bot(&new).await.unwrap());
-        let rev = store(&storage, &bot).await;
+        let rev = store(&storage, &bot, 0).await;
+        let second = store(&storage, &bot, 1).await;
         Self {
             storage,
             runtime: Arc::default(),
             bot,
             rev,
+            second,
             dir,
             project,
         }
@@ -121,8 +124,13 @@ impl Installation {
         }
     }
 
-    /// Asks for a deployment from `seen`.
+    /// Asks for a deployment of the first revision from `seen`.
     pub(crate) async fn ask(&self, seen: Epoch) -> TaskId {
+        self.ask_for(self.rev, seen, None).await
+    }
+
+    /// Asks for a deployment of `to_rev` from `seen`, when `from_rev` is live.
+    pub(crate) async fn ask_for(&self, to_rev: RevHash, seen: Epoch, from_rev: Option<RevHash>) -> TaskId {
         let (task, now) = (TaskId::generate(), SystemClock.now());
         let row = Deployment {
             task,
@@ -130,13 +138,15 @@ impl Installation {
             status: TaskStatus::Queued,
             stage: Stage::Preflight,
             stages: Vec::new(),
-            from_rev: None,
-            to_rev: self.rev,
+            from_rev,
+            to_rev,
             seen_epoch: seen,
             epoch: None,
             rollback: false,
             min_sandboxes: 1,
             error: None,
+            watch_until: None,
+            reason: None,
             author: None,
             created_at: now,
             updated_at: now,
@@ -144,7 +154,7 @@ impl Installation {
         };
         self.storage.ports.catalog.create_deployment(&row).await.unwrap();
         let payload = TaskPayload::Deploy {
-            rev_hash: self.rev,
+            rev_hash: to_rev,
             strategy: "flip".to_owned(),
             prewarm: 1,
         };
@@ -163,10 +173,15 @@ impl Installation {
 
     /// Runs the deployer until the deployment has ended.
     pub(crate) async fn deployed(&self, task: TaskId) -> Deployment {
+        self.deployed_by(Options::default(), task).await
+    }
+
+    /// The same with a deployer of these options.
+    pub(crate) async fn deployed_by(&self, options: Options, task: TaskId) -> Deployment {
         let stop = CancellationToken::new();
         let options = Options {
             retry_pause: Duration::from_millis(10),
-            ..Options::default()
+            ..options
         };
         let running = tokio::spawn(botloom_deployer::run(self.deps(), options, stop.clone()));
         let ended = async {
@@ -197,7 +212,7 @@ impl Installation {
 }
 
 /// Builds the example bot and stores it as the generator would.
-async fn store(storage: &Connected, bot: &BotId) -> RevHash {
+async fn store(storage: &Connected, bot: &BotId, seed: u64) -> RevHash {
     let spec = include_bytes!("../../../spec/examples/pizza-demo/spec.json");
     let accepted = botloom_spec::check(spec).spec.unwrap();
     let now = SystemClock.now();
@@ -214,7 +229,7 @@ async fn store(storage: &Connected, bot: &BotId) -> RevHash {
     ports.catalog.add_version(&version).await.unwrap();
     let inputs = BuildInputs {
         model: botloom_generator::COMPILER.to_owned(),
-        seed: 0,
+        seed,
         bot_id: bot.clone(),
         spec_version: 1,
         author: None,

@@ -31,7 +31,12 @@ impl Executor {
     /// The program failed: try again, at most twice.
     pub(super) async fn failed(&self, held: Held, failure: Failure) {
         match failure {
-            Failure::Program { outcome, detail } => self.fail(held, TRIES, outcome, detail).await,
+            Failure::Program { outcome, detail } => {
+                if let Some(active) = held.turn.revision.filter(|_| held.turn.attempts == 0) {
+                    self.node.outcomes.failed(held.bot(), active.epoch);
+                }
+                self.fail(held, TRIES, outcome, detail).await;
+            }
             Failure::NoSandbox(detail) => {
                 tracing::warn!(lane = %held.lease.lane, detail, "no sandbox, the update waits");
                 self.wait(held, (TROUBLE, Why::Trouble)).await;

@@ -302,6 +302,8 @@ impl Executor {
 
     fn record(&self, held: &Held, active: ActiveRevision, ran: Vec<super::batch::Ran>) {
         let lane = &held.lease.lane;
+        let by_code = ran.iter().filter(|ran| ran.wall.is_some()).count();
+        self.node.outcomes.ok(&lane.bot, active.epoch, by_code as u64);
         for ran in ran {
             let Some(wall) = ran.wall else { continue };
             tracing::debug!(%lane, update = ran.cause, rev = %active.rev, epoch = %active.epoch, ?wall, "an update was handled");

@@ -9,6 +9,7 @@ mod ingress;
 mod leases;
 mod order;
 mod outages;
+mod outcomes;
 mod outside;
 mod poison;
 mod polling;

@@ -45,6 +45,7 @@ pub(crate) async fn apply(args: &ApplyArgs) -> CommandResult {
         say(format!("bot {bot} created"));
     } else {
         found.ok()?;
+        tell_of_rollback(&api, &bot).await?;
     }
 
     let stored = api.post_text("/spec", text).await?;
@@ -148,6 +149,11 @@ async fn deployed(api: &Api, task: &str) -> CommandResult {
         match state["status"].as_str() {
             Some("succeeded") => {
                 say(format!("live, epoch {}", state["epoch"]));
+                if let Some(until) = state["watchedUntil"].as_str() {
+                    note(format!(
+                        "until {until} the revision before comes back by itself if too many updates fail"
+                    ));
+                }
                 return Ok(());
             }
             Some("failed") => {
@@ -160,6 +166,20 @@ async fn deployed(api: &Api, task: &str) -> CommandResult {
             _ => tokio::time::sleep(POLL).await,
         }
     }
+}
+
+/// Says so if the bot's last deployment was a rollback that nobody asked for.
+async fn tell_of_rollback(api: &Api, bot: &str) -> CommandResult {
+    let listed = api
+        .get(&format!("/deployments?botId={bot}&limit=1"))
+        .await?
+        .ok()?;
+    if let Some(reason) = listed["items"][0]["reason"].as_str() {
+        note(format!(
+            "the last deployment was unhealthy and the revision before came back: {reason}"
+        ));
+    }
+    Ok(())
 }
 
 fn failure(state: &Value) -> String {

@@ -71,6 +71,7 @@ pub(crate) struct Config {
     pub send: SendLimits,
     pub sandbox: SandboxSettings,
     pub drain: Duration,
+    pub auto_rollback: bool,
     pub log: String,
     pub log_format: LogFormat,
 }
@@ -156,6 +157,7 @@ impl Config {
                 idle: Duration::from_secs(60 * read.number::<u64>("BOTLOOM_SANDBOX_IDLE_MIN", 1, 1_440)?),
             },
             drain: Duration::from_secs(read.number("BOTLOOM_DRAIN_S", 1, 600)?),
+            auto_rollback: read.flag("BOTLOOM_AUTO_ROLLBACK")?,
             log: read.text("BOTLOOM_LOG"),
             log_format: match read.text("BOTLOOM_LOG_FORMAT").as_str() {
                 "auto" => LogFormat::Auto,
@@ -301,6 +303,7 @@ mod tests {
             ("CLICKHOUSE_URL", "tcp://canary"),
             ("BOTLOOM_REDIS_DEDUPE", "bloom"),
             ("BOTLOOM_REDIS_ALLOW_VOLATILE", "yes"),
+            ("BOTLOOM_AUTO_ROLLBACK", "perhaps"),
             ("BOTLOOM_OWNER_EMAIL", "a@example.com"),
             ("BOTLOOM_DEV_HOSTS", "api.example"),
             ("BOTLOOM_CONSOLE_ORIGIN", "https://a.example/path"),

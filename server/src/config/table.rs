@@ -192,6 +192,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Seconds that work under way gets to end after SIGTERM.",
     ),
     setting(
+        "BOTLOOM_AUTO_ROLLBACK",
+        "true",
+        "`true`: a deployment goes back by itself if too many updates fail in the first minute after its flip. `false`: never.",
+    ),
+    setting(
         "BOTLOOM_LOG",
         "info",
         "Log filter, e.g. `info,botloom_runtime=debug`.",

@@ -22,3 +22,4 @@ mod polling;
 mod rotation;
 mod traces;
 mod tree;
+mod unhealthy;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use botloom_backends::{
-    Database, DirArtifacts, LocalBus, LocalNodes, SqlCatalog, SqlEventLog, SqlTasks, SqliteAnalytics,
+    Database, DirArtifacts, LocalBus, LocalNodes, LocalOutcomes, SqlCatalog, SqlEventLog, SqlTasks,
+    SqliteAnalytics,
 };
 use botloom_core::hash::RevHash;
 use botloom_core::ids::BotId;
@@ -50,6 +51,10 @@ fn nodes() -> (conformance::nodes::Subject, ()) {
     let bus = Arc::new(LocalBus::new());
     let nodes = Arc::new(LocalNodes::new(bus.clone()));
     (vec![conformance::nodes::Member { nodes, bus }], ())
+}
+
+fn outcomes() -> (conformance::outcomes::Subject, ()) {
+    (vec![Arc::new(LocalOutcomes::new())], ())
 }
 
 #[derive(Debug)]
@@ -119,6 +124,9 @@ mod local_bus {
 }
 mod local_nodes {
     botloom_core::nodes_conformance!(super::nodes());
+}
+mod local_outcomes {
+    botloom_core::outcomes_conformance!(super::outcomes());
 }
 mod folder {
     botloom_core::artifacts_conformance!(super::artifacts());

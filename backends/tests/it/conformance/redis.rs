@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use botloom_backends::{Database, Homes, RedisBus, RedisEventLog, RedisNodes, RedisTasks};
+use botloom_backends::{Database, Homes, RedisBus, RedisEventLog, RedisNodes, RedisOutcomes, RedisTasks};
 use botloom_core::model::NodeId;
 use botloom_core::testing::conformance;
 use tempfile::TempDir;
@@ -30,6 +30,15 @@ async fn nodes(redis: TestRedis) -> (conformance::nodes::Subject, TestRedis) {
         let homes = Homes::new(NodeId::generate());
         let nodes = Arc::new(RedisNodes::new(&link, homes, bus.clone()));
         members.push(conformance::nodes::Member { nodes, bus });
+    }
+    (members, redis)
+}
+
+/// Two processes.
+async fn outcomes(redis: TestRedis) -> (conformance::outcomes::Subject, TestRedis) {
+    let mut members = conformance::outcomes::Subject::new();
+    for _ in 0..2 {
+        members.push(Arc::new(RedisOutcomes::new(&redis.link().await)));
     }
     (members, redis)
 }
@@ -66,6 +75,9 @@ mod single {
     mod redis_nodes {
         botloom_core::nodes_conformance!(super::super::nodes(super::TestRedis::single().await).await);
     }
+    mod redis_outcomes {
+        botloom_core::outcomes_conformance!(super::super::outcomes(super::TestRedis::single().await).await);
+    }
     mod task_queues_on_postgres {
         botloom_core::tasks_conformance!(
             super::super::tasks_on_postgres(super::TestRedis::single().await).await
@@ -91,6 +103,9 @@ mod cluster {
     }
     mod redis_nodes {
         botloom_core::nodes_conformance!(super::super::nodes(super::TestRedis::cluster().await).await);
+    }
+    mod redis_outcomes {
+        botloom_core::outcomes_conformance!(super::super::outcomes(super::TestRedis::cluster().await).await);
     }
     mod task_queues_on_postgres {
         botloom_core::tasks_conformance!(

@@ -13,6 +13,7 @@ pub mod event_log;
 pub mod lanes;
 pub mod nodes;
 pub mod outbox;
+pub mod outcomes;
 pub mod tasks;
 
 pub use cases::CaseResult;

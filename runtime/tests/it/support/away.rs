@@ -102,6 +102,7 @@ forward! { Deployments
     fn deployments(bot: &BotId, page: &PageRequest) -> Page<Deployment>;
     fn save_deployment(deployment: &Deployment) -> bool;
     fn unfinished_deployments() -> Vec<Deployment>;
+    fn watched_deployments() -> Vec<Deployment>;
     fn previous_revision(bot: &BotId) -> Option<RevHash>;
 }
 

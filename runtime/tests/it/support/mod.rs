@@ -105,7 +105,8 @@ pub(crate) struct World {
     pub(crate) shutdown: CancellationToken,
     pool: Pool,
     options: Options,
-    _pool: DropGuard,
+    /// Ends the pool when dropped.
+    sandboxes: DropGuard,
     connected: Connected,
     folder: TempDir,
 }
@@ -192,10 +193,18 @@ impl World {
             shutdown,
             pool,
             options: setup.options,
-            _pool: pool_guard,
+            sandboxes: pool_guard,
             connected,
             folder,
         }
+    }
+
+    /// Ends the sandboxes: from now on there is nobody to run bot code.
+    pub(crate) fn end_sandboxes(&mut self) {
+        drop(std::mem::replace(
+            &mut self.sandboxes,
+            CancellationToken::new().drop_guard(),
+        ));
     }
 
     /// Another node over the same stores, after the first one has ended.

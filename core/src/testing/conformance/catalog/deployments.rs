@@ -19,6 +19,7 @@ cases!(($) deployments_conformance, catalog::deployments, Subject, [
     saving_compares_the_version,
     of_concurrent_saves_one_is_stored,
     unfinished_ones_are_listed_oldest_first,
+    watched_ones_are_listed_by_the_end_of_their_watch,
     the_previous_revision_follows_flips_and_rollbacks,
     lists_are_newest_first_and_come_in_pages,
     foreign_cursors_list_nothing,
@@ -38,6 +39,8 @@ fn deployment(bot: &BotId, to: &str) -> Deployment {
         rollback: false,
         min_sandboxes: 0,
         error: None,
+        watch_until: None,
+        reason: None,
         author: None,
         created_at: T0,
         updated_at: T0,
@@ -73,6 +76,8 @@ async fn deployments_are_read_as_they_were_stored(catalog: Subject) -> CaseResul
             code: "superseded".to_owned(),
             detail: "Another deployment was faster.".to_owned(),
         }),
+        watch_until: Some(T0.plus(60_000)),
+        reason: Some("12 of 40 updates failed, before 0 of 200".to_owned()),
         author: Some(UserId::generate()),
         updated_at: T0.plus(9),
         ..deployment(&bot, "new")
@@ -242,6 +247,39 @@ async fn unfinished_ones_are_listed_oldest_first(catalog: Subject) -> CaseResult
         .map(|deployment| deployment.bot.as_str())
         .collect();
     assert_eq!(bots, ["bot-1", "bot-2", "bot-3"]);
+    Ok(())
+}
+
+async fn watched_ones_are_listed_by_the_end_of_their_watch(catalog: Subject) -> CaseResult {
+    let bot = a_bot(&catalog).await?;
+    assert_eq!(catalog.watched_deployments().await?, []);
+    let mut stored = Vec::new();
+    for until in [Some(T0.plus(3)), None, Some(T0.plus(1)), Some(T0.plus(2))] {
+        let ended = Deployment {
+            status: TaskStatus::Succeeded,
+            watch_until: until,
+            ..deployment(&bot, "one")
+        };
+        catalog.create_deployment(&ended).await?;
+        stored.push(ended);
+    }
+    let watched = |list: Vec<Deployment>| list.into_iter().map(|row| row.task).collect::<Vec<_>>();
+    assert_eq!(
+        watched(catalog.watched_deployments().await?),
+        [stored[2].task, stored[3].task, stored[0].task]
+    );
+    let over = Deployment {
+        watch_until: None,
+        reason: Some("2 of 2 updates failed, before none".to_owned()),
+        ..stored[3].clone()
+    };
+    assert!(catalog.save_deployment(&over).await?);
+    assert_eq!(
+        watched(catalog.watched_deployments().await?),
+        [stored[2].task, stored[0].task]
+    );
+    let read = catalog.deployment(&over.task).await?.ok_or("stored")?;
+    assert_eq!(read.reason, over.reason);
     Ok(())
 }
 
