@@ -38,9 +38,13 @@ codes! {
     CSRF_INVALID = FORBIDDEN "csrf-invalid" "The CSRF token is missing or wrong";
     ORIGIN_FORBIDDEN = FORBIDDEN "origin-forbidden" "Requests from this origin are refused";
     NOT_FOUND = NOT_FOUND "not-found" "There is no such thing";
+    INVITATION_INVALID = NOT_FOUND "invitation-invalid" "The invitation cannot be used";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "method-not-allowed" "The method does not fit the address";
     REQUEST_TIMEOUT = REQUEST_TIMEOUT "request-timeout" "The request did not arrive in time";
     ALREADY_SET_UP = CONFLICT "already-set-up" "There is an owner already";
+    LAST_OWNER = CONFLICT "last-owner" "The project would have no owner";
+    ALREADY_MEMBER = CONFLICT "already-member" "You are a member already";
+    EMAIL_TAKEN = CONFLICT "email-taken" "The e-mail address is taken";
     BOT_EXISTS = CONFLICT "bot-exists" "The bot id is taken";
     BOT_ALREADY_REGISTERED = CONFLICT "bot-already-registered" "Another bot uses this Telegram bot";
     BOT_CONNECTED = CONFLICT "bot-connected" "The bot is connected";

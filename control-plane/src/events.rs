@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::app::actor::Actor;
 use crate::app::{Error, access};
 use crate::auth::policy::{self, Action};
 use crate::auth::session;
@@ -94,7 +95,7 @@ pub(crate) enum Start {
 /// Who watches what.
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
-    pub(crate) user: UserId,
+    pub(crate) actor: Actor,
     pub(crate) session: Sha256Hash,
     pub(crate) project: ProjectId,
     pub(crate) bot: BotId,
@@ -240,7 +241,7 @@ impl Feed {
     async fn may_go_on(&self) -> Result<bool, Error> {
         let session = self.app.deps.ports.catalog.session(&self.watch.session).await?;
         let alive = session.is_some_and(|session| !session::is_over(&session, self.app.now()));
-        let role = access::role(&self.app, self.watch.user, self.watch.project).await?;
+        let role = access::role(&self.app, self.watch.actor, self.watch.project).await?;
         Ok(alive && role.is_some_and(|role| policy::allows(role, Action::Read)))
     }
 

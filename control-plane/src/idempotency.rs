@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::response::{IntoResponse, Response};
 use botloom_core::hash::Sha256Hash;
-use botloom_core::ids::{TaskId, UserId};
+use botloom_core::ids::TaskId;
 use botloom_core::ports::{IdempotencyClaim, IdempotencyKey, StoredResponse};
 use futures_util::FutureExt;
 use http::header::{self, HeaderName};
@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tracing::Instrument;
 use uuid::Builder;
 
+use crate::app::actor::Actor;
 use crate::code;
 use crate::http::answer::Answer;
 use crate::problem::{MEDIA_TYPE, Problem};
@@ -32,7 +33,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Does `work` once for a key; without a key, once for the request. `work` gets the task id that belongs to the key.
 pub(crate) async fn once<F, W>(
     app: &App,
-    user: UserId,
+    actor: Actor,
     route: &'static str,
     headers: &HeaderMap,
     fingerprint: Sha256Hash,
@@ -49,7 +50,7 @@ where
         return outcome.map(IntoResponse::into_response);
     };
     let key = IdempotencyKey {
-        user,
+        user: actor.user,
         route: route.to_owned(),
         key,
     };

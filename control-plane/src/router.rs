@@ -10,8 +10,8 @@ use crate::deps::Watch;
 use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
-    auth, bots, connection, dead_letters, deployments, events, generate, pages, projects, revisions, spec,
-    system, tasks,
+    auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages,
+    projects, revisions, spec, system, tasks,
 };
 use crate::state::App;
 
@@ -23,8 +23,18 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(auth::log_in))
         .routes(routes!(auth::log_out))
         .routes(routes!(auth::me))
+        .routes(routes!(invitations::register))
         // /projects
         .routes(routes!(projects::list_projects))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::update_member, members::remove_member))
+        .routes(routes!(
+            invitations::list_invitations,
+            invitations::create_invitation
+        ))
+        .routes(routes!(invitations::revoke_invitation))
+        .routes(routes!(invitations::look_up_invitation))
+        .routes(routes!(invitations::accept_invitation))
         // /bots
         .routes(routes!(bots::list_bots, bots::create_bot))
         .routes(routes!(bots::get_bot, bots::update_bot, bots::delete_bot))

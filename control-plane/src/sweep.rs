@@ -32,6 +32,7 @@ async fn sweep(app: &App) -> StoreResult<()> {
         .expire_sessions(now.plus(-session::IDLE_MS), now.plus(-session::ABSOLUTE_MS))
         .await?;
     let keys = catalog.expire_keys(now.plus(-idempotency::KEPT_MS)).await?;
-    tracing::debug!(sessions, keys, "swept");
+    let invitations = catalog.expire_invitations(now).await?;
+    tracing::debug!(sessions, keys, invitations, "swept");
     Ok(())
 }

@@ -160,6 +160,21 @@ uuid_id!(
     TaskId,
     "task id"
 );
+uuid_id!(
+    /// An invitation to a project.
+    InvitationId,
+    "invitation id"
+);
+uuid_id!(
+    /// An API token.
+    TokenId,
+    "token id"
+);
+uuid_id!(
+    /// An entry of the audit log.
+    AuditId,
+    "audit id"
+);
 
 /// The number of a bot's activation. Grows by one with every flip, rollbacks included; never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]

@@ -96,6 +96,14 @@ impl Api {
         Ok(self.send(Method::PUT, path, Some(body)).await?.0)
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Result<Answer, CommandError> {
+        Ok(self.send(Method::PATCH, path, Some(body)).await?.0)
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Result<Answer, CommandError> {
+        Ok(self.send(Method::DELETE, path, None).await?.0)
+    }
+
     /// Posts JSON text as it is.
     pub(crate) async fn post_text(&self, path: &str, text: Vec<u8>) -> Result<Answer, CommandError> {
         Ok(self.send_bytes(Method::POST, path, Bytes::from(text)).await?.0)

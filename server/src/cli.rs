@@ -1,5 +1,7 @@
 //! The grammar of the command line.
 
+pub(crate) mod people;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -107,6 +109,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         login: Login,
     },
+    /// Members of a project: list, change roles, remove, invite, join.
+    #[command(subcommand)]
+    Members(people::MembersCommand),
     /// Run a bot.js in a real sandbox worker and print {outcome, wallMs, result}: why was a bot stopped?
     ///
     /// Skips the AST filter and never retries. wallMs runs from the call to its outcome; starting the process and

@@ -54,6 +54,7 @@ fn run(cli: Cli) -> CommandResult {
             connection,
             login,
         } => block_on(commands::apply::connect(&bot, &connection, &login)),
+        Command::Members(command) => block_on(commands::members::members(command)),
         Command::SandboxRun { file, body, input } => block_on(commands::sandbox_run::sandbox_run(
             config,
             &file,

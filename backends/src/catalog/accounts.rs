@@ -6,7 +6,7 @@ use botloom_core::model::{Membership, Project, Role, Session, SessionHash, User}
 use botloom_core::ports::{Accounts, StoreResult};
 use botloom_core::time::TimestampMs;
 use sqlx::any::AnyRow;
-use sqlx::query;
+use sqlx::{AnyConnection, query};
 
 use super::SqlCatalog;
 use crate::sql::{RowExt, Statement};
@@ -26,16 +26,7 @@ impl Accounts for SqlCatalog {
         if first == 0 {
             return Ok(false);
         }
-        query(
-            "INSERT INTO users (id, email, email_key, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(user.id.to_string())
-        .bind(&*user.email)
-        .bind(user.email.to_lowercase())
-        .bind(&*user.password_hash)
-        .bind(user.created_at.0)
-        .execute_in(tx.connection())
-        .await?;
+        insert_user(tx.connection(), user).await?;
         query("INSERT INTO projects (id, name, created_at) VALUES ($1, $2, $3)")
             .bind(project.id.to_string())
             .bind(&*project.name)
@@ -132,6 +123,21 @@ impl Accounts for SqlCatalog {
     }
 }
 
+/// Adds a person; 0 if the e-mail address is taken.
+pub(super) async fn insert_user(connection: &mut AnyConnection, user: &User) -> StoreResult<u64> {
+    query(
+        "INSERT INTO users (id, email, email_key, password_hash, created_at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(user.id.to_string())
+    .bind(&*user.email)
+    .bind(user.email.to_lowercase())
+    .bind(&*user.password_hash)
+    .bind(user.created_at.0)
+    .execute_in(connection)
+    .await
+}
+
 fn user(row: &AnyRow) -> StoreResult<User> {
     Ok(User {
         id: row.parsed("id")?,
@@ -141,7 +147,7 @@ fn user(row: &AnyRow) -> StoreResult<User> {
     })
 }
 
-fn membership(row: &AnyRow) -> StoreResult<Membership> {
+pub(super) fn membership(row: &AnyRow) -> StoreResult<Membership> {
     Ok(Membership {
         project: Project {
             id: row.parsed("id")?,

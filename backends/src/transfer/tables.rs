@@ -67,6 +67,19 @@ pub(crate) const TABLES: &[Table] = &[
         columns: &[Text("project_id"), Text("user_id"), Text("role")],
     },
     Table {
+        name: "invitations",
+        key: 1,
+        columns: &[
+            Text("id"),
+            Text("hash"),
+            Text("project_id"),
+            Text("role"),
+            Text("created_by"),
+            Int("created_at"),
+            Int("expires_at"),
+        ],
+    },
+    Table {
         name: "sessions",
         key: 1,
         columns: &[
@@ -160,6 +173,25 @@ pub(crate) const TABLES: &[Table] = &[
             Int("response_status"),
             Text("response_headers"),
             Bytes("response_body"),
+        ],
+    },
+    Table {
+        name: "audit_log",
+        key: 1,
+        columns: &[
+            Text("id"),
+            Int("at"),
+            Text("actor"),
+            Text("user_id"),
+            Text("token_id"),
+            Text("verb"),
+            Text("object_kind"),
+            Text("object_id"),
+            Text("project_id"),
+            Text("address"),
+            Text("request_id"),
+            Text("was"),
+            Text("became"),
         ],
     },
     Table {

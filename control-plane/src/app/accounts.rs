@@ -11,6 +11,7 @@ use botloom_core::ports::Notice;
 use botloom_core::secret::Secret;
 
 use super::Error;
+use super::actor::Origin;
 use crate::auth::session::SessionId;
 use crate::state::App;
 
@@ -44,6 +45,16 @@ impl FromStr for Email {
     }
 }
 
+/// How somebody comes who has no session yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Visit {
+    pub(crate) origin: Origin,
+    /// The address, for counting; an IPv6 network counts as one.
+    pub(crate) bucket: IpAddr,
+    /// The session that came along, valid or not.
+    pub(crate) session: Option<SessionId>,
+}
+
 /// A login that has just happened.
 #[derive(Debug)]
 pub(crate) struct Login {
@@ -67,22 +78,23 @@ pub(crate) async fn ensure_owner(app: &App, email: &str, password: &str) -> Resu
 }
 
 /// The first start: makes the owner and logs them in.
-pub(crate) async fn set_up(app: &App, email: &Email, password: &Secret) -> Result<Login, Error> {
+pub(crate) async fn set_up(
+    app: &App,
+    visit: &Visit,
+    email: &Email,
+    password: &Secret,
+) -> Result<Login, Error> {
     if app.deps.ports.catalog.has_users().await? {
         return Err(Error::AlreadySetUp);
     }
     let user = create_owner(app, email, password)
         .await?
         .ok_or(Error::AlreadySetUp)?;
-    open_session(app, user).await
+    open_session(app, user, visit).await
 }
 
 async fn create_owner(app: &App, email: &Email, password: &Secret) -> Result<Option<User>, Error> {
-    let password_hash = app
-        .passwords
-        .hash(password)
-        .await
-        .map_err(|_| Error::Internal("password hash"))?;
+    let password_hash = hash(app, password).await?;
     let now = app.now();
     let user = User {
         id: UserId::generate(),
@@ -102,27 +114,25 @@ async fn create_owner(app: &App, email: &Email, password: &Secret) -> Result<Opt
     Ok(created.then_some(user))
 }
 
+/// The hash of a new password.
+pub(crate) async fn hash(app: &App, password: &Secret) -> Result<String, Error> {
+    app.passwords
+        .hash(password)
+        .await
+        .map_err(|_| Error::Internal("password hash"))
+}
+
 /// Logs in. The session that came along ends: a login never goes on with an id that somebody else may know.
-pub(crate) async fn log_in(
-    app: &App,
-    email: &str,
-    password: &Secret,
-    address: IpAddr,
-    old: Option<&SessionId>,
-) -> Result<Login, Error> {
+pub(crate) async fn log_in(app: &App, visit: &Visit, email: &str, password: &Secret) -> Result<Login, Error> {
     let attempt = app
         .attempts
-        .begin(address, email, app.now())
+        .begin(visit.bucket, email, app.now())
         .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
     let outcome = judge(app, email, password).await;
     if !matches!(outcome, Err(Error::InvalidCredentials)) {
         attempt.forgive();
     }
-    let user = outcome?;
-    if let Some(old) = old {
-        end_session(app, old.digest()).await?;
-    }
-    open_session(app, user).await
+    open_session(app, outcome?, visit).await
 }
 
 /// The user whose password this is.
@@ -137,7 +147,11 @@ async fn judge(app: &App, email: &str, password: &Secret) -> Result<User, Error>
     user.filter(|_| right).ok_or(Error::InvalidCredentials)
 }
 
-async fn open_session(app: &App, user: User) -> Result<Login, Error> {
+/// Opens a session in place of the one that came along.
+pub(crate) async fn open_session(app: &App, user: User, visit: &Visit) -> Result<Login, Error> {
+    if let Some(old) = &visit.session {
+        end_session(app, old.digest()).await?;
+    }
     let session = SessionId::generate();
     app.deps
         .ports

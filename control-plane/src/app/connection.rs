@@ -3,13 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use botloom_core::event::BotEvent;
-use botloom_core::ids::{BotId, UserId};
+use botloom_core::ids::BotId;
 use botloom_core::model::{BotRow, IngressMode, RevJson, SealedToken};
 use botloom_core::ports::Connection;
 use botloom_core::secret::Secret;
 use botloom_telegram::{SetWebhook, Token};
 use url::Url;
 
+use super::actor::Actor;
 use super::bots::{changed, reread};
 use super::{Error, access, telegram};
 use crate::auth::policy::Action;
@@ -24,8 +25,8 @@ const PORTS: [u16; 4] = [443, 80, 88, 8443];
 const ALWAYS: &str = "my_chat_member";
 
 /// Connects a bot, or connects it anew.
-pub(crate) async fn connect(app: &App, user: UserId, id: &BotId, mode: IngressMode) -> Result<BotRow, Error> {
-    let bot = access::bot(app, user, id, Action::Connect).await?;
+pub(crate) async fn connect(app: &App, actor: Actor, id: &BotId, mode: IngressMode) -> Result<BotRow, Error> {
+    let bot = access::bot(app, actor, id, Action::Connect).await?;
     let bot = establish(app, bot, mode).await?;
     let event = BotEvent::BotConnected { ingress: mode };
     app.deps
@@ -122,8 +123,8 @@ async fn by_polling(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
 }
 
 /// Stops taking updates, then tells Telegram. Repeating it tells Telegram again.
-pub(crate) async fn disconnect(app: &App, user: UserId, id: &BotId) -> Result<BotRow, Error> {
-    let bot = access::bot(app, user, id, Action::Connect).await?;
+pub(crate) async fn disconnect(app: &App, actor: Actor, id: &BotId) -> Result<BotRow, Error> {
+    let bot = access::bot(app, actor, id, Action::Connect).await?;
     if bot.ingress.is_some() {
         app.deps.ports.catalog.set_connection(id, None).await?;
         changed(app, id).await;

@@ -1,10 +1,11 @@
 //! Asking for builds.
 
-use botloom_core::ids::{BotId, TaskId, UserId};
+use botloom_core::ids::{BotId, TaskId};
 use botloom_core::model::TaskPayload;
 use botloom_core::ports::{EnqueueOutcome, NewTask};
 use serde_json::{Map, Value};
 
+use super::actor::Actor;
 use super::{Error, access, tasks};
 use crate::auth::policy::Action;
 use crate::state::App;
@@ -25,11 +26,11 @@ pub(crate) struct Generation {
 /// Queues a build.
 pub(crate) async fn generate(
     app: &App,
-    user: UserId,
+    actor: Actor,
     wanted: Generation,
     of_key: Option<TaskId>,
 ) -> Result<TaskId, Error> {
-    let bot = access::bot(app, user, &wanted.bot, Action::Generate).await?;
+    let bot = access::bot(app, actor, &wanted.bot, Action::Generate).await?;
     if wanted.model != COMPILER {
         return Err(Error::UnsupportedModel(wanted.model));
     }
@@ -54,7 +55,7 @@ pub(crate) async fn generate(
             seed: wanted.seed,
             params: wanted.params,
         },
-        author: Some(user),
+        author: Some(actor.user),
         created_at: app.now(),
     };
     match app.deps.ports.tasks.enqueue(&task).await? {

@@ -2,12 +2,15 @@
 
 pub(crate) mod access;
 pub(crate) mod accounts;
+pub(crate) mod actor;
 pub(crate) mod bots;
 pub(crate) mod connection;
 pub(crate) mod dead_letters;
 pub(crate) mod deployments;
 mod error;
 pub(crate) mod generations;
+pub(crate) mod invitations;
+pub(crate) mod members;
 pub(crate) mod revisions;
 pub(crate) mod specs;
 pub(crate) mod tasks;

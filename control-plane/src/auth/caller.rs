@@ -9,8 +9,11 @@ use http::header;
 use http::request::Parts;
 
 use super::session::{self, SessionId};
+use crate::app::accounts::Visit;
+use crate::app::actor::{Actor, Origin};
 use crate::code;
 use crate::http::host::Site;
+use crate::http::outermost::RequestId;
 use crate::limits;
 use crate::problem::Problem;
 use crate::state::App;
@@ -22,6 +25,7 @@ const CSRF_HEADER: &str = "x-csrf-token";
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) user: User,
+    pub(crate) actor: Actor,
     pub(crate) session: Session,
     pub(crate) id: SessionId,
     pub(crate) site: Site,
@@ -58,8 +62,13 @@ impl FromRequestParts<App> for Caller {
         if now.since(session.seen_at) >= session::TOUCH_MS {
             catalog.touch_session(&session.hash, now).await?;
         }
+        let actor = Actor {
+            user: user.id,
+            origin: origin(parts)?,
+        };
         Ok(Self {
             user,
+            actor,
             session,
             id,
             site,
@@ -71,10 +80,7 @@ impl FromRequestParts<App> for Caller {
 #[derive(Debug, Clone)]
 pub(crate) struct OwnOrigin {
     pub(crate) site: Site,
-    /// The session that came with the request, valid or not.
-    pub(crate) session: Option<SessionId>,
-    /// Where it came from; an IPv6 network counts as one address.
-    pub(crate) address: IpAddr,
+    pub(crate) visit: Visit,
 }
 
 impl FromRequestParts<App> for OwnOrigin {
@@ -83,18 +89,27 @@ impl FromRequestParts<App> for OwnOrigin {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let site = site(parts)?;
         check_origin(&parts.headers, &site, app)?;
-        let session = SessionId::from_cookies(&parts.headers, &site);
-        let peer = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0.ip());
-        let address = limits::bucket(peer.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)));
-        Ok(Self {
-            site,
-            session,
-            address,
-        })
+        let origin = origin(parts)?;
+        let visit = Visit {
+            origin,
+            bucket: limits::bucket(origin.address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))),
+            session: SessionId::from_cookies(&parts.headers, &site),
+        };
+        Ok(Self { site, visit })
     }
+}
+
+/// Where the request came from.
+fn origin(parts: &Parts) -> Result<Origin, Problem> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let RequestId(request) = *parts
+        .extensions
+        .get::<RequestId>()
+        .ok_or_else(Problem::internal)?;
+    Ok(Origin {
+        address: peer.map(|info| info.0.ip().to_canonical()),
+        request,
+    })
 }
 
 fn site(parts: &Parts) -> Result<Site, Problem> {

@@ -10,8 +10,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::projects::ProjectView;
-use crate::app::Error;
 use crate::app::accounts::{self, Email, Login, PASSWORD_LENGTH};
+use crate::app::{Error, access};
 use crate::auth::caller::{Caller, OwnOrigin};
 use crate::auth::session::{self, SessionId};
 use crate::http::answer::Answer;
@@ -95,7 +95,7 @@ fn show(user: User, id: &SessionId, memberships: Vec<Membership>) -> SessionView
     }
 }
 
-fn logged_in(status: StatusCode, login: Login, site: &Site) -> Answer {
+pub(crate) fn logged_in(status: StatusCode, login: Login, site: &Site) -> Answer {
     let cookie = login.session.set_cookie(site);
     let view = show(login.user, &login.session, login.memberships);
     Answer::json(status, &view).with(header::SET_COOKIE, &cookie)
@@ -113,7 +113,7 @@ pub(crate) async fn set_up(
     origin: OwnOrigin,
     body: Body<Setup>,
 ) -> Result<Answer, Problem> {
-    let login = accounts::set_up(&app, &body.value.email, &body.value.password).await?;
+    let login = accounts::set_up(&app, &origin.visit, &body.value.email, &body.value.password).await?;
     Ok(logged_in(StatusCode::CREATED, login, &origin.site))
 }
 
@@ -130,7 +130,7 @@ pub(crate) async fn log_in(
     body: Body<Credentials>,
 ) -> Result<Answer, Problem> {
     let Credentials { email, password } = body.value;
-    let outcome = accounts::log_in(&app, &email, &password, origin.address, origin.session.as_ref()).await;
+    let outcome = accounts::log_in(&app, &origin.visit, &email, &password).await;
     match outcome {
         Ok(login) => Ok(logged_in(StatusCode::OK, login, &origin.site)),
         Err(Error::TooManyAttempts { wait_secs }) => {
@@ -159,7 +159,7 @@ pub(crate) async fn log_out(State(app): State<App>, caller: Caller) -> Result<Re
     responses((status = 200, description = "The person behind the session", body = SessionView))
 )]
 pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Answer, Problem> {
-    let memberships = app.deps.ports.catalog.memberships(caller.user.id).await?;
+    let memberships = access::memberships(&app, caller.actor).await?;
     Ok(Answer::json(
         StatusCode::OK,
         &show(caller.user, &caller.id, memberships),

@@ -171,7 +171,7 @@ pub(crate) async fn list_bots(
     caller: Caller,
     query: Query,
 ) -> Result<Json<List<BotView>>, Problem> {
-    let page = bots::list(&app, caller.user.id, &query.page()?).await?;
+    let page = bots::list(&app, caller.actor, &query.page()?).await?;
     Ok(Json(List::of(page, |bot| BotView::of(bot, &app.options))))
 }
 
@@ -193,7 +193,7 @@ pub(crate) async fn create_bot(
         name,
         project_id,
     } = body.value;
-    let bot = bots::create(&app, caller.user.id, bot_id, name, project_id).await?;
+    let bot = bots::create(&app, caller.actor, bot_id, name, project_id).await?;
     let location = format!("/bots/{}", bot.id);
     Ok(Answer::json(StatusCode::CREATED, &BotView::of(bot, &app.options)).with(header::LOCATION, &location))
 }
@@ -213,7 +213,7 @@ pub(crate) async fn get_bot(
     One(id): One<BotId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let bot = access::bot(&app, caller.user.id, &id, Action::Read).await?;
+    let bot = access::bot(&app, caller.actor, &id, Action::Read).await?;
     let tag = format!("bot-{}-{}", bot.version, bot.epoch);
     etag::tagged(&headers, &tag, Json(BotView::of(bot, &app.options)))
 }
@@ -230,7 +230,7 @@ pub(crate) async fn update_bot(
     One(id): One<BotId>,
     body: Body<UpdateBot>,
 ) -> Result<Json<BotView>, Problem> {
-    let bot = bots::rename(&app, caller.user.id, &id, &body.value.name).await?;
+    let bot = bots::rename(&app, caller.actor, &id, &body.value.name).await?;
     Ok(Json(BotView::of(bot, &app.options)))
 }
 
@@ -247,7 +247,7 @@ pub(crate) async fn delete_bot(
     caller: Caller,
     One(id): One<BotId>,
 ) -> Result<StatusCode, Problem> {
-    bots::delete(&app, caller.user.id, &id).await?;
+    bots::delete(&app, caller.actor, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -265,6 +265,6 @@ pub(crate) async fn set_token(
     One(id): One<BotId>,
     body: Body<SetToken>,
 ) -> Result<Json<BotView>, Problem> {
-    let bot = bots::set_token(&app, caller.user.id, &id, &body.value.token).await?;
+    let bot = bots::set_token(&app, caller.actor, &id, &body.value.token).await?;
     Ok(Json(BotView::of(bot, &app.options)))
 }

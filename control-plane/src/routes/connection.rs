@@ -45,7 +45,7 @@ pub(crate) async fn connect_bot(
     One(id): One<BotId>,
     body: Body<Connect>,
 ) -> Result<Json<BotView>, Problem> {
-    let bot = connection::connect(&app, caller.user.id, &id, body.value.ingress).await?;
+    let bot = connection::connect(&app, caller.actor, &id, body.value.ingress).await?;
     Ok(Json(BotView::of(bot, &app.options)))
 }
 
@@ -62,6 +62,6 @@ pub(crate) async fn disconnect_bot(
     caller: Caller,
     One(id): One<BotId>,
 ) -> Result<Json<BotView>, Problem> {
-    let bot = connection::disconnect(&app, caller.user.id, &id).await?;
+    let bot = connection::disconnect(&app, caller.actor, &id).await?;
     Ok(Json(BotView::of(bot, &app.options)))
 }

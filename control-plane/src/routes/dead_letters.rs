@@ -87,7 +87,7 @@ pub(crate) async fn list_dead_letters(
     query: Query,
 ) -> Result<Json<List<DeadLetterView>>, Problem> {
     let direction: Direction = query.parsed("direction", "must be in or out")?;
-    let page = dead_letters::list(&app, caller.user.id, &bot, direction, &query.page()?).await?;
+    let page = dead_letters::list(&app, caller.actor, &bot, direction, &query.page()?).await?;
     Ok(Json(List::of(page, DeadLetterView::without_body)))
 }
 
@@ -102,7 +102,7 @@ pub(crate) async fn get_dead_letter(
     caller: Caller,
     Two(bot, OpaqueId(id)): Two<BotId, OpaqueId>,
 ) -> Result<Json<DeadLetterView>, Problem> {
-    let dead = dead_letters::get(&app, caller.user.id, &bot, &id).await?;
+    let dead = dead_letters::get(&app, caller.actor, &bot, &id).await?;
     Ok(Json(DeadLetterView::whole(dead)))
 }
 
@@ -119,7 +119,7 @@ pub(crate) async fn replay_dead_letter(
     caller: Caller,
     Two(bot, OpaqueId(id)): Two<BotId, OpaqueId>,
 ) -> Result<StatusCode, Problem> {
-    dead_letters::replay(&app, caller.user.id, &bot, &id).await?;
+    dead_letters::replay(&app, caller.actor, &bot, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -134,6 +134,6 @@ pub(crate) async fn discard_dead_letter(
     caller: Caller,
     Two(bot, OpaqueId(id)): Two<BotId, OpaqueId>,
 ) -> Result<StatusCode, Problem> {
-    dead_letters::discard(&app, caller.user.id, &bot, &id).await?;
+    dead_letters::discard(&app, caller.actor, &bot, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

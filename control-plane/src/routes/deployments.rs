@@ -207,7 +207,7 @@ pub(crate) async fn deploy(
     headers: HeaderMap,
     body: Body<Deploy>,
 ) -> Result<Response, Problem> {
-    let user = caller.user.id;
+    let actor = caller.actor;
     let Deploy {
         bot_id,
         rev_hash,
@@ -217,10 +217,10 @@ pub(crate) async fn deploy(
     let queueing = app.clone();
     let work = move |of_key| async move {
         let min = prewarm.map_or(1, |prewarm| prewarm.min_sandboxes);
-        let task = deployments::deploy(&queueing, user, &bot_id, rev_hash, min, of_key).await?;
+        let task = deployments::deploy(&queueing, actor, &bot_id, rev_hash, min, of_key).await?;
         Ok(accepted(task, "/deployments"))
     };
-    idempotency::once(&app, user, "POST /deploy", &headers, body.fingerprint, work).await
+    idempotency::once(&app, actor, "POST /deploy", &headers, body.fingerprint, work).await
 }
 
 /// Roll back
@@ -240,14 +240,14 @@ pub(crate) async fn roll_back(
     headers: HeaderMap,
     body: Body<Rollback>,
 ) -> Result<Response, Problem> {
-    let user = caller.user.id;
+    let actor = caller.actor;
     let Rollback { bot_id, rev_hash } = body.value;
     let queueing = app.clone();
     let work = move |of_key| async move {
-        let task = deployments::roll_back(&queueing, user, &bot_id, rev_hash, of_key).await?;
+        let task = deployments::roll_back(&queueing, actor, &bot_id, rev_hash, of_key).await?;
         Ok(accepted(task, "/deployments"))
     };
-    idempotency::once(&app, user, "POST /rollback", &headers, body.fingerprint, work).await
+    idempotency::once(&app, actor, "POST /rollback", &headers, body.fingerprint, work).await
 }
 
 /// Look at a deployment
@@ -262,7 +262,7 @@ pub(crate) async fn get_deployment(
     One(task): One<TaskId>,
 ) -> Result<Json<DeploymentView>, Problem> {
     Ok(Json(DeploymentView::of(
-        deployments::get(&app, caller.user.id, &task).await?,
+        deployments::get(&app, caller.actor, &task).await?,
     )))
 }
 
@@ -283,6 +283,6 @@ pub(crate) async fn list_deployments(
     caller: Caller,
     query: Query,
 ) -> Result<Json<List<DeploymentView>>, Problem> {
-    let page = deployments::list(&app, caller.user.id, &query.bot_id()?, &query.page()?).await?;
+    let page = deployments::list(&app, caller.actor, &query.bot_id()?, &query.page()?).await?;
     Ok(Json(List::of(page, DeploymentView::of)))
 }

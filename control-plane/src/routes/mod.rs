@@ -7,6 +7,8 @@ pub(crate) mod dead_letters;
 pub(crate) mod deployments;
 pub(crate) mod events;
 pub(crate) mod generate;
+pub(crate) mod invitations;
+pub(crate) mod members;
 pub(crate) mod pages;
 mod path;
 pub(crate) mod projects;

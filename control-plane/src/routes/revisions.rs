@@ -61,7 +61,7 @@ pub(crate) async fn list_revisions(
     caller: Caller,
     query: Query,
 ) -> Result<Json<List<RevisionView>>, Problem> {
-    let page = revisions::list(&app, caller.user.id, &query.bot_id()?, &query.page()?).await?;
+    let page = revisions::list(&app, caller.actor, &query.bot_id()?, &query.page()?).await?;
     Ok(Json(List::of(page, |revision| RevisionView::of(&revision))))
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn get_revision(
     One(rev): One<RevHash>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let revision = revisions::get(&app, caller.user.id, &rev).await?;
+    let revision = revisions::get(&app, caller.actor, &rev).await?;
     let answer = ([(header::CONTENT_TYPE, "application/json")], revision.rev_json);
     etag::tagged(&headers, &format!("rev-{rev}"), answer)
 }
@@ -105,7 +105,7 @@ pub(crate) async fn get_artifact(
     Two(rev, name): Two<RevHash, ArtifactName>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let revision = revisions::get(&app, caller.user.id, &rev).await?;
+    let revision = revisions::get(&app, caller.actor, &rev).await?;
     let bytes = revisions::artifact(&app, &revision, name).await?;
     // Never as a script: a page of this origin must not be able to run what somebody's bot is made of.
     let media_type = match name {

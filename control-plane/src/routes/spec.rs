@@ -164,7 +164,7 @@ pub(crate) async fn post_spec(
     JsonText(bytes): JsonText,
 ) -> Result<Response, Problem> {
     let edited = edited(&headers)?;
-    let user = caller.user.id;
+    let actor = caller.actor;
     // What is no JSON has no canonical form; the findings say what is wrong with it.
     let fingerprint = json::read(&bytes).map_or_else(
         |_| Sha256Hash::of(&bytes),
@@ -173,7 +173,7 @@ pub(crate) async fn post_spec(
     let repeatable = idempotency::is_keyed(&headers);
     let posting = app.clone();
     let work = move |_| async move {
-        match specs::post(&posting, user, bytes, &edited, repeatable).await {
+        match specs::post(&posting, actor, bytes, &edited, repeatable).await {
             Ok(posted) => posted_answer(posted),
             Err(Error::Stale { latest }) => {
                 let problem = Problem::from(Error::Stale { latest });
@@ -186,7 +186,7 @@ pub(crate) async fn post_spec(
             Err(error) => Err(error.into()),
         }
     };
-    idempotency::once(&app, user, "POST /spec", &headers, fingerprint, work).await
+    idempotency::once(&app, actor, "POST /spec", &headers, fingerprint, work).await
 }
 
 fn posted_answer(posted: Posted) -> Result<Answer, Problem> {
@@ -283,7 +283,7 @@ pub(crate) async fn latest_spec(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let version = specs::latest(&app, caller.user.id, &query.bot_id()?).await?;
+    let version = specs::latest(&app, caller.actor, &query.bot_id()?).await?;
     spec_answer(&headers, version)
 }
 
@@ -306,7 +306,7 @@ pub(crate) async fn get_spec(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let version = specs::get(&app, caller.user.id, &query.bot_id()?, version).await?;
+    let version = specs::get(&app, caller.actor, &query.bot_id()?, version).await?;
     spec_answer(&headers, version)
 }
 
@@ -327,7 +327,7 @@ pub(crate) async fn list_specs(
     caller: Caller,
     query: Query,
 ) -> Result<Json<List<VersionView>>, Problem> {
-    let page = specs::list(&app, caller.user.id, &query.bot_id()?, &query.page()?).await?;
+    let page = specs::list(&app, caller.actor, &query.bot_id()?, &query.page()?).await?;
     Ok(Json(List::of(page, |version| VersionView::of(&version))))
 }
 
@@ -350,7 +350,7 @@ pub(crate) async fn diff_specs(
     let rule = "must be the number of a version";
     let Version(from) = query.parsed("from", rule).map_err(|_| invalid("from", rule))?;
     let Version(to) = query.parsed("to", rule).map_err(|_| invalid("to", rule))?;
-    let Diff { changes, patch } = specs::diff(&app, caller.user.id, &bot, from, to).await?;
+    let Diff { changes, patch } = specs::diff(&app, caller.actor, &bot, from, to).await?;
     let changes = changes.into_iter().map(|change| ChangeView {
         pointer: change.pointer,
         message: change.message,

@@ -99,5 +99,5 @@ pub(crate) async fn get_task(
     caller: Caller,
     One(id): One<TaskId>,
 ) -> Result<Json<TaskView>, Problem> {
-    Ok(Json(TaskView::of(tasks::get(&app, caller.user.id, &id).await?)))
+    Ok(Json(TaskView::of(tasks::get(&app, caller.actor, &id).await?)))
 }

@@ -73,6 +73,7 @@ fn sample(method: &Method, path: &str, world: &World, letter: &str) -> Option<Sa
         rev,
         task,
         deployment,
+        project,
     } = world;
     let request = |path: String, body: Option<Value>, expected| Some(Sample { path, body, expected });
     let read = |path: String| request(path, None, [401, 404, 200]);
@@ -148,6 +149,40 @@ fn sample(method: &Method, path: &str, world: &World, letter: &str) -> Option<Sa
         ),
         ("POST", "/rollback") => request(path.into(), Some(json!({ "botId": bot })), [401, 404, 409]),
         ("GET", "/deployments/{taskId}") => read(format!("/deployments/{deployment}")),
+        ("GET", "/projects/{projectId}/members" | "/projects/{projectId}/invitations") => {
+            read(path.replace("{projectId}", project))
+        }
+        ("POST", "/projects/{projectId}/invitations") => request(
+            path.replace("{projectId}", project),
+            Some(json!({ "role": "viewer" })),
+            [401, 404, 201],
+        ),
+        // There is nobody of this id, and no invitation.
+        ("PATCH", "/projects/{projectId}/members/{userId}") => request(
+            format!("/projects/{project}/members/{task}"),
+            Some(json!({ "role": "viewer" })),
+            [401, 404, 404],
+        ),
+        ("DELETE", "/projects/{projectId}/members/{userId}") => request(
+            format!("/projects/{project}/members/{task}"),
+            None,
+            [401, 404, 404],
+        ),
+        ("DELETE", "/projects/{projectId}/invitations/{invitationId}") => request(
+            format!("/projects/{project}/invitations/{task}"),
+            None,
+            [401, 404, 404],
+        ),
+        ("POST", "/invitations/look-up") => {
+            request(path.into(), Some(json!({ "secret": "none" })), [404, 404, 404])
+        }
+        ("POST", "/invitations/accept") => {
+            request(path.into(), Some(json!({ "secret": "none" })), [401, 404, 404])
+        }
+        ("POST", "/auth/register") => {
+            let body = json!({ "secret": "none", "email": "late@example.org", "password": "long enough" });
+            request(path.into(), Some(body), [404, 404, 404])
+        }
         ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => {
             request(path.into(), None, [200, 200, 200])
         }
@@ -159,6 +194,7 @@ struct World {
     rev: String,
     task: TaskId,
     deployment: String,
+    project: String,
 }
 
 async fn world(server: &Server, owner: &Client) -> World {
@@ -176,8 +212,10 @@ async fn world(server: &Server, owner: &Client) -> World {
         .await
         .expect(202)
         .json();
+    let projects = owner.get("/projects").await.expect(200).json();
     World {
         rev,
+        project: projects["items"][0]["projectId"].as_str().unwrap().to_owned(),
         task: task["taskId"].as_str().unwrap().parse().unwrap(),
         deployment: deployment["taskId"].as_str().unwrap().to_owned(),
     }

@@ -5,6 +5,8 @@ pub(crate) mod compile;
 pub(crate) mod config;
 pub(crate) mod health;
 pub(crate) mod lanes;
+mod listing;
+pub(crate) mod members;
 pub(crate) mod migrate;
 pub(crate) mod move_installation;
 pub(crate) mod sandbox_run;

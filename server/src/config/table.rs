@@ -204,6 +204,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("BOTLOOM_EMAIL", "", "Login of the client commands."),
     secret("BOTLOOM_PASSWORD", "Password of the client commands."),
+    setting(
+        "BOTLOOM_PROJECT",
+        "",
+        "Project that the client commands mean, by name or id; your only one where it is empty.",
+    ),
 ];
 
 /// The setting with this key.

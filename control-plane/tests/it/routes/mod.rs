@@ -4,6 +4,7 @@ mod dead_letters;
 mod deployments;
 mod events;
 mod generate;
+mod members;
 mod pages;
 mod projects;
 mod revisions;

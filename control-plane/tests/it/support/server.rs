@@ -219,7 +219,7 @@ impl Server {
 
     /// A member of the owner's project with this role.
     pub(crate) async fn member(&self, role: &str) -> Client {
-        self.person(&format!("{role}@example.org"), Some(role)).await
+        self.person(&format!("one-{role}@example.org"), Some(role)).await
     }
 
     async fn person(&self, email: &str, role: Option<&str>) -> Client {

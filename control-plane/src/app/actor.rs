@@ -1,0 +1,66 @@
+//! Who wants something, from where, and how it is told in the audit log.
+
+use std::net::IpAddr;
+
+use botloom_core::ids::{AuditId, ProjectId, UserId};
+use botloom_core::model::{AuditActor, AuditEntry};
+use uuid::Uuid;
+
+use crate::state::App;
+
+/// What was done, as the audit log names it. The words are stable.
+pub(crate) mod verb {
+    pub(crate) const INVITATION_CREATED: &str = "invitation.created";
+    pub(crate) const INVITATION_REVOKED: &str = "invitation.revoked";
+    pub(crate) const MEMBER_JOINED: &str = "member.joined";
+    pub(crate) const MEMBER_REMOVED: &str = "member.removed";
+    pub(crate) const MEMBER_ROLE_CHANGED: &str = "member.role-changed";
+}
+
+/// Kinds of things, as the audit log names them.
+pub(crate) mod object {
+    pub(crate) const INVITATION: &str = "invitation";
+    pub(crate) const USER: &str = "user";
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    /// The peer's address.
+    pub(crate) address: Option<IpAddr>,
+    /// Id of the request.
+    pub(crate) request: Uuid,
+}
+
+/// Who wants something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Actor {
+    pub(crate) user: UserId,
+    pub(crate) origin: Origin,
+}
+
+impl Actor {
+    /// An entry of the audit log: this actor did that now, to the thing of this kind and id.
+    pub(crate) fn did(
+        &self,
+        app: &App,
+        verb: &'static str,
+        kind: &'static str,
+        id: impl ToString,
+        project: Option<ProjectId>,
+    ) -> AuditEntry {
+        AuditEntry {
+            id: AuditId::generate(),
+            at: app.now(),
+            actor: AuditActor::User(self.user),
+            verb: verb.into(),
+            object_kind: kind.into(),
+            object_id: id.to_string(),
+            project,
+            address: self.origin.address,
+            request: Some(self.origin.request),
+            before: None,
+            after: None,
+        }
+    }
+}

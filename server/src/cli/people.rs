@@ -1,0 +1,95 @@
+//! The grammar of the commands about people: members and invitations.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Login;
+
+/// Which project, on which server, shown how.
+#[derive(Debug, Args)]
+pub(crate) struct ProjectArgs {
+    /// The project, by name or id; your only one where absent.
+    #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+    pub project: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub login: Login,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleArg {
+    /// Reads.
+    Viewer,
+    /// Also specs, builds, deployments.
+    Editor,
+    /// Also members, tokens, deletion.
+    Owner,
+}
+
+impl RoleArg {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MembersCommand {
+    /// List the members of a project.
+    List {
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// Give a member another role.
+    Role {
+        /// E-mail of the member.
+        member: String,
+        /// The new role.
+        role: RoleArg,
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// Remove a member; their access ends at once.
+    Remove {
+        /// E-mail of the member.
+        member: String,
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// Make a link with which one person may join.
+    Invite {
+        /// The role that it gives.
+        role: RoleArg,
+        /// Days that it holds.
+        #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=30))]
+        days: u64,
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// List invitations that were not used yet.
+    Invitations {
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// Revoke an invitation.
+    Revoke {
+        /// Its id, as `invitations` shows it.
+        invitation: String,
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// Join a project by an invitation.
+    Join {
+        /// The link, or what stands behind # in it.
+        link: String,
+        /// Make a new account with the e-mail and password given; else log in with them.
+        #[arg(long)]
+        new: bool,
+        #[command(flatten)]
+        login: Login,
+    },
+}
