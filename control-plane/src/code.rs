@@ -33,8 +33,10 @@ codes! {
     IDEMPOTENCY_KEY_INVALID = BAD_REQUEST "idempotency-key-invalid" "The Idempotency-Key is not valid";
     UNAUTHENTICATED = UNAUTHORIZED "unauthenticated" "You are not logged in";
     SESSION_EXPIRED = UNAUTHORIZED "session-expired" "The session has ended";
+    TOKEN_EXPIRED = UNAUTHORIZED "token-expired" "The API token has expired";
     INVALID_CREDENTIALS = UNAUTHORIZED "invalid-credentials" "E-mail or password is wrong";
     FORBIDDEN = FORBIDDEN "forbidden" "Your role does not allow this";
+    SESSION_REQUIRED = FORBIDDEN "session-required" "API tokens cannot do this";
     CSRF_INVALID = FORBIDDEN "csrf-invalid" "The CSRF token is missing or wrong";
     ORIGIN_FORBIDDEN = FORBIDDEN "origin-forbidden" "Requests from this origin are refused";
     NOT_FOUND = NOT_FOUND "not-found" "There is no such thing";

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: the same request twice has one effect and one answer.
 //!
-//! A key belongs to a user and a route. Its claim is a lease, so a holder that dies blocks it for a minute at most; task
+//! A key belongs to a user, or to one of their API tokens, and a route. Its claim is a lease, so a holder that dies blocks it for a minute at most; task
 //! ids come from the key, so the next try meets what the dead one began. The work goes on when its caller hangs up.
 
 use std::future::Future;
@@ -49,9 +49,13 @@ where
             .map_err(|_| Problem::internal())?;
         return outcome.map(IntoResponse::into_response);
     };
+    // A token may do less than its user: it is not told what was answered to others.
+    let route = actor
+        .grant
+        .map_or_else(|| route.to_owned(), |grant| format!("{route} by {}", grant.token));
     let key = IdempotencyKey {
         user: actor.user,
-        route: route.to_owned(),
+        route,
         key,
     };
     let catalog = app.deps.ports.catalog.clone();

@@ -11,7 +11,7 @@ use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
     auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages,
-    projects, revisions, spec, system, tasks,
+    projects, revisions, spec, system, tasks, tokens,
 };
 use crate::state::App;
 
@@ -35,6 +35,9 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(invitations::revoke_invitation))
         .routes(routes!(invitations::look_up_invitation))
         .routes(routes!(invitations::accept_invitation))
+        // /tokens
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::revoke_token))
         // /bots
         .routes(routes!(bots::list_bots, bots::create_bot))
         .routes(routes!(bots::get_bot, bots::update_bot, bots::delete_bot))

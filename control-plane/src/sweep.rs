@@ -5,7 +5,7 @@ use std::time::Duration;
 use botloom_core::ports::StoreResult;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::session;
+use crate::auth::{bearer, session};
 use crate::idempotency;
 use crate::state::App;
 
@@ -33,6 +33,7 @@ async fn sweep(app: &App) -> StoreResult<()> {
         .await?;
     let keys = catalog.expire_keys(now.plus(-idempotency::KEPT_MS)).await?;
     let invitations = catalog.expire_invitations(now).await?;
-    tracing::debug!(sessions, keys, invitations, "swept");
+    let tokens = catalog.expire_tokens(now.plus(-bearer::TOLD_MS)).await?;
+    tracing::debug!(sessions, keys, invitations, tokens, "swept");
     Ok(())
 }

@@ -87,6 +87,12 @@ impl Members for SqlCatalog {
             .execute_in(tx.connection())
             .await?;
         end_invitations(tx.connection(), project, user).await?;
+        // Else they would work again for somebody who comes back.
+        query("DELETE FROM api_tokens WHERE project_id = $1 AND user_id = $2")
+            .bind(project.to_string())
+            .bind(user.to_string())
+            .execute_in(tx.connection())
+            .await?;
         let entry = AuditEntry {
             before: Some(before.as_str().to_owned()),
             ..entry.clone()

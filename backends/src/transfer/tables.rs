@@ -80,6 +80,21 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "api_tokens",
+        key: 1,
+        columns: &[
+            Text("id"),
+            Text("hash"),
+            Text("user_id"),
+            Text("name"),
+            Text("role"),
+            Text("project_id"),
+            Int("created_at"),
+            Int("expires_at"),
+            Int("last_used_at"),
+        ],
+    },
+    Table {
         name: "sessions",
         key: 1,
         columns: &[

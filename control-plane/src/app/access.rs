@@ -9,9 +9,16 @@ use crate::auth::policy::{self, Action};
 use crate::state::App;
 
 /// The caller's projects with the role in each, oldest project first. Asked of the store for every request: whoever was
-/// removed is nobody at once.
+/// removed is nobody at once. An API token never has more than its user has now, nor more than it was made for.
 pub(crate) async fn memberships(app: &App, actor: Actor) -> Result<Vec<Membership>, Error> {
-    Ok(app.deps.ports.catalog.memberships(actor.user).await?)
+    let mut memberships = app.deps.ports.catalog.memberships(actor.user).await?;
+    if let Some(grant) = actor.grant {
+        memberships.retain(|membership| grant.project.is_none_or(|only| membership.project.id == only));
+        for membership in &mut memberships {
+            membership.role = membership.role.min(grant.role);
+        }
+    }
+    Ok(memberships)
 }
 
 /// The caller's role in a project.

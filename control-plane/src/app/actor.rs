@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use botloom_core::ids::{AuditId, ProjectId, UserId};
-use botloom_core::model::{AuditActor, AuditEntry};
+use botloom_core::ids::{AuditId, ProjectId, TokenId, UserId};
+use botloom_core::model::{AuditActor, AuditEntry, Role};
 use uuid::Uuid;
 
 use crate::state::App;
@@ -14,12 +14,15 @@ pub(crate) mod verb {
     pub(crate) const INVITATION_REVOKED: &str = "invitation.revoked";
     pub(crate) const MEMBER_JOINED: &str = "member.joined";
     pub(crate) const MEMBER_REMOVED: &str = "member.removed";
+    pub(crate) const TOKEN_CREATED: &str = "token.created";
+    pub(crate) const TOKEN_REVOKED: &str = "token.revoked";
     pub(crate) const MEMBER_ROLE_CHANGED: &str = "member.role-changed";
 }
 
 /// Kinds of things, as the audit log names them.
 pub(crate) mod object {
     pub(crate) const INVITATION: &str = "invitation";
+    pub(crate) const TOKEN: &str = "token";
     pub(crate) const USER: &str = "user";
 }
 
@@ -32,10 +35,21 @@ pub(crate) struct Origin {
     pub(crate) request: Uuid,
 }
 
+/// What an API token allows, at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grant {
+    pub(crate) token: TokenId,
+    pub(crate) role: Role,
+    /// The only project in which it works.
+    pub(crate) project: Option<ProjectId>,
+}
+
 /// Who wants something.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Actor {
     pub(crate) user: UserId,
+    /// With an API token; `None`: with a session.
+    pub(crate) grant: Option<Grant>,
     pub(crate) origin: Origin,
 }
 
@@ -52,7 +66,10 @@ impl Actor {
         AuditEntry {
             id: AuditId::generate(),
             at: app.now(),
-            actor: AuditActor::User(self.user),
+            actor: self.grant.map_or(AuditActor::User(self.user), |grant| AuditActor::Token {
+                user: self.user,
+                token: grant.token,
+            }),
             verb: verb.into(),
             object_kind: kind.into(),
             object_id: id.to_string(),

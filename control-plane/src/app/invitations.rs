@@ -148,6 +148,7 @@ pub(crate) async fn register(
     };
     let actor = Actor {
         user: user.id,
+        grant: None,
         origin: visit.origin,
     };
     let mut entry = actor.did(

@@ -40,10 +40,10 @@ pub(crate) async fn set_role(
     })
 }
 
-/// Takes somebody out of a project. Everybody may leave. Requests of somebody who is gone are refused from then on, and
+/// Takes somebody out of a project. Everybody may leave, though not by a program of theirs that may less. Requests of somebody who is gone are refused from then on, and
 /// their event streams end when they look at their right next.
 pub(crate) async fn remove(app: &App, actor: Actor, project: ProjectId, user: UserId) -> Result<(), Error> {
-    let action = if user == actor.user {
+    let action = if user == actor.user && actor.grant.is_none() {
         Action::Leave
     } else {
         Action::ManageMembers

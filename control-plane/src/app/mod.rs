@@ -15,5 +15,6 @@ pub(crate) mod revisions;
 pub(crate) mod specs;
 pub(crate) mod tasks;
 pub(crate) mod telegram;
+pub(crate) mod tokens;
 
 pub use error::Error;

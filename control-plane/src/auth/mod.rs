@@ -1,6 +1,7 @@
 //! Who is calling, and what they may do.
 
 pub(crate) mod attempts;
+pub(crate) mod bearer;
 pub(crate) mod caller;
 pub(crate) mod password;
 pub(crate) mod policy;

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use super::projects::ProjectView;
 use crate::app::accounts::{self, Email, Login, PASSWORD_LENGTH};
 use crate::app::{Error, access};
-use crate::auth::caller::{Caller, OwnOrigin};
-use crate::auth::session::{self, SessionId};
+use crate::auth::caller::{Caller, Credential, OwnOrigin, Person};
+use crate::auth::session;
 use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
@@ -79,25 +79,27 @@ pub(crate) struct UserView {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SessionView {
     user: UserView,
-    /// Send it as `X-CSRF-Token` with every request that changes something.
-    csrf_token: String,
+    /// Send it as `X-CSRF-Token` with every request that changes something. Not for API tokens, which need none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf_token: Option<String>,
     projects: Vec<ProjectView>,
 }
 
-fn show(user: User, id: &SessionId, memberships: Vec<Membership>) -> SessionView {
+fn show(user: User, csrf_token: Option<String>, memberships: Vec<Membership>) -> SessionView {
     SessionView {
         user: UserView {
             user_id: user.id.to_string(),
             email: user.email,
         },
-        csrf_token: id.csrf_token(),
+        csrf_token,
         projects: memberships.into_iter().map(ProjectView::of).collect(),
     }
 }
 
 pub(crate) fn logged_in(status: StatusCode, login: Login, site: &Site) -> Answer {
     let cookie = login.session.set_cookie(site);
-    let view = show(login.user, &login.session, login.memberships);
+    let csrf_token = login.session.csrf_token();
+    let view = show(login.user, Some(csrf_token), login.memberships);
     Answer::json(status, &view).with(header::SET_COOKIE, &cookie)
 }
 
@@ -147,21 +149,23 @@ pub(crate) async fn log_in(
     post, path = "/auth/logout", tag = "auth",
     responses((status = 204, description = "The session has ended"))
 )]
-pub(crate) async fn log_out(State(app): State<App>, caller: Caller) -> Result<Response, Problem> {
-    accounts::end_session(&app, caller.session.hash).await?;
-    let cookie = session::clear_cookie(&caller.site);
+pub(crate) async fn log_out(State(app): State<App>, person: Person) -> Result<Response, Problem> {
+    accounts::end_session(&app, person.session.hash).await?;
+    let cookie = session::clear_cookie(&person.site);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
 /// Who am I
 #[utoipa::path(
     get, path = "/auth/me", tag = "auth",
-    responses((status = 200, description = "The person behind the session", body = SessionView))
+    responses((status = 200, description = "The person behind the session or the API token", body = SessionView))
 )]
 pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Answer, Problem> {
     let memberships = access::memberships(&app, caller.actor).await?;
-    Ok(Answer::json(
-        StatusCode::OK,
-        &show(caller.user, &caller.id, memberships),
-    ))
+    let csrf_token = match &caller.credential {
+        Credential::Session { id, .. } => Some(id.csrf_token()),
+        Credential::Token(_) => None,
+    };
+    let view = show(caller.user, csrf_token, memberships);
+    Ok(Answer::json(StatusCode::OK, &view))
 }

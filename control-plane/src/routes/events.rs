@@ -50,7 +50,7 @@ pub(crate) async fn watch_events(
     })?;
     let watch = Watch {
         actor: caller.actor,
-        session: caller.session.hash,
+        credential: caller.credential,
         project: bot.project,
         bot: bot.id,
         start,

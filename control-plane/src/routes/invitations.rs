@@ -15,7 +15,7 @@ use super::path::{One, Two};
 use super::projects::ProjectView;
 use crate::app::accounts::{Email, PASSWORD_LENGTH};
 use crate::app::invitations::{self, DEFAULT_DAYS, MAX_DAYS};
-use crate::auth::caller::{Caller, OwnOrigin};
+use crate::auth::caller::{Caller, OwnOrigin, Person};
 use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
@@ -239,10 +239,10 @@ pub(crate) async fn look_up_invitation(
 )]
 pub(crate) async fn accept_invitation(
     State(app): State<App>,
-    caller: Caller,
+    Person { actor, .. }: Person,
     body: Body<UseInvitation>,
 ) -> Result<Json<ProjectView>, Problem> {
-    let membership = invitations::accept(&app, caller.actor, &body.value.secret).await?;
+    let membership = invitations::accept(&app, actor, &body.value.secret).await?;
     Ok(Json(ProjectView::of(membership)))
 }
 

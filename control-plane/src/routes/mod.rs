@@ -16,3 +16,4 @@ pub(crate) mod revisions;
 pub(crate) mod spec;
 pub(crate) mod system;
 pub(crate) mod tasks;
+pub(crate) mod tokens;

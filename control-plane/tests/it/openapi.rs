@@ -183,6 +183,14 @@ fn sample(method: &Method, path: &str, world: &World, letter: &str) -> Option<Sa
             let body = json!({ "secret": "none", "email": "late@example.org", "password": "long enough" });
             request(path.into(), Some(body), [404, 404, 404])
         }
+        ("GET", "/tokens") => request(path.into(), None, [401, 200, 200]),
+        // Who belongs to nothing can give nothing.
+        ("POST", "/tokens") => request(
+            path.into(),
+            Some(json!({ "name": "CI", "role": "viewer" })),
+            [401, 403, 201],
+        ),
+        ("DELETE", "/tokens/{tokenId}") => request(format!("/tokens/{task}"), None, [401, 404, 404]),
         ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => {
             request(path.into(), None, [200, 200, 200])
         }

@@ -8,6 +8,7 @@ mod member;
 mod node;
 mod revision;
 mod task;
+mod token;
 mod version;
 
 pub use account::{Membership, Project, Role, Session, SessionHash, User};
@@ -18,4 +19,5 @@ pub use member::{Invitation, Member};
 pub use node::{Ask, AskAnswer, NodeBeat, NodeId};
 pub use revision::{ArtifactDigests, BotPassport, BuildInfo, RevJson, RevisionRow, Security};
 pub use task::{Task, TaskError, TaskKind, TaskPayload};
+pub use token::ApiToken;
 pub use version::{SpecVersion, SpecVersionSummary};

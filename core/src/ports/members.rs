@@ -54,7 +54,7 @@ pub trait Members: Debug + Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<MemberChange>;
 
-    /// Takes somebody out of a project, with the invitations that they made. A project keeps an owner. `before` of the
+    /// Takes somebody out of a project, with the invitations that they made and their API tokens for this project alone. A project keeps an owner. `before` of the
     /// entry is filled in.
     async fn remove_member(
         &self,

@@ -19,6 +19,7 @@ mod page;
 mod revisions;
 mod sandboxes;
 mod tasks;
+mod tokens;
 mod versions;
 
 mod dead_letters;
@@ -47,15 +48,16 @@ pub use page::{Page, PageRequest};
 pub use revisions::Revisions;
 pub use sandboxes::{ProbeReport, SandboxError, Sandboxes};
 pub use tasks::{EnqueueOutcome, NewTask, TaskLease, Tasks};
+pub use tokens::Tokens;
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
 
-/// Users, projects, members, bots, versions, revisions, deployments, idempotency keys, audit log: one database.
+/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log: one database.
 pub trait Catalog:
-    Accounts + Members + Bots + Versions + Revisions + Deployments + Idempotency + Audit
+    Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit
 {
 }
 
-impl<T: Accounts + Members + Bots + Versions + Revisions + Deployments + Idempotency + Audit> Catalog for T {}
+impl<T: Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit> Catalog for T {}
 
 /// Everything a role may ask of the outside. Made in one place and handed around.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! The grammar of the commands about people: members and invitations.
+//! The grammar of the commands about people: members, invitations, API tokens.
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -89,6 +89,43 @@ pub(crate) enum MembersCommand {
         /// Make a new account with the e-mail and password given; else log in with them.
         #[arg(long)]
         new: bool,
+        #[command(flatten)]
+        login: Login,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokensCommand {
+    /// List your API tokens; the tokens themselves are not shown again.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        login: Login,
+    },
+    /// Make an API token and print it, this once.
+    Create {
+        /// What it is for.
+        name: String,
+        /// The most that it may do; at most your own role.
+        role: RoleArg,
+        /// Days that it holds.
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=366))]
+        days: u64,
+        /// The only project in which it works, by name or id; without it all of yours.
+        #[arg(long, value_name = "PROJECT")]
+        only: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        login: Login,
+    },
+    /// Revoke an API token.
+    Revoke {
+        /// Its id, as `list` shows it.
+        token: String,
         #[command(flatten)]
         login: Login,
     },

@@ -13,4 +13,5 @@ pub(crate) mod sandbox_run;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod simulator;
+pub(crate) mod tokens;
 pub(crate) mod validate;

@@ -34,6 +34,7 @@ fn help_is_what_it_was() {
         "members",
         "sandbox-run",
         "simulator",
+        "tokens",
     ] {
         insta::assert_snapshot!(format!("help-{command}"), botloom(&[command, "--help"]).out);
     }

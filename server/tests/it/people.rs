@@ -1,5 +1,7 @@
 //! The commands about people, as an owner and their guests use them.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::Value;
 
 use crate::support::api::{EMAIL, PASSWORD};
@@ -88,4 +90,42 @@ async fn an_owner_invites_promotes_and_removes() {
     owner.prints(&["members", "remove", GUEST]);
     let nothing = guest.fails(&["members", "list"]);
     assert!(nothing.contains("member of no project"), "{nothing}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_acts_with_a_token_from_the_environment_or_a_private_file() {
+    let server = Server::start(&[]).await;
+    let owner = Person::at(&server, EMAIL);
+    owner.prints(&["setup"]);
+    let token = owner.prints(&["tokens", "create", "CI", "viewer", "--only", "default"]);
+    let url = server.url("");
+    let dir = tempfile::tempdir().unwrap();
+    let list = ["members", "list", "--json"];
+    let with = |env: &[(&str, &str)]| {
+        let mut all = vec![("BOTLOOM_SERVER", url.as_str())];
+        all.extend_from_slice(env);
+        run(&list, &all, dir.path(), "")
+    };
+    let ran = with(&[("BOTLOOM_TOKEN", &token)]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains(EMAIL));
+
+    let file = dir.path().join("token");
+    std::fs::write(&file, format!("{token}\n")).unwrap();
+    let path = file.display().to_string();
+    for (mode, code) in [(0o644, 1), (0o640, 1), (0o604, 1), (0o600, 0), (0o400, 0)] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let ran = with(&[("BOTLOOM_TOKEN_FILE", &path)]);
+        assert_eq!(ran.code, Some(code), "{mode:o}: {ran:?}");
+        assert_eq!(ran.err.contains("chmod 600"), code == 1, "{}", ran.err);
+        assert!(!ran.err.contains(&token), "{}", ran.err);
+    }
+    let both = with(&[("BOTLOOM_TOKEN", &token), ("BOTLOOM_TOKEN_FILE", &path)]);
+    assert_eq!(both.code, Some(1), "{both:?}");
+
+    let listed: Value = serde_json::from_str(&owner.prints(&["tokens", "list", "--json"])).unwrap();
+    assert!(listed[0]["lastUsedAt"].is_string(), "{listed}");
+    owner.prints(&["tokens", "revoke", listed[0]["tokenId"].as_str().unwrap()]);
+    let ran = with(&[("BOTLOOM_TOKEN", &token)]);
+    assert!(ran.code == Some(1) && ran.err.contains("401"), "{ran:?}");
 }

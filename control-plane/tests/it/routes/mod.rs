@@ -10,3 +10,4 @@ mod projects;
 mod revisions;
 mod spec;
 mod system;
+mod tokens;

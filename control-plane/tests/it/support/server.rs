@@ -11,7 +11,7 @@ use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
 use botloom_control_plane::{ControlPlane, Dependency, Deps, Options, PasswordCost, Readiness, Watch};
 use botloom_core::TimestampMs;
 use botloom_core::hash::RevHash;
-use botloom_core::ids::{BotId, UserId};
+use botloom_core::ids::{BotId, ProjectId, UserId};
 use botloom_core::ports::{ActiveRevision, LaneLimits, Ports, ProbeReport, SandboxError, Sandboxes};
 use botloom_core::testing::ManualClock;
 use botloom_core::vault::Vault;
@@ -240,6 +240,33 @@ impl Server {
             database.execute(sql, [&id, role]).unwrap();
         }
         self.login(email).await
+    }
+
+    /// Another project of the same owner, with a bot. There is no route that makes one yet.
+    pub(crate) async fn other_project(&self, owner: &Client, bot: &str) -> String {
+        let me = owner.get("/auth/me").await.expect(200).json();
+        let user = me["user"]["userId"].as_str().unwrap().to_owned();
+        let id = ProjectId::generate().to_string();
+        let database = rusqlite::Connection::open(&self.database).unwrap();
+        database.busy_timeout(Duration::from_secs(10)).unwrap();
+        // Younger than the owner's first project, which lists name first.
+        database
+            .execute(
+                "INSERT INTO projects (id, name, created_at) VALUES (?1, ?1, 9000000000000)",
+                [&id],
+            )
+            .unwrap();
+        database
+            .execute(
+                "INSERT INTO members (project_id, user_id, role) VALUES (?1, ?2, 'owner')",
+                [&id, &user],
+            )
+            .unwrap();
+        owner
+            .post("/bots", &json!({ "botId": bot, "name": "B", "projectId": id }))
+            .await
+            .expect(201);
+        id
     }
 
     pub(crate) async fn login(&self, email: &str) -> Client {

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
-use botloom_core::ids::InvitationId;
+use botloom_core::ids::{InvitationId, TokenId};
 use botloom_core::model::{
-    AuditEntry, BotRow, Deployment, Invitation, Member, Membership, Project, RevisionRow, Role, SealedToken,
+    ApiToken, AuditEntry, BotRow, Deployment, Invitation, Member, Membership, Project, RevisionRow, Role, SealedToken,
     Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity, User,
 };
 use botloom_core::ports::{
     Acceptance, Accounts, Audit, AuditQuery, Bots, Catalog, Connection, Deployments, Idempotency,
     IdempotencyClaim, IdempotencyKey, MemberChange, Members, NewBot, NewDeploymentOutcome, NewVersion,
-    NewVersionOutcome, Page, PageRequest, Revisions, StoreError, StoreResult, StoredResponse, Versions,
+    NewVersionOutcome, Page, PageRequest, Revisions, StoreError, StoreResult, StoredResponse, Tokens, Versions,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
 
@@ -78,6 +78,15 @@ forward! { Members
     fn accept_invitation(hash: &Sha256Hash, user: UserId, at: TimestampMs, entry: &AuditEntry) -> Acceptance;
     fn register(hash: &Sha256Hash, user: &User, at: TimestampMs, entry: &AuditEntry) -> Acceptance;
     fn expire_invitations(at: TimestampMs) -> u64;
+}
+
+forward! { Tokens
+    fn create_token(token: &ApiToken, entry: &AuditEntry) -> ();
+    fn token(hash: &Sha256Hash) -> Option<ApiToken>;
+    fn tokens(user: UserId, page: &PageRequest) -> Page<ApiToken>;
+    fn touch_token(id: TokenId, at: TimestampMs) -> ();
+    fn revoke_token(user: UserId, id: TokenId, entry: &AuditEntry) -> bool;
+    fn expire_tokens(at: TimestampMs) -> u64;
 }
 
 forward! { Audit

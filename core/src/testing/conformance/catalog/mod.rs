@@ -8,6 +8,7 @@ pub mod idempotency;
 pub mod members;
 mod pages;
 pub mod revisions;
+pub mod tokens;
 pub mod versions;
 
 use std::error::Error;
