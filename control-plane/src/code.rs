@@ -65,6 +65,7 @@ codes! {
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body must be application/json";
     UNSUPPORTED_ENCODING = UNSUPPORTED_MEDIA_TYPE "unsupported-encoding" "Bodies must not be compressed";
     VALIDATION_FAILED = UNPROCESSABLE_ENTITY "validation-failed" "Fields are at fault";
+    WRONG_PASSWORD = UNPROCESSABLE_ENTITY "wrong-password" "The old password is wrong";
     TOKEN_INVALID = UNPROCESSABLE_ENTITY "token-invalid" "This is not a bot token";
     TOKEN_REJECTED = UNPROCESSABLE_ENTITY "token-rejected" "Telegram does not know the token";
     IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY "idempotency-key-reused" "The key was used with another body";

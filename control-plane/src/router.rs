@@ -10,8 +10,7 @@ use crate::deps::Watch;
 use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
-    auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages,
-    projects, revisions, spec, system, tasks, tokens,
+    auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages, projects, revisions, sessions, spec, system, tasks, tokens,
 };
 use crate::state::App;
 
@@ -24,6 +23,9 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(auth::log_out))
         .routes(routes!(auth::me))
         .routes(routes!(invitations::register))
+        .routes(routes!(sessions::list_sessions, sessions::end_other_sessions))
+        .routes(routes!(sessions::end_session))
+        .routes(routes!(sessions::change_password))
         // /projects
         .routes(routes!(projects::list_projects))
         .routes(routes!(members::list_members))

@@ -103,6 +103,8 @@ pub(crate) const TABLES: &[Table] = &[
             Text("csrf"),
             Int("created_at"),
             Int("seen_at"),
+            Text("address"),
+            Text("agent"),
         ],
     },
     Table {

@@ -12,6 +12,8 @@ use botloom_core::secret::Secret;
 
 use super::Error;
 use super::actor::Origin;
+use crate::auth::attempts::Source;
+use crate::auth::device;
 use crate::auth::session::SessionId;
 use crate::state::App;
 
@@ -53,6 +55,10 @@ pub(crate) struct Visit {
     pub(crate) bucket: IpAddr,
     /// The session that came along, valid or not.
     pub(crate) session: Option<SessionId>,
+    /// What may be the cookie of a known browser.
+    pub(crate) device: Option<Secret>,
+    /// What the browser calls itself.
+    pub(crate) agent: Option<String>,
 }
 
 /// A login that has just happened.
@@ -60,6 +66,8 @@ pub(crate) struct Visit {
 pub(crate) struct Login {
     pub(crate) user: User,
     pub(crate) session: SessionId,
+    /// The cookie of a browser that was not known.
+    pub(crate) device: Option<Secret>,
     pub(crate) memberships: Vec<Membership>,
 }
 
@@ -124,9 +132,14 @@ pub(crate) async fn hash(app: &App, password: &Secret) -> Result<String, Error> 
 
 /// Logs in. The session that came along ends: a login never goes on with an id that somebody else may know.
 pub(crate) async fn log_in(app: &App, visit: &Visit, email: &str, password: &Secret) -> Result<Login, Error> {
+    let known = visit
+        .device
+        .as_ref()
+        .and_then(|cookie| device::recognise(&app.deps.vault, cookie, email));
+    let source = known.map_or(Source::Address(visit.bucket), Source::Known);
     let attempt = app
         .attempts
-        .begin(visit.bucket, email, app.now())
+        .begin(source, email, app.now())
         .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
     let outcome = judge(app, email, password).await;
     if !matches!(outcome, Err(Error::InvalidCredentials)) {
@@ -156,10 +169,16 @@ pub(crate) async fn open_session(app: &App, user: User, visit: &Visit) -> Result
     app.deps
         .ports
         .catalog
-        .create_session(&session.open(user.id, app.now()))
+        .create_session(&session.open(user.id, app.now(), visit.origin.address, visit.agent.clone()))
         .await?;
     let memberships = app.deps.ports.catalog.memberships(user.id).await?;
+    let vault = &app.deps.vault;
+    let known = visit
+        .device
+        .as_ref()
+        .and_then(|cookie| device::recognise(vault, cookie, &user.email));
     Ok(Login {
+        device: known.is_none().then(|| device::issue(vault, &user.email)),
         user,
         session,
         memberships,

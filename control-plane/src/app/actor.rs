@@ -14,6 +14,10 @@ pub(crate) mod verb {
     pub(crate) const INVITATION_REVOKED: &str = "invitation.revoked";
     pub(crate) const MEMBER_JOINED: &str = "member.joined";
     pub(crate) const MEMBER_REMOVED: &str = "member.removed";
+    pub(crate) const PASSWORD_CHANGED: &str = "password.changed";
+    pub(crate) const SESSION_ENDED: &str = "session.ended";
+    /// All but the one that asked.
+    pub(crate) const SESSIONS_ENDED: &str = "sessions.ended";
     pub(crate) const TOKEN_CREATED: &str = "token.created";
     pub(crate) const TOKEN_REVOKED: &str = "token.revoked";
     pub(crate) const MEMBER_ROLE_CHANGED: &str = "member.role-changed";
@@ -22,6 +26,7 @@ pub(crate) mod verb {
 /// Kinds of things, as the audit log names them.
 pub(crate) mod object {
     pub(crate) const INVITATION: &str = "invitation";
+    pub(crate) const SESSION: &str = "session";
     pub(crate) const TOKEN: &str = "token";
     pub(crate) const USER: &str = "user";
 }

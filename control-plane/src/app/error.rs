@@ -30,6 +30,9 @@ pub enum Error {
     /// E-mail or password is wrong.
     #[error("e-mail or password is wrong")]
     InvalidCredentials,
+    /// The old password is not the present one.
+    #[error("the old password is wrong")]
+    WrongPassword,
     /// Too many logins failed.
     #[error("too many failed logins")]
     TooManyAttempts {
@@ -126,6 +129,7 @@ impl Error {
             Self::Forbidden => code::FORBIDDEN,
             Self::InvalidAccount(_) => code::VALIDATION_FAILED,
             Self::InvalidCredentials => code::INVALID_CREDENTIALS,
+            Self::WrongPassword => code::WRONG_PASSWORD,
             Self::TooManyAttempts { .. } => code::TOO_MANY_ATTEMPTS,
             Self::AlreadySetUp => code::ALREADY_SET_UP,
             Self::LastOwner => code::LAST_OWNER,
@@ -166,6 +170,7 @@ impl Coded for Error {
             Self::InvalidCredentials => Kind::Unauthenticated,
             Self::TooManyAttempts { .. } => Kind::RateLimited,
             Self::InvalidAccount(_)
+            | Self::WrongPassword
             | Self::TokenInvalid
             | Self::TokenRejected
             | Self::UnsupportedModel(_) => Kind::Invalid,
@@ -204,6 +209,7 @@ impl Coded for Error {
             Self::Forbidden => "Ask an owner of the project for a higher role.".into(),
             Self::InvalidAccount(what) => (*what).into(),
             Self::InvalidCredentials => "E-mail or password is wrong.".into(),
+            Self::WrongPassword => "The old password is wrong.".into(),
             Self::TooManyAttempts { .. } => "Too many logins failed; wait as long as Retry-After says.".into(),
             Self::AlreadySetUp => "There is an owner already; log in with POST /auth/login.".into(),
             Self::LastOwner => "A project keeps an owner; make somebody else one first.".into(),

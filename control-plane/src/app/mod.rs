@@ -12,6 +12,7 @@ pub(crate) mod generations;
 pub(crate) mod invitations;
 pub(crate) mod members;
 pub(crate) mod revisions;
+pub(crate) mod sessions;
 pub(crate) mod specs;
 pub(crate) mod tasks;
 pub(crate) mod telegram;

@@ -20,6 +20,8 @@ use crate::limits;
 use crate::problem::Problem;
 use crate::state::App;
 
+/// Characters of a `User-Agent` that are kept.
+const MAX_AGENT: usize = 256;
 const CSRF_HEADER: &str = "x-csrf-token";
 
 /// How a caller has shown who they are.
@@ -196,9 +198,17 @@ impl FromRequestParts<App> for OwnOrigin {
             origin,
             bucket: limits::bucket(origin.address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))),
             session: SessionId::from_cookies(&parts.headers, &site),
+            device: session::cookie_of(&parts.headers, site.device_cookie()).map(Secret::new),
+            agent: agent(&parts.headers),
         };
         Ok(Self { site, visit })
     }
+}
+
+/// What the browser calls itself, as far as it is kept.
+fn agent(headers: &HeaderMap) -> Option<String> {
+    let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(agent.chars().take(MAX_AGENT).collect())
 }
 
 /// Where the request came from.

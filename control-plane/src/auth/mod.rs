@@ -3,6 +3,7 @@
 pub(crate) mod attempts;
 pub(crate) mod bearer;
 pub(crate) mod caller;
+pub(crate) mod device;
 pub(crate) mod password;
 pub(crate) mod policy;
 pub(crate) mod session;

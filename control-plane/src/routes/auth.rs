@@ -13,7 +13,7 @@ use super::projects::ProjectView;
 use crate::app::accounts::{self, Email, Login, PASSWORD_LENGTH};
 use crate::app::{Error, access};
 use crate::auth::caller::{Caller, Credential, OwnOrigin, Person};
-use crate::auth::session;
+use crate::auth::{device, session};
 use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
@@ -98,9 +98,22 @@ fn show(user: User, csrf_token: Option<String>, memberships: Vec<Membership>) ->
 
 pub(crate) fn logged_in(status: StatusCode, login: Login, site: &Site) -> Answer {
     let cookie = login.session.set_cookie(site);
+    let device = login.device.map(|device| device::set_cookie(&device, site));
     let csrf_token = login.session.csrf_token();
     let view = show(login.user, Some(csrf_token), login.memberships);
-    Answer::json(status, &view).with(header::SET_COOKIE, &cookie)
+    let answer = Answer::json(status, &view).with(header::SET_COOKIE, &cookie);
+    match device {
+        Some(device) => answer.with(header::SET_COOKIE, &device),
+        None => answer,
+    }
+}
+
+/// A failure of somebody whose password is judged, with the time to wait where there is one.
+pub(crate) fn paused(error: Error) -> Problem {
+    match error {
+        Error::TooManyAttempts { wait_secs } => Problem::from(error).retry_after(wait_secs),
+        error => error.into(),
+    }
 }
 
 /// Make the first owner
@@ -132,14 +145,10 @@ pub(crate) async fn log_in(
     body: Body<Credentials>,
 ) -> Result<Answer, Problem> {
     let Credentials { email, password } = body.value;
-    let outcome = accounts::log_in(&app, &origin.visit, &email, &password).await;
-    match outcome {
-        Ok(login) => Ok(logged_in(StatusCode::OK, login, &origin.site)),
-        Err(Error::TooManyAttempts { wait_secs }) => {
-            Err(Problem::from(Error::TooManyAttempts { wait_secs }).retry_after(wait_secs))
-        }
-        Err(error) => Err(error.into()),
-    }
+    let login = accounts::log_in(&app, &origin.visit, &email, &password)
+        .await
+        .map_err(paused)?;
+    Ok(logged_in(StatusCode::OK, login, &origin.site))
 }
 
 /// Log out

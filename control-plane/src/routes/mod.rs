@@ -13,6 +13,7 @@ pub(crate) mod pages;
 mod path;
 pub(crate) mod projects;
 pub(crate) mod revisions;
+pub(crate) mod sessions;
 pub(crate) mod spec;
 pub(crate) mod system;
 pub(crate) mod tasks;

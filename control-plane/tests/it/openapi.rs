@@ -183,6 +183,14 @@ fn sample(method: &Method, path: &str, world: &World, letter: &str) -> Option<Sa
             let body = json!({ "secret": "none", "email": "late@example.org", "password": "long enough" });
             request(path.into(), Some(body), [404, 404, 404])
         }
+        ("GET" | "DELETE", "/auth/sessions") => request(path.into(), None, [401, 200, 200]),
+        ("DELETE", "/auth/sessions/{sessionId}") => {
+            request(format!("/auth/sessions/{rev}"), None, [401, 404, 404])
+        }
+        ("POST", "/auth/password") => {
+            let body = json!({ "oldPassword": "not it", "newPassword": "long enough" });
+            request(path.into(), Some(body), [401, 422, 422])
+        }
         ("GET", "/tokens") => request(path.into(), None, [401, 200, 200]),
         // Who belongs to nothing can give nothing.
         ("POST", "/tokens") => request(

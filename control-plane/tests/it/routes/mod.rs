@@ -8,6 +8,7 @@ mod members;
 mod pages;
 mod projects;
 mod revisions;
+mod sessions;
 mod spec;
 mod system;
 mod tokens;

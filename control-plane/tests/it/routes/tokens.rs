@@ -149,6 +149,15 @@ async fn a_persons_own_affairs_are_not_a_tokens() {
         .refused(403, "session-required");
     ci.delete(&own).await.refused(403, "session-required");
     ci.post("/auth/logout", &json!({})).await.refused(403, "session-required");
+    for (method, path) in [
+        (Method::GET, "/auth/sessions"),
+        (Method::DELETE, "/auth/sessions"),
+        (Method::POST, "/auth/password"),
+    ] {
+        ci.json(method, path, &json!({ "oldPassword": "x", "newPassword": "long enough" }))
+            .await
+            .refused(403, "session-required");
+    }
     ci.post("/invitations/accept", &json!({ "secret": "x" }))
         .await
         .refused(403, "session-required");

@@ -64,6 +64,10 @@ forward! { Accounts
     fn session(hash: &SessionHash) -> Option<Session>;
     fn touch_session(hash: &SessionHash, at: TimestampMs) -> ();
     fn delete_session(hash: &SessionHash) -> bool;
+    fn sessions(user: UserId, page: &PageRequest) -> Page<Session>;
+    fn end_session(user: UserId, hash: &SessionHash, entry: &AuditEntry) -> bool;
+    fn end_other_sessions(user: UserId, keep: &SessionHash, entry: &AuditEntry) -> u64;
+    fn change_password(user: UserId, old: &str, new: &str, keep: &SessionHash, entry: &AuditEntry) -> bool;
     fn expire_sessions(seen_before: TimestampMs, created_before: TimestampMs) -> u64;
 }
 
