@@ -29,6 +29,7 @@ use crate::router;
         (name = "build and deploy", description = "Revisions, and putting them live"),
         (name = "events", description = "What happens, as it happens"),
         (name = "dead letters", description = "What was set aside"),
+        (name = "audit", description = "Who did what"),
         (name = "system", description = "For machines that watch"),
     )
 )]

@@ -10,7 +10,7 @@ use crate::deps::Watch;
 use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
-    auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages, projects, revisions, sessions, spec, system, tasks, tokens,
+    audit, auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages, projects, revisions, sessions, spec, system, tasks, tokens,
 };
 use crate::state::App;
 
@@ -71,6 +71,9 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(deployments::get_deployment))
         // /events
         .routes(routes!(events::watch_events))
+        // /audit
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(audit::export_audit))
         // For machines that watch, and for those who write clients.
         .routes(routes!(system::health))
         .routes(routes!(system::ready))

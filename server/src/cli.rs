@@ -115,6 +115,8 @@ pub(crate) enum Command {
     /// API tokens for programs: list, create, revoke. Needs e-mail and password.
     #[command(subcommand)]
     Tokens(people::TokensCommand),
+    /// Who did what: the audit log, newest first.
+    Audit(people::AuditArgs),
     /// Run a bot.js in a real sandbox worker and print {outcome, wallMs, result}: why was a bot stopped?
     ///
     /// Skips the AST filter and never retries. wallMs runs from the call to its outcome; starting the process and

@@ -10,8 +10,8 @@ use botloom_core::model::{Membership, Project, User};
 use botloom_core::ports::Notice;
 use botloom_core::secret::Secret;
 
-use super::Error;
-use super::actor::Origin;
+use super::actor::{Actor, Origin, object, system_did, verb};
+use super::{Error, audit};
 use crate::auth::attempts::Source;
 use crate::auth::device;
 use crate::auth::session::SessionId;
@@ -61,6 +61,17 @@ pub(crate) struct Visit {
     pub(crate) agent: Option<String>,
 }
 
+impl Visit {
+    /// The visitor, once it is known who it is.
+    pub(crate) fn actor(&self, user: UserId) -> Actor {
+        Actor {
+            user,
+            grant: None,
+            origin: self.origin,
+        }
+    }
+}
+
 /// A login that has just happened.
 #[derive(Debug)]
 pub(crate) struct Login {
@@ -82,7 +93,7 @@ pub(crate) async fn ensure_owner(app: &App, email: &str, password: &str) -> Resu
             "the owner's password must have 8 to 256 characters",
         ));
     }
-    Ok(create_owner(app, &email, &Secret::new(password)).await?.is_some())
+    Ok(create_owner(app, None, &email, &Secret::new(password)).await?.is_some())
 }
 
 /// The first start: makes the owner and logs them in.
@@ -95,13 +106,18 @@ pub(crate) async fn set_up(
     if app.deps.ports.catalog.has_users().await? {
         return Err(Error::AlreadySetUp);
     }
-    let user = create_owner(app, email, password)
+    let user = create_owner(app, Some(visit), email, password)
         .await?
         .ok_or(Error::AlreadySetUp)?;
     open_session(app, user, visit).await
 }
 
-async fn create_owner(app: &App, email: &Email, password: &Secret) -> Result<Option<User>, Error> {
+async fn create_owner(
+    app: &App,
+    visit: Option<&Visit>,
+    email: &Email,
+    password: &Secret,
+) -> Result<Option<User>, Error> {
     let password_hash = hash(app, password).await?;
     let now = app.now();
     let user = User {
@@ -117,6 +133,14 @@ async fn create_owner(app: &App, email: &Email, password: &Secret) -> Result<Opt
     };
     let created = app.deps.ports.catalog.create_first_owner(&user, &project).await?;
     if created {
+        let entry = match visit {
+            Some(visit) => {
+                let actor = visit.actor(user.id);
+                actor.did(app, verb::OWNER_CREATED, object::USER, user.id, Some(project.id))
+            }
+            None => system_did(app, verb::OWNER_CREATED, object::USER, user.id, project.id),
+        };
+        audit::note(app, entry).await;
         tracing::info!(user = %user.id, project = %project.id, "the first owner was created");
     }
     Ok(created.then_some(user))
@@ -171,6 +195,14 @@ pub(crate) async fn open_session(app: &App, user: User, visit: &Visit) -> Result
         .catalog
         .create_session(&session.open(user.id, app.now(), visit.origin.address, visit.agent.clone()))
         .await?;
+    let entry = visit.actor(user.id).did(
+        app,
+        verb::SESSION_OPENED,
+        object::SESSION,
+        session.digest(),
+        None,
+    );
+    audit::note(app, entry).await;
     let memberships = app.deps.ports.catalog.memberships(user.id).await?;
     let vault = &app.deps.vault;
     let known = visit
@@ -185,8 +217,8 @@ pub(crate) async fn open_session(app: &App, user: User, visit: &Visit) -> Result
     })
 }
 
-/// Ends a session and tells its event streams.
-pub(crate) async fn end_session(app: &App, session: Sha256Hash) -> Result<(), Error> {
+/// Ends a session that a login replaces, and tells its event streams.
+async fn end_session(app: &App, session: Sha256Hash) -> Result<(), Error> {
     if app.deps.ports.catalog.delete_session(&session).await? {
         app.deps.ports.bus.publish(Notice::SessionEnded { session }).await;
     }

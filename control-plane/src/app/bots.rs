@@ -6,8 +6,8 @@ use botloom_core::ports::{NewBot, Notice, Page, PageRequest};
 use botloom_core::secret::Secret;
 use botloom_telegram::Token;
 
-use super::actor::Actor;
-use super::{Error, access, connection, telegram};
+use super::actor::{Actor, verb};
+use super::{Error, access, audit, connection, telegram};
 use crate::auth::policy::{self, Action};
 use crate::state::App;
 
@@ -53,14 +53,19 @@ pub(crate) async fn create(
     if !catalog.create_bot(&bot).await? {
         return Err(Error::BotExists(id));
     }
+    audit::note(app, actor.did_to_bot(app, verb::BOT_CREATED, &id, project)).await;
     changed(app, &id).await;
     reread(app, &id).await
 }
 
 /// Renames.
 pub(crate) async fn rename(app: &App, actor: Actor, id: &BotId, name: &str) -> Result<BotRow, Error> {
-    access::bot(app, actor, id, Action::EditBot).await?;
+    let bot = access::bot(app, actor, id, Action::EditBot).await?;
     app.deps.ports.catalog.rename_bot(id, name).await?;
+    let mut entry = actor.did_to_bot(app, verb::BOT_RENAMED, id, bot.project);
+    entry.before = Some(bot.name);
+    entry.after = Some(name.to_owned());
+    audit::note(app, entry).await;
     changed(app, id).await;
     reread(app, id).await
 }
@@ -85,6 +90,11 @@ pub(crate) async fn set_token(app: &App, actor: Actor, id: &BotId, text: &Secret
         username: me.username,
     };
     catalog.set_token(id, &sealed, &identity).await?;
+    audit::note(
+        app,
+        actor.did_to_bot(app, verb::BOT_TOKEN_SET, id, bot.project),
+    )
+    .await;
     changed(app, id).await;
     let bot = reread(app, id).await?;
     match bot.ingress {
@@ -106,6 +116,13 @@ pub(crate) async fn delete(app: &App, actor: Actor, id: &BotId) -> Result<(), Er
         }
     }
     let deleted = catalog.delete_bot(id, app.now()).await?;
+    if deleted {
+        audit::note(
+            app,
+            actor.did_to_bot(app, verb::BOT_DELETED, id, bot.project),
+        )
+        .await;
+    }
     // Also for a bot that was deleted before: that deletion may have ended between these two steps.
     app.deps.ports.lanes.purge(id).await?;
     changed(app, id).await;

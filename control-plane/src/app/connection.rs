@@ -10,9 +10,9 @@ use botloom_core::secret::Secret;
 use botloom_telegram::{SetWebhook, Token};
 use url::Url;
 
-use super::actor::Actor;
+use super::actor::{Actor, verb};
 use super::bots::{changed, reread};
-use super::{Error, access, telegram};
+use super::{Error, access, audit, telegram};
 use crate::auth::policy::Action;
 use crate::options::Options;
 use crate::state::App;
@@ -27,7 +27,12 @@ const ALWAYS: &str = "my_chat_member";
 /// Connects a bot, or connects it anew.
 pub(crate) async fn connect(app: &App, actor: Actor, id: &BotId, mode: IngressMode) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::Connect).await?;
+    let before = bot.ingress;
     let bot = establish(app, bot, mode).await?;
+    let mut entry = actor.did_to_bot(app, verb::BOT_CONNECTED, id, bot.project);
+    entry.before = before.map(|ingress| ingress.as_str().to_owned());
+    entry.after = Some(mode.as_str().to_owned());
+    audit::note(app, entry).await;
     let event = BotEvent::BotConnected { ingress: mode };
     app.deps
         .ports
@@ -127,6 +132,9 @@ pub(crate) async fn disconnect(app: &App, actor: Actor, id: &BotId) -> Result<Bo
     let bot = access::bot(app, actor, id, Action::Connect).await?;
     if bot.ingress.is_some() {
         app.deps.ports.catalog.set_connection(id, None).await?;
+        let mut entry = actor.did_to_bot(app, verb::BOT_DISCONNECTED, id, bot.project);
+        entry.before = bot.ingress.map(|ingress| ingress.as_str().to_owned());
+        audit::note(app, entry).await;
         changed(app, id).await;
         app.deps
             .ports

@@ -3,8 +3,8 @@
 use botloom_core::ids::BotId;
 use botloom_core::ports::{DeadLetter, Direction, Page, PageRequest};
 
-use super::actor::Actor;
-use super::{Error, access};
+use super::actor::{Actor, object, verb};
+use super::{Error, access, audit};
 use crate::auth::policy::Action;
 use crate::state::App;
 
@@ -38,9 +38,17 @@ pub(crate) async fn get(app: &App, actor: Actor, bot: &BotId, id: &str) -> Resul
 
 /// Puts one back where it came from.
 pub(crate) async fn replay(app: &App, actor: Actor, bot: &BotId, id: &str) -> Result<(), Error> {
-    access::bot(app, actor, bot, Action::HandleDeadLetters).await?;
+    let row = access::bot(app, actor, bot, Action::HandleDeadLetters).await?;
     let letters = &app.deps.ports.dead_letters;
     if letters.replay(bot, id).await? {
+        let entry = actor.did(
+            app,
+            verb::DEAD_LETTER_REPLAYED,
+            object::DEAD_LETTER,
+            id,
+            Some(row.project),
+        );
+        audit::note(app, entry).await;
         Ok(())
     } else if letters.dead_letter(bot, id).await?.is_some() {
         Err(Error::NotReplayable)
@@ -51,8 +59,16 @@ pub(crate) async fn replay(app: &App, actor: Actor, bot: &BotId, id: &str) -> Re
 
 /// Throws one away.
 pub(crate) async fn discard(app: &App, actor: Actor, bot: &BotId, id: &str) -> Result<(), Error> {
-    access::bot(app, actor, bot, Action::HandleDeadLetters).await?;
+    let row = access::bot(app, actor, bot, Action::HandleDeadLetters).await?;
     if app.deps.ports.dead_letters.discard(bot, id).await? {
+        let entry = actor.did(
+            app,
+            verb::DEAD_LETTER_DISCARDED,
+            object::DEAD_LETTER,
+            id,
+            Some(row.project),
+        );
+        audit::note(app, entry).await;
         Ok(())
     } else {
         Err(Error::NotFound)

@@ -5,8 +5,8 @@ use botloom_core::ids::{BotId, TaskId};
 use botloom_core::model::{BotRow, Deployment, Stage, TaskPayload, TaskStatus};
 use botloom_core::ports::{EnqueueOutcome, NewDeploymentOutcome, NewTask, Page, PageRequest, SandboxError};
 
-use super::actor::Actor;
-use super::{Error, access, tasks};
+use super::actor::{Actor, verb};
+use super::{Error, access, audit, tasks};
 use crate::auth::policy::Action;
 use crate::state::App;
 
@@ -105,9 +105,19 @@ async fn start(
         version: 0,
     };
     match app.deps.ports.catalog.create_deployment(&deployment).await? {
-        NewDeploymentOutcome::Created | NewDeploymentOutcome::Existing => {
+        NewDeploymentOutcome::Created => {
+            let verb = if rollback {
+                verb::ROLLBACK_STARTED
+            } else {
+                verb::DEPLOYMENT_STARTED
+            };
+            let mut entry = actor.did_to_bot(app, verb, &bot.id, bot.project);
+            entry.before = deployment.from_rev.map(|rev| rev.to_string());
+            entry.after = Some(deployment.to_rev.to_string());
+            audit::note(app, entry).await;
             enqueue(app, &bot, deployment).await
         }
+        NewDeploymentOutcome::Existing => enqueue(app, &bot, deployment).await,
         NewDeploymentOutcome::Busy(running) => Err(Error::DeploymentInProgress(running)),
     }
 }

@@ -5,8 +5,8 @@ use botloom_core::model::TaskPayload;
 use botloom_core::ports::{EnqueueOutcome, NewTask};
 use serde_json::{Map, Value};
 
-use super::actor::Actor;
-use super::{Error, access, tasks};
+use super::actor::{Actor, verb};
+use super::{Error, access, audit, tasks};
 use crate::auth::policy::Action;
 use crate::state::App;
 
@@ -59,7 +59,13 @@ pub(crate) async fn generate(
         created_at: app.now(),
     };
     match app.deps.ports.tasks.enqueue(&task).await? {
-        EnqueueOutcome::Queued | EnqueueOutcome::Existing => Ok(task.id),
+        EnqueueOutcome::Queued => {
+            let mut entry = actor.did_to_bot(app, verb::GENERATION_STARTED, &task.bot, task.project);
+            entry.after = Some(format!("version {version}"));
+            audit::note(app, entry).await;
+            Ok(task.id)
+        }
+        EnqueueOutcome::Existing => Ok(task.id),
         EnqueueOutcome::Busy(running) => Err(Error::GenerationInProgress(running)),
     }
 }

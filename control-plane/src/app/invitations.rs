@@ -146,11 +146,7 @@ pub(crate) async fn register(
         password_hash: accounts::hash(app, password).await?,
         created_at: app.now(),
     };
-    let actor = Actor {
-        user: user.id,
-        grant: None,
-        origin: visit.origin,
-    };
+    let actor = visit.actor(user.id);
     let mut entry = actor.did(
         app,
         verb::MEMBER_JOINED,

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod actor;
+pub(crate) mod audit;
 pub(crate) mod bots;
 pub(crate) mod connection;
 pub(crate) mod dead_letters;

@@ -1,14 +1,14 @@
 //! Versions of specs: posting, reading, comparing.
 
-use botloom_core::ids::BotId;
+use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{SpecVersion, SpecVersionSummary};
 use botloom_core::ports::{NewVersion, NewVersionOutcome, Page, PageRequest};
 use botloom_spec::model::BotSpec;
 use botloom_spec::{Checked, Diff, Finding};
 use bytes::Bytes;
 
-use super::actor::Actor;
-use super::{Error, access};
+use super::actor::{Actor, verb};
+use super::{Error, access, audit};
 use crate::auth::policy::Action;
 use crate::state::App;
 
@@ -78,7 +78,10 @@ pub(crate) async fn post(
         created_at: app.now(),
     };
     let (summary, created) = match app.deps.ports.catalog.add_version(&version).await? {
-        NewVersionOutcome::Created(summary) => (summary, true),
+        NewVersionOutcome::Created(summary) => {
+            note_posted(app, actor, &summary, bot.project).await?;
+            (summary, true)
+        }
         NewVersionOutcome::Existing(summary) => (summary, false),
         NewVersionOutcome::Stale { latest } => {
             match own_earlier_try(app, &version, latest, repeatable).await? {
@@ -92,6 +95,25 @@ pub(crate) async fn post(
         created,
         warnings: findings,
     })
+}
+
+/// Notes a new version, with the hash of the one before.
+async fn note_posted(
+    app: &App,
+    actor: Actor,
+    posted: &SpecVersionSummary,
+    project: ProjectId,
+) -> Result<(), Error> {
+    let catalog = &app.deps.ports.catalog;
+    let before = match posted.version {
+        1 => None,
+        number => catalog.version(&posted.bot, number - 1).await?,
+    };
+    let mut entry = actor.did_to_bot(app, verb::SPEC_POSTED, &posted.bot, project);
+    entry.before = before.map(|version| version.summary.spec_hash.to_string());
+    entry.after = Some(posted.spec_hash.to_string());
+    audit::note(app, entry).await;
+    Ok(())
 }
 
 /// The version that the stated precondition means, for the store to compare once more when it writes.

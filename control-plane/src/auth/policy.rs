@@ -25,6 +25,8 @@ pub(crate) enum Action {
     Leave,
     /// Invite people, change their roles, remove them.
     ManageMembers,
+    /// See who did what.
+    ReadAudit,
     /// Give a bot its Telegram token.
     SetToken,
     /// Delete a bot with everything that it knows.
@@ -43,7 +45,7 @@ impl Action {
             | Self::Deploy
             | Self::Connect
             | Self::HandleDeadLetters => Role::Editor,
-            Self::ManageMembers | Self::SetToken | Self::DeleteBot => Role::Owner,
+            Self::ManageMembers | Self::ReadAudit | Self::SetToken | Self::DeleteBot => Role::Owner,
         }
     }
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::projects::ProjectView;
 use crate::app::accounts::{self, Email, Login, PASSWORD_LENGTH};
-use crate::app::{Error, access};
+use crate::app::{Error, access, sessions};
 use crate::auth::caller::{Caller, Credential, OwnOrigin, Person};
 use crate::auth::{device, session};
 use crate::http::answer::Answer;
@@ -159,7 +159,7 @@ pub(crate) async fn log_in(
     responses((status = 204, description = "The session has ended"))
 )]
 pub(crate) async fn log_out(State(app): State<App>, person: Person) -> Result<Response, Problem> {
-    accounts::end_session(&app, person.session.hash).await?;
+    sessions::end(&app, person.actor, person.session.hash).await?;
     let cookie = session::clear_cookie(&person.site);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }

@@ -1,5 +1,6 @@
 //! The HTTP shape of each resource: what a request says, what an answer shows. Rules are in `app`.
 
+pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod bots;
 pub(crate) mod connection;

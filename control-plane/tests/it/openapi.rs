@@ -191,6 +191,7 @@ fn sample(method: &Method, path: &str, world: &World, letter: &str) -> Option<Sa
             let body = json!({ "oldPassword": "not it", "newPassword": "long enough" });
             request(path.into(), Some(body), [401, 422, 422])
         }
+        ("GET", "/audit" | "/audit/export") => read(format!("{path}?projectId={project}")),
         ("GET", "/tokens") => request(path.into(), None, [401, 200, 200]),
         // Who belongs to nothing can give nothing.
         ("POST", "/tokens") => request(

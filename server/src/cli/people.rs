@@ -1,4 +1,4 @@
-//! The grammar of the commands about people: members, invitations, API tokens.
+//! The grammar of the commands about people: members, invitations, API tokens, the audit log.
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -129,4 +129,40 @@ pub(crate) enum TokensCommand {
         #[command(flatten)]
         login: Login,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Only this project, by name or id; without it all that you own, and your own account.
+    #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+    pub project: Option<String>,
+    /// Only what the user with this id did.
+    #[arg(long, value_name = "ID")]
+    pub user: Option<String>,
+    /// Only this, e.g. bot.deleted.
+    #[arg(long)]
+    pub verb: Option<String>,
+    /// Only to things of this kind, e.g. bot.
+    #[arg(long, value_name = "KIND")]
+    pub object_kind: Option<String>,
+    /// Only to the thing with this id.
+    #[arg(long, value_name = "ID")]
+    pub object: Option<String>,
+    /// At this time or later, e.g. 2026-11-27T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// At most so many, the newest.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    pub limit: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print everything, one JSON object a line.
+    #[arg(long, conflicts_with_all = ["json", "limit"])]
+    pub ndjson: bool,
+    #[command(flatten)]
+    pub login: Login,
 }

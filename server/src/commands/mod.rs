@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod compile;
 pub(crate) mod config;
 pub(crate) mod health;

@@ -31,6 +31,7 @@ fn help_is_what_it_was() {
         "simulate",
         "apply",
         "connect",
+        "audit",
         "members",
         "sandbox-run",
         "simulator",
