@@ -120,7 +120,7 @@ fn wanted(query: &Query) -> Result<(Option<ProjectId>, AuditQuery), Problem> {
 ///
 /// Newest first. Owners see what was done in their projects, and everybody what they did to their own account.
 #[utoipa::path(
-    get, path = "/audit", tag = "audit",
+    get, path = "/audit", tag = "audit", extensions(("x-botloom-access" = json!("owner"))),
     params(
         ("projectId" = Option<String>, Query, description = "Only this project"),
         ("userId" = Option<String>, Query, description = "Only what this user did, by programs too"),
@@ -151,7 +151,7 @@ pub(crate) async fn list_audit(
 /// Everything that `/audit` would list with these filters, one JSON object a line. An answer that ends without its last
 /// line break is not whole.
 #[utoipa::path(
-    get, path = "/audit/export", tag = "audit",
+    get, path = "/audit/export", tag = "audit", extensions(("x-botloom-access" = json!("owner"))),
     params(
         ("projectId" = Option<String>, Query, description = "Only this project"),
         ("userId" = Option<String>, Query, description = "Only what this user did, by programs too"),

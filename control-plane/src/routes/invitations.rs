@@ -146,7 +146,7 @@ fn link(options: &Options, site: &Site, secret: &Secret) -> String {
 ///
 /// Newest first, without their links.
 #[utoipa::path(
-    get, path = "/projects/{projectId}/invitations", tag = "projects",
+    get, path = "/projects/{projectId}/invitations", tag = "projects", extensions(("x-botloom-access" = json!("owner"))),
     params(
         ("projectId" = String, Path, description = "UUID"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
@@ -168,7 +168,7 @@ pub(crate) async fn list_invitations(
 ///
 /// The link is told this once; whoever has it may join once.
 #[utoipa::path(
-    post, path = "/projects/{projectId}/invitations", tag = "projects", request_body = CreateInvitation,
+    post, path = "/projects/{projectId}/invitations", tag = "projects", extensions(("x-botloom-access" = json!("owner"))), request_body = CreateInvitation,
     params(("projectId" = String, Path, description = "UUID")),
     responses((
         status = 201, description = "The invitation with its link", body = InvitationView,
@@ -194,7 +194,7 @@ pub(crate) async fn create_invitation(
 
 /// Revoke an invitation
 #[utoipa::path(
-    delete, path = "/projects/{projectId}/invitations/{invitationId}", tag = "projects",
+    delete, path = "/projects/{projectId}/invitations/{invitationId}", tag = "projects", extensions(("x-botloom-access" = json!("owner"))),
     params(
         ("projectId" = String, Path, description = "UUID"),
         ("invitationId" = String, Path, description = "UUID"),
@@ -214,7 +214,7 @@ pub(crate) async fn revoke_invitation(
 ///
 /// For whoever has the link: which project, which role. Uses nothing up.
 #[utoipa::path(
-    post, path = "/invitations/look-up", tag = "projects", security(()), request_body = UseInvitation,
+    post, path = "/invitations/look-up", tag = "projects", extensions(("x-botloom-access" = json!("public"))), security(()), request_body = UseInvitation,
     responses((status = 200, description = "Where it leads", body = InvitedView))
 )]
 pub(crate) async fn look_up_invitation(
@@ -234,7 +234,7 @@ pub(crate) async fn look_up_invitation(
 ///
 /// By invitation, with the account that is logged in.
 #[utoipa::path(
-    post, path = "/invitations/accept", tag = "projects", request_body = UseInvitation,
+    post, path = "/invitations/accept", tag = "projects", extensions(("x-botloom-access" = json!("session"))), request_body = UseInvitation,
     responses((status = 200, description = "The project that you belong to now", body = ProjectView))
 )]
 pub(crate) async fn accept_invitation(
@@ -250,7 +250,7 @@ pub(crate) async fn accept_invitation(
 ///
 /// By invitation. Makes the account, joins the project, logs in.
 #[utoipa::path(
-    post, path = "/auth/register", tag = "auth", security(()), request_body = Register,
+    post, path = "/auth/register", tag = "auth", extensions(("x-botloom-access" = json!("public"))), security(()), request_body = Register,
     responses((status = 201, description = "The account exists and is logged in", body = SessionView))
 )]
 pub(crate) async fn register(

@@ -103,7 +103,7 @@ impl TokenView {
 ///
 /// Newest first, without the tokens themselves.
 #[utoipa::path(
-    get, path = "/tokens", tag = "tokens",
+    get, path = "/tokens", tag = "tokens", extensions(("x-botloom-access" = json!("session"))),
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
@@ -123,7 +123,7 @@ pub(crate) async fn list_tokens(
 ///
 /// For programs: `Authorization: Bearer <token>`, without cookie and CSRF token. It is told this once.
 #[utoipa::path(
-    post, path = "/tokens", tag = "tokens", request_body = CreateToken,
+    post, path = "/tokens", tag = "tokens", extensions(("x-botloom-access" = json!("session"))), request_body = CreateToken,
     responses((
         status = 201, description = "The token", body = TokenView,
         headers(("Location" = String, description = "Its address"))
@@ -156,7 +156,7 @@ pub(crate) async fn create_token(
 ///
 /// Its requests are refused at once.
 #[utoipa::path(
-    delete, path = "/tokens/{tokenId}", tag = "tokens",
+    delete, path = "/tokens/{tokenId}", tag = "tokens", extensions(("x-botloom-access" = json!("session"))),
     params(("tokenId" = String, Path, description = "UUID")),
     responses((status = 204, description = "It does not work any more"))
 )]
