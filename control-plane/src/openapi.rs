@@ -95,7 +95,8 @@ pub(crate) fn document() -> OpenApi {
     components
         .responses
         .insert("Problem".to_owned(), RefOr::T(failure()));
-    let either = ["session", "token"].map(|name| SecurityRequirement::new::<_, [String; 0], String>(name, []));
+    let either =
+        ["session", "token"].map(|name| SecurityRequirement::new::<_, [String; 0], String>(name, []));
     document.security = Some(either.to_vec());
     for item in document.paths.paths.values_mut() {
         let operations = [

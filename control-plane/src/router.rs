@@ -10,7 +10,8 @@ use crate::deps::Watch;
 use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
-    audit, auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages, projects, revisions, sessions, spec, system, tasks, tokens,
+    audit, auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages,
+    projects, revisions, sessions, spec, system, tasks, tokens,
 };
 use crate::state::App;
 

@@ -36,9 +36,7 @@ impl std::str::FromStr for TimestampMs {
 
     /// Reads RFC 3339; what is finer than a millisecond is cut off.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let moment: jiff::Timestamp = text
-            .parse()
-            .map_err(|_| crate::ids::InvalidId { what: "time" })?;
+        let moment: jiff::Timestamp = text.parse().map_err(|_| crate::ids::InvalidId { what: "time" })?;
         Ok(Self(moment.as_millisecond()))
     }
 }

@@ -95,14 +95,12 @@ impl Accounts for SqlCatalog {
     }
 
     async fn session(&self, hash: &SessionHash) -> StoreResult<Option<Session>> {
-        query(
-            "SELECT hash, user_id, csrf, created_at, seen_at, address, agent FROM sessions WHERE hash = $1",
-        )
-        .bind(hash.to_string())
-        .optional(&self.db)
-        .await?
-        .map(|row| session(&row))
-        .transpose()
+        query("SELECT hash, user_id, csrf, created_at, seen_at, address, agent FROM sessions WHERE hash = $1")
+            .bind(hash.to_string())
+            .optional(&self.db)
+            .await?
+            .map(|row| session(&row))
+            .transpose()
     }
 
     async fn sessions(&self, user: UserId, page: &PageRequest) -> StoreResult<Page<Session>> {
@@ -202,11 +200,7 @@ impl Accounts for SqlCatalog {
     }
 }
 
-async fn delete_others(
-    connection: &mut AnyConnection,
-    user: UserId,
-    keep: &SessionHash,
-) -> StoreResult<u64> {
+async fn delete_others(connection: &mut AnyConnection, user: UserId, keep: &SessionHash) -> StoreResult<u64> {
     query("DELETE FROM sessions WHERE user_id = $1 AND hash <> $2")
         .bind(user.to_string())
         .bind(keep.to_string())

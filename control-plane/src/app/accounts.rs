@@ -93,7 +93,9 @@ pub(crate) async fn ensure_owner(app: &App, email: &str, password: &str) -> Resu
             "the owner's password must have 8 to 256 characters",
         ));
     }
-    Ok(create_owner(app, None, &email, &Secret::new(password)).await?.is_some())
+    Ok(create_owner(app, None, &email, &Secret::new(password))
+        .await?
+        .is_some())
 }
 
 /// The first start: makes the owner and logs them in.
@@ -136,9 +138,9 @@ async fn create_owner(
         let entry = match visit {
             Some(visit) => {
                 let actor = visit.actor(user.id);
-                actor.did(app, verb::OWNER_CREATED, object::USER, user.id, Some(project.id))
+                actor.did(app, verb::OWNER_CREATED, object::USER, &user.id, Some(project.id))
             }
-            None => system_did(app, verb::OWNER_CREATED, object::USER, user.id, project.id),
+            None => system_did(app, verb::OWNER_CREATED, object::USER, &user.id, project.id),
         };
         audit::note(app, entry).await;
         tracing::info!(user = %user.id, project = %project.id, "the first owner was created");
@@ -199,7 +201,7 @@ pub(crate) async fn open_session(app: &App, user: User, visit: &Visit) -> Result
         app,
         verb::SESSION_OPENED,
         object::SESSION,
-        session.digest(),
+        &session.digest(),
         None,
     );
     audit::note(app, entry).await;

@@ -82,16 +82,18 @@ impl Actor {
         app: &App,
         verb: &'static str,
         kind: &'static str,
-        id: impl ToString,
+        id: &impl ToString,
         project: Option<ProjectId>,
     ) -> AuditEntry {
         AuditEntry {
             id: AuditId::generate(),
             at: app.now(),
-            actor: self.grant.map_or(AuditActor::User(self.user), |grant| AuditActor::Token {
-                user: self.user,
-                token: grant.token,
-            }),
+            actor: self
+                .grant
+                .map_or(AuditActor::User(self.user), |grant| AuditActor::Token {
+                    user: self.user,
+                    token: grant.token,
+                }),
             verb: verb.into(),
             object_kind: kind.into(),
             object_id: id.to_string(),
@@ -104,7 +106,13 @@ impl Actor {
     }
 
     /// The same about a bot.
-    pub(crate) fn did_to_bot(&self, app: &App, verb: &'static str, bot: &BotId, project: ProjectId) -> AuditEntry {
+    pub(crate) fn did_to_bot(
+        &self,
+        app: &App,
+        verb: &'static str,
+        bot: &BotId,
+        project: ProjectId,
+    ) -> AuditEntry {
         self.did(app, verb, object::BOT, bot, Some(project))
     }
 }
@@ -114,7 +122,7 @@ pub(crate) fn system_did(
     app: &App,
     verb: &'static str,
     kind: &'static str,
-    id: impl ToString,
+    id: &impl ToString,
     project: ProjectId,
 ) -> AuditEntry {
     AuditEntry {

@@ -60,14 +60,15 @@ pub(crate) async fn list(app: &App, query: &AuditQuery, page: &PageRequest) -> R
     for entry in page.items {
         let email = match entry.actor.user() {
             None => None,
-            Some(user) => match emails.get(&user) {
-                Some(email) => email.clone(),
-                None => {
+            Some(user) => {
+                if let Some(known) = emails.get(&user) {
+                    known.clone()
+                } else {
                     let email = catalog.user(user).await?.map(|user| user.email);
                     emails.insert(user, email.clone());
                     email
                 }
-            },
+            }
         };
         items.push(Noted { entry, email });
     }

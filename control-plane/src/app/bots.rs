@@ -90,11 +90,7 @@ pub(crate) async fn set_token(app: &App, actor: Actor, id: &BotId, text: &Secret
         username: me.username,
     };
     catalog.set_token(id, &sealed, &identity).await?;
-    audit::note(
-        app,
-        actor.did_to_bot(app, verb::BOT_TOKEN_SET, id, bot.project),
-    )
-    .await;
+    audit::note(app, actor.did_to_bot(app, verb::BOT_TOKEN_SET, id, bot.project)).await;
     changed(app, id).await;
     let bot = reread(app, id).await?;
     match bot.ingress {
@@ -117,11 +113,7 @@ pub(crate) async fn delete(app: &App, actor: Actor, id: &BotId) -> Result<(), Er
     }
     let deleted = catalog.delete_bot(id, app.now()).await?;
     if deleted {
-        audit::note(
-            app,
-            actor.did_to_bot(app, verb::BOT_DELETED, id, bot.project),
-        )
-        .await;
+        audit::note(app, actor.did_to_bot(app, verb::BOT_DELETED, id, bot.project)).await;
     }
     // Also for a bot that was deleted before: that deletion may have ended between these two steps.
     app.deps.ports.lanes.purge(id).await?;

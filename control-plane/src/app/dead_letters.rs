@@ -45,7 +45,7 @@ pub(crate) async fn replay(app: &App, actor: Actor, bot: &BotId, id: &str) -> Re
             app,
             verb::DEAD_LETTER_REPLAYED,
             object::DEAD_LETTER,
-            id,
+            &id,
             Some(row.project),
         );
         audit::note(app, entry).await;
@@ -65,7 +65,7 @@ pub(crate) async fn discard(app: &App, actor: Actor, bot: &BotId, id: &str) -> R
             app,
             verb::DEAD_LETTER_DISCARDED,
             object::DEAD_LETTER,
-            id,
+            &id,
             Some(row.project),
         );
         audit::note(app, entry).await;

@@ -45,7 +45,7 @@ pub(crate) async fn create(
         app,
         verb::INVITATION_CREATED,
         object::INVITATION,
-        invitation.id,
+        &invitation.id,
         Some(project),
     );
     entry.after = Some(role.as_str().to_owned());
@@ -80,7 +80,7 @@ pub(crate) async fn revoke(
         app,
         verb::INVITATION_REVOKED,
         object::INVITATION,
-        id,
+        &id,
         Some(project),
     );
     let revoked = app
@@ -117,7 +117,7 @@ pub(crate) async fn accept(app: &App, actor: Actor, secret: &Secret) -> Result<M
         app,
         verb::MEMBER_JOINED,
         object::USER,
-        actor.user,
+        &actor.user,
         Some(invitation.project),
     );
     entry.after = Some(invitation.role.as_str().to_owned());
@@ -151,7 +151,7 @@ pub(crate) async fn register(
         app,
         verb::MEMBER_JOINED,
         object::USER,
-        user.id,
+        &user.id,
         Some(invitation.project),
     );
     entry.after = Some(invitation.role.as_str().to_owned());

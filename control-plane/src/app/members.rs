@@ -30,7 +30,7 @@ pub(crate) async fn set_role(
 ) -> Result<Member, Error> {
     access::project(app, actor, project, Action::ManageMembers).await?;
     let catalog = &app.deps.ports.catalog;
-    let entry = actor.did(app, verb::MEMBER_ROLE_CHANGED, object::USER, user, Some(project));
+    let entry = actor.did(app, verb::MEMBER_ROLE_CHANGED, object::USER, &user, Some(project));
     done(catalog.set_role(project, user, role, &entry).await?)?;
     let person = catalog.user(user).await?.ok_or(Error::NotFound)?;
     Ok(Member {
@@ -49,7 +49,7 @@ pub(crate) async fn remove(app: &App, actor: Actor, project: ProjectId, user: Us
         Action::ManageMembers
     };
     access::project(app, actor, project, action).await?;
-    let entry = actor.did(app, verb::MEMBER_REMOVED, object::USER, user, Some(project));
+    let entry = actor.did(app, verb::MEMBER_REMOVED, object::USER, &user, Some(project));
     done(
         app.deps
             .ports

@@ -21,7 +21,7 @@ pub(crate) async fn list(app: &App, actor: Actor, page: &PageRequest) -> Result<
 /// Ends one of the caller's sessions.
 pub(crate) async fn end(app: &App, actor: Actor, session: SessionHash) -> Result<(), Error> {
     let ports = &app.deps.ports;
-    let entry = actor.did(app, verb::SESSION_ENDED, object::SESSION, session, None);
+    let entry = actor.did(app, verb::SESSION_ENDED, object::SESSION, &session, None);
     if !ports.catalog.end_session(actor.user, &session, &entry).await? {
         return Err(Error::NotFound);
     }
@@ -31,7 +31,7 @@ pub(crate) async fn end(app: &App, actor: Actor, session: SessionHash) -> Result
 
 /// Ends all of the caller's sessions but this one. Their event streams end when they look at them next.
 pub(crate) async fn end_others(app: &App, actor: Actor, keep: &SessionHash) -> Result<u64, Error> {
-    let entry = actor.did(app, verb::SESSIONS_ENDED, object::USER, actor.user, None);
+    let entry = actor.did(app, verb::SESSIONS_ENDED, object::USER, &actor.user, None);
     let catalog = &app.deps.ports.catalog;
     Ok(catalog.end_other_sessions(actor.user, keep, &entry).await?)
 }
@@ -60,11 +60,15 @@ pub(crate) async fn change_password(
     }
     attempt.forgive();
     let hash = accounts::hash(app, new).await?;
-    let entry = actor.did(app, verb::PASSWORD_CHANGED, object::USER, user.id, None);
+    let entry = actor.did(app, verb::PASSWORD_CHANGED, object::USER, &user.id, None);
     let catalog = &app.deps.ports.catalog;
     // Another change may have come in between; then the old password was not the right one any more.
     let changed = catalog
         .change_password(user.id, &user.password_hash, &hash, keep, &entry)
         .await?;
-    if changed { Ok(()) } else { Err(Error::WrongPassword) }
+    if changed {
+        Ok(())
+    } else {
+        Err(Error::WrongPassword)
+    }
 }

@@ -29,9 +29,11 @@ pub(crate) struct Wanted {
 /// anywhere.
 pub(crate) async fn create(app: &App, actor: Actor, wanted: Wanted) -> Result<(ApiToken, Secret), Error> {
     let memberships = access::memberships(app, actor).await?;
-    let fitting = memberships
-        .iter()
-        .filter(|membership| wanted.project.is_none_or(|project| membership.project.id == project));
+    let fitting = memberships.iter().filter(|membership| {
+        wanted
+            .project
+            .is_none_or(|project| membership.project.id == project)
+    });
     let highest = fitting.map(|membership| membership.role).max();
     match (highest, wanted.project) {
         (None, Some(_)) => return Err(Error::NotFound),
@@ -52,7 +54,7 @@ pub(crate) async fn create(app: &App, actor: Actor, wanted: Wanted) -> Result<(A
         expires_at: now.plus(days * DAY_MS),
         last_used_at: None,
     };
-    let mut entry = actor.did(app, verb::TOKEN_CREATED, object::TOKEN, token.id, token.project);
+    let mut entry = actor.did(app, verb::TOKEN_CREATED, object::TOKEN, &token.id, token.project);
     entry.after = Some(token.role.as_str().to_owned());
     app.deps.ports.catalog.create_token(&token, &entry).await?;
     Ok((token, secret))
@@ -65,7 +67,7 @@ pub(crate) async fn list(app: &App, actor: Actor, page: &PageRequest) -> Result<
 
 /// Ends one of the caller's tokens; its event streams end when they look at it next.
 pub(crate) async fn revoke(app: &App, actor: Actor, id: TokenId) -> Result<(), Error> {
-    let entry = actor.did(app, verb::TOKEN_REVOKED, object::TOKEN, id, None);
+    let entry = actor.did(app, verb::TOKEN_REVOKED, object::TOKEN, &id, None);
     let revoked = app
         .deps
         .ports

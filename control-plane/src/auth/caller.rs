@@ -28,10 +28,7 @@ const CSRF_HEADER: &str = "x-csrf-token";
 #[derive(Debug, Clone)]
 pub(crate) enum Credential {
     /// By a session.
-    Session {
-        session: Session,
-        id: SessionId,
-    },
+    Session { session: Session, id: SessionId },
     /// By an API token.
     Token(ApiToken),
 }

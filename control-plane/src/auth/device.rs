@@ -61,7 +61,10 @@ mod tests {
         let cookie = issue(&vault, "Ada@example.org");
         let known = recognise(&vault, &cookie, "ada@EXAMPLE.org");
         assert!(known.is_some());
-        assert_ne!(known, recognise(&vault, &issue(&vault, "ada@example.org"), "ada@example.org"));
+        assert_ne!(
+            known,
+            recognise(&vault, &issue(&vault, "ada@example.org"), "ada@example.org")
+        );
         assert_eq!(recognise(&vault, &cookie, "bob@example.org"), None);
         assert_eq!(recognise(&Vault::new(&[8; 32]), &cookie, "ada@example.org"), None);
         for forged in ["", "x", "AAAA", &"A".repeat(600)] {

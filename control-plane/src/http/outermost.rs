@@ -128,7 +128,10 @@ fn finish(mut response: Response, id: &str, method: &Method, secure: bool) -> Re
         headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if problem.status() == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie, Bearer"));
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Cookie, Bearer"),
+            );
         }
     }
     let headers = response.headers_mut();

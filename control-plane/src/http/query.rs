@@ -63,7 +63,8 @@ impl Query {
     /// A text of printable ASCII, if it is there.
     pub(crate) fn optional_text(&self, name: &str, max: usize) -> Result<Option<String>, Problem> {
         let value = self.optional(name)?;
-        let plain = |text: &str| (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        let plain =
+            |text: &str| (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         match value {
             Some(text) if !plain(text) => {
                 let rule = format!("must have 1 to {max} printable characters");

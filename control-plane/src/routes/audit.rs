@@ -120,7 +120,8 @@ fn wanted(query: &Query) -> Result<(Option<ProjectId>, AuditQuery), Problem> {
 ///
 /// Newest first. Owners see what was done in their projects, and everybody what they did to their own account.
 #[utoipa::path(
-    get, path = "/audit", tag = "audit", extensions(("x-botloom-access" = json!("owner"))),
+    get, path = "/audit", tag = "audit",
+    extensions(("x-botloom-access" = json!("owner"))),
     params(
         ("projectId" = Option<String>, Query, description = "Only this project"),
         ("userId" = Option<String>, Query, description = "Only what this user did, by programs too"),
@@ -151,7 +152,8 @@ pub(crate) async fn list_audit(
 /// Everything that `/audit` would list with these filters, one JSON object a line. An answer that ends without its last
 /// line break is not whole.
 #[utoipa::path(
-    get, path = "/audit/export", tag = "audit", extensions(("x-botloom-access" = json!("owner"))),
+    get, path = "/audit/export", tag = "audit",
+    extensions(("x-botloom-access" = json!("owner"))),
     params(
         ("projectId" = Option<String>, Query, description = "Only this project"),
         ("userId" = Option<String>, Query, description = "Only what this user did, by programs too"),
@@ -170,10 +172,7 @@ pub(crate) async fn export_audit(
 ) -> Result<Response, Problem> {
     let (project, filters) = wanted(&query)?;
     let filters = audit::visible(&app, caller.actor, project, filters).await?;
-    let request = |cursor| PageRequest {
-        cursor,
-        limit: BATCH,
-    };
+    let request = |cursor| PageRequest { cursor, limit: BATCH };
     // What fails at once is told as a problem; later the connection breaks off.
     let first = audit::list(&app, &filters, &request(None)).await?;
     let pages = stream::try_unfold(Next::Ready(first), move |next| {
@@ -190,7 +189,10 @@ pub(crate) async fn export_audit(
     });
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"audit.ndjson\""),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"audit.ndjson\"",
+        ),
     ];
     Ok((headers, Body::from_stream(pages)).into_response())
 }

@@ -120,7 +120,8 @@ pub(crate) fn paused(error: Error) -> Problem {
 ///
 /// Only on the first start. Makes the owner with the project `default` and logs them in.
 #[utoipa::path(
-    post, path = "/auth/setup", tag = "auth", extensions(("x-botloom-access" = json!("public"))), security(()), request_body = Setup,
+    post, path = "/auth/setup", tag = "auth", security(()), request_body = Setup,
+    extensions(("x-botloom-access" = json!("public"))),
     responses((status = 201, description = "The owner exists and is logged in", body = SessionView))
 )]
 pub(crate) async fn set_up(
@@ -136,7 +137,8 @@ pub(crate) async fn set_up(
 ///
 /// Sets the session cookie. A session that came along ends.
 #[utoipa::path(
-    post, path = "/auth/login", tag = "auth", extensions(("x-botloom-access" = json!("public"))), security(()), request_body = Credentials,
+    post, path = "/auth/login", tag = "auth", security(()), request_body = Credentials,
+    extensions(("x-botloom-access" = json!("public"))),
     responses((status = 200, description = "Logged in", body = SessionView))
 )]
 pub(crate) async fn log_in(
@@ -155,7 +157,8 @@ pub(crate) async fn log_in(
 ///
 /// Ends the session and its event streams.
 #[utoipa::path(
-    post, path = "/auth/logout", tag = "auth", extensions(("x-botloom-access" = json!("session"))),
+    post, path = "/auth/logout", tag = "auth",
+    extensions(("x-botloom-access" = json!("session"))),
     responses((status = 204, description = "The session has ended"))
 )]
 pub(crate) async fn log_out(State(app): State<App>, person: Person) -> Result<Response, Problem> {
@@ -166,7 +169,8 @@ pub(crate) async fn log_out(State(app): State<App>, person: Person) -> Result<Re
 
 /// Who am I
 #[utoipa::path(
-    get, path = "/auth/me", tag = "auth", extensions(("x-botloom-access" = json!("account"))),
+    get, path = "/auth/me", tag = "auth",
+    extensions(("x-botloom-access" = json!("account"))),
     responses((status = 200, description = "The person behind the session or the API token", body = SessionView))
 )]
 pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Answer, Problem> {

@@ -159,7 +159,8 @@ impl BotView {
 ///
 /// Bots of all your projects, by id.
 #[utoipa::path(
-    get, path = "/bots", tag = "bots", extensions(("x-botloom-access" = json!("account"))),
+    get, path = "/bots", tag = "bots",
+    extensions(("x-botloom-access" = json!("account"))),
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
@@ -177,7 +178,8 @@ pub(crate) async fn list_bots(
 
 /// Make a bot
 #[utoipa::path(
-    post, path = "/bots", tag = "bots", extensions(("x-botloom-access" = json!("editor"))), request_body = CreateBot,
+    post, path = "/bots", tag = "bots", request_body = CreateBot,
+    extensions(("x-botloom-access" = json!("editor"))),
     responses((
         status = 201, description = "The bot exists", body = BotView,
         headers(("Location" = String, description = "The bot's address"))
@@ -200,7 +202,8 @@ pub(crate) async fn create_bot(
 
 /// Look at a bot
 #[utoipa::path(
-    get, path = "/bots/{botId}", tag = "bots", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/bots/{botId}", tag = "bots",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("botId" = String, Path, description = "Slug")),
     responses(
         (status = 200, description = "The bot", body = BotView, headers(("ETag" = String, description = "Changes with the bot"))),
@@ -220,7 +223,8 @@ pub(crate) async fn get_bot(
 
 /// Rename a bot
 #[utoipa::path(
-    patch, path = "/bots/{botId}", tag = "bots", extensions(("x-botloom-access" = json!("editor"))), request_body = UpdateBot,
+    patch, path = "/bots/{botId}", tag = "bots", request_body = UpdateBot,
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("botId" = String, Path, description = "Slug")),
     responses((status = 200, description = "The bot as it is now", body = BotView))
 )]
@@ -238,7 +242,8 @@ pub(crate) async fn update_bot(
 ///
 /// With its chats, messages and token; Telegram is told. The id stays taken.
 #[utoipa::path(
-    delete, path = "/bots/{botId}", tag = "bots", extensions(("x-botloom-access" = json!("owner"))),
+    delete, path = "/bots/{botId}", tag = "bots",
+    extensions(("x-botloom-access" = json!("owner"))),
     params(("botId" = String, Path, description = "Slug")),
     responses((status = 204, description = "The bot is gone"))
 )]
@@ -255,7 +260,8 @@ pub(crate) async fn delete_bot(
 ///
 /// Checked with `getMe` and stored sealed.
 #[utoipa::path(
-    put, path = "/bots/{botId}/token", tag = "bots", extensions(("x-botloom-access" = json!("owner"))), request_body = SetToken,
+    put, path = "/bots/{botId}/token", tag = "bots", request_body = SetToken,
+    extensions(("x-botloom-access" = json!("owner"))),
     params(("botId" = String, Path, description = "Slug")),
     responses((status = 200, description = "Telegram knows the token", body = BotView))
 )]

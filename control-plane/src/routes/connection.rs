@@ -35,7 +35,8 @@ impl FromFields for Connect {
 ///
 /// Sets the webhook with a fresh secret, or starts polling. Connecting again is harmless.
 #[utoipa::path(
-    post, path = "/bots/{botId}/connect", tag = "bots", extensions(("x-botloom-access" = json!("editor"))), request_body = Connect,
+    post, path = "/bots/{botId}/connect", tag = "bots", request_body = Connect,
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("botId" = String, Path, description = "Slug")),
     responses((status = 200, description = "The bot takes updates", body = BotView))
 )]
@@ -53,7 +54,8 @@ pub(crate) async fn connect_bot(
 ///
 /// It takes no updates any more; Telegram keeps those that come for a day.
 #[utoipa::path(
-    post, path = "/bots/{botId}/disconnect", tag = "bots", extensions(("x-botloom-access" = json!("editor"))),
+    post, path = "/bots/{botId}/disconnect", tag = "bots",
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("botId" = String, Path, description = "Slug")),
     responses((status = 200, description = "The bot takes no updates", body = BotView))
 )]

@@ -71,7 +71,8 @@ impl DeadLetterView {
 ///
 /// Newest first, without their content.
 #[utoipa::path(
-    get, path = "/bots/{botId}/dead-letters", tag = "dead letters", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/bots/{botId}/dead-letters", tag = "dead letters",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Path, description = "Slug"),
         ("direction" = String, Query, description = "`in` or `out`"),
@@ -93,7 +94,8 @@ pub(crate) async fn list_dead_letters(
 
 /// Look at a dead letter
 #[utoipa::path(
-    get, path = "/bots/{botId}/dead-letters/{id}", tag = "dead letters", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/bots/{botId}/dead-letters/{id}", tag = "dead letters",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("botId" = String, Path, description = "Slug"), ("id" = String, Path, description = "As in the list")),
     responses((status = 200, description = "With its content", body = DeadLetterView))
 )]
@@ -110,7 +112,8 @@ pub(crate) async fn get_dead_letter(
 ///
 /// Puts it back at the end of its chat.
 #[utoipa::path(
-    post, path = "/bots/{botId}/dead-letters/{id}/replay", tag = "dead letters", extensions(("x-botloom-access" = json!("editor"))),
+    post, path = "/bots/{botId}/dead-letters/{id}/replay", tag = "dead letters",
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("botId" = String, Path, description = "Slug"), ("id" = String, Path, description = "As in the list")),
     responses((status = 204, description = "It is on its way"))
 )]
@@ -125,7 +128,8 @@ pub(crate) async fn replay_dead_letter(
 
 /// Discard a dead letter
 #[utoipa::path(
-    delete, path = "/bots/{botId}/dead-letters/{id}", tag = "dead letters", extensions(("x-botloom-access" = json!("editor"))),
+    delete, path = "/bots/{botId}/dead-letters/{id}", tag = "dead letters",
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("botId" = String, Path, description = "Slug"), ("id" = String, Path, description = "As in the list")),
     responses((status = 204, description = "It is gone"))
 )]

@@ -194,7 +194,8 @@ impl DeploymentView {
 ///
 /// Queues the deployment; `GET /deployments/{taskId}` and the events tell how it goes.
 #[utoipa::path(
-    post, path = "/deploy", tag = "build and deploy", extensions(("x-botloom-access" = json!("editor"))), request_body = Deploy,
+    post, path = "/deploy", tag = "build and deploy", request_body = Deploy,
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key again gives the same answer")),
     responses((
         status = 202, description = "The deployment is queued", body = AcceptedView,
@@ -227,7 +228,8 @@ pub(crate) async fn deploy(
 ///
 /// A deployment of the previous revision, or of the one named.
 #[utoipa::path(
-    post, path = "/rollback", tag = "build and deploy", extensions(("x-botloom-access" = json!("editor"))), request_body = Rollback,
+    post, path = "/rollback", tag = "build and deploy", request_body = Rollback,
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key again gives the same answer")),
     responses((
         status = 202, description = "The rollback is queued", body = AcceptedView,
@@ -252,7 +254,8 @@ pub(crate) async fn roll_back(
 
 /// Look at a deployment
 #[utoipa::path(
-    get, path = "/deployments/{taskId}", tag = "build and deploy", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/deployments/{taskId}", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("taskId" = String, Path, description = "UUID")),
     responses((status = 200, description = "The deployment", body = DeploymentView))
 )]
@@ -270,7 +273,8 @@ pub(crate) async fn get_deployment(
 ///
 /// Newest first, rollbacks included.
 #[utoipa::path(
-    get, path = "/deployments", tag = "build and deploy", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/deployments", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Query, description = "Slug"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),

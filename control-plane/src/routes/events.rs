@@ -19,7 +19,8 @@ use crate::state::App;
 /// Server-sent events. `Last-Event-ID` (or `lastEventId`) replays what was missed; `event: resync` says that something
 /// is missing for good: fetch everything anew.
 #[utoipa::path(
-    get, path = "/events", tag = "events", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/events", tag = "events",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Query, description = "Slug"),
         ("lastEventId" = Option<String>, Query, description = "As the header `Last-Event-ID`, for those who cannot set it"),

@@ -59,7 +59,8 @@ impl FromFields for Generate {
 ///
 /// Queues the build; `GET /tasks/{taskId}` and the events tell how it goes.
 #[utoipa::path(
-    post, path = "/generate", tag = "build and deploy", extensions(("x-botloom-access" = json!("editor"))), request_body = Generate,
+    post, path = "/generate", tag = "build and deploy", request_body = Generate,
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key again gives the same answer")),
     responses((
         status = 202, description = "The build is queued", body = AcceptedView,

@@ -112,7 +112,7 @@ pub(crate) struct InvitationView {
 }
 
 impl InvitationView {
-    fn of(invitation: Invitation) -> Self {
+    fn of(invitation: &Invitation) -> Self {
         Self {
             invitation_id: invitation.id.to_string(),
             role: invitation.role.as_str(),
@@ -146,7 +146,8 @@ fn link(options: &Options, site: &Site, secret: &Secret) -> String {
 ///
 /// Newest first, without their links.
 #[utoipa::path(
-    get, path = "/projects/{projectId}/invitations", tag = "projects", extensions(("x-botloom-access" = json!("owner"))),
+    get, path = "/projects/{projectId}/invitations", tag = "projects",
+    extensions(("x-botloom-access" = json!("owner"))),
     params(
         ("projectId" = String, Path, description = "UUID"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
@@ -161,14 +162,15 @@ pub(crate) async fn list_invitations(
     query: Query,
 ) -> Result<Json<List<InvitationView>>, Problem> {
     let page = invitations::list(&app, caller.actor, project, &query.page()?).await?;
-    Ok(Json(List::of(page, InvitationView::of)))
+    Ok(Json(List::of(page, |invitation| InvitationView::of(&invitation))))
 }
 
 /// Invite somebody
 ///
 /// The link is told this once; whoever has it may join once.
 #[utoipa::path(
-    post, path = "/projects/{projectId}/invitations", tag = "projects", extensions(("x-botloom-access" = json!("owner"))), request_body = CreateInvitation,
+    post, path = "/projects/{projectId}/invitations", tag = "projects", request_body = CreateInvitation,
+    extensions(("x-botloom-access" = json!("owner"))),
     params(("projectId" = String, Path, description = "UUID")),
     responses((
         status = 201, description = "The invitation with its link", body = InvitationView,
@@ -187,14 +189,15 @@ pub(crate) async fn create_invitation(
     let location = format!("/projects/{project}/invitations/{}", invitation.id);
     let view = InvitationView {
         url: Some(link(&app.options, &caller.site, &secret)),
-        ..InvitationView::of(invitation)
+        ..InvitationView::of(&invitation)
     };
     Ok(Answer::json(StatusCode::CREATED, &view).with(header::LOCATION, &location))
 }
 
 /// Revoke an invitation
 #[utoipa::path(
-    delete, path = "/projects/{projectId}/invitations/{invitationId}", tag = "projects", extensions(("x-botloom-access" = json!("owner"))),
+    delete, path = "/projects/{projectId}/invitations/{invitationId}", tag = "projects",
+    extensions(("x-botloom-access" = json!("owner"))),
     params(
         ("projectId" = String, Path, description = "UUID"),
         ("invitationId" = String, Path, description = "UUID"),
@@ -214,7 +217,8 @@ pub(crate) async fn revoke_invitation(
 ///
 /// For whoever has the link: which project, which role. Uses nothing up.
 #[utoipa::path(
-    post, path = "/invitations/look-up", tag = "projects", extensions(("x-botloom-access" = json!("public"))), security(()), request_body = UseInvitation,
+    post, path = "/invitations/look-up", tag = "projects", security(()), request_body = UseInvitation,
+    extensions(("x-botloom-access" = json!("public"))),
     responses((status = 200, description = "Where it leads", body = InvitedView))
 )]
 pub(crate) async fn look_up_invitation(
@@ -234,7 +238,8 @@ pub(crate) async fn look_up_invitation(
 ///
 /// By invitation, with the account that is logged in.
 #[utoipa::path(
-    post, path = "/invitations/accept", tag = "projects", extensions(("x-botloom-access" = json!("session"))), request_body = UseInvitation,
+    post, path = "/invitations/accept", tag = "projects", request_body = UseInvitation,
+    extensions(("x-botloom-access" = json!("session"))),
     responses((status = 200, description = "The project that you belong to now", body = ProjectView))
 )]
 pub(crate) async fn accept_invitation(
@@ -250,7 +255,8 @@ pub(crate) async fn accept_invitation(
 ///
 /// By invitation. Makes the account, joins the project, logs in.
 #[utoipa::path(
-    post, path = "/auth/register", tag = "auth", extensions(("x-botloom-access" = json!("public"))), security(()), request_body = Register,
+    post, path = "/auth/register", tag = "auth", security(()), request_body = Register,
+    extensions(("x-botloom-access" = json!("public"))),
     responses((status = 201, description = "The account exists and is logged in", body = SessionView))
 )]
 pub(crate) async fn register(

@@ -62,7 +62,8 @@ impl MemberView {
 ///
 /// Everybody who belongs to the project, by e-mail.
 #[utoipa::path(
-    get, path = "/projects/{projectId}/members", tag = "projects", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/projects/{projectId}/members", tag = "projects",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("projectId" = String, Path, description = "UUID"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
@@ -84,7 +85,8 @@ pub(crate) async fn list_members(
 ///
 /// A project keeps an owner. Open invitations of somebody who is no owner any more end.
 #[utoipa::path(
-    patch, path = "/projects/{projectId}/members/{userId}", tag = "projects", extensions(("x-botloom-access" = json!("owner"))), request_body = UpdateMember,
+    patch, path = "/projects/{projectId}/members/{userId}", tag = "projects", request_body = UpdateMember,
+    extensions(("x-botloom-access" = json!("owner"))),
     params(("projectId" = String, Path, description = "UUID"), ("userId" = String, Path, description = "UUID")),
     responses((status = 200, description = "The member as they are now", body = MemberView))
 )]
@@ -103,7 +105,8 @@ pub(crate) async fn update_member(
 /// Their requests are refused at once, and their event streams end within 5 s. Everybody may remove themselves. A
 /// project keeps an owner.
 #[utoipa::path(
-    delete, path = "/projects/{projectId}/members/{userId}", tag = "projects", extensions(("x-botloom-access" = json!("owner"))),
+    delete, path = "/projects/{projectId}/members/{userId}", tag = "projects",
+    extensions(("x-botloom-access" = json!("owner"))),
     params(("projectId" = String, Path, description = "UUID"), ("userId" = String, Path, description = "UUID")),
     responses((status = 204, description = "They are no member any more"))
 )]

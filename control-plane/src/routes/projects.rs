@@ -42,7 +42,8 @@ impl ProjectView {
 ///
 /// Oldest first, with your role in each.
 #[utoipa::path(
-    get, path = "/projects", tag = "projects", extensions(("x-botloom-access" = json!("account"))),
+    get, path = "/projects", tag = "projects",
+    extensions(("x-botloom-access" = json!("account"))),
     responses((status = 200, description = "Your projects", body = List<ProjectView>))
 )]
 pub(crate) async fn list_projects(

@@ -48,7 +48,8 @@ impl RevisionView {
 ///
 /// Newest first.
 #[utoipa::path(
-    get, path = "/revisions", tag = "build and deploy", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/revisions", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Query, description = "Slug"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
@@ -69,7 +70,8 @@ pub(crate) async fn list_revisions(
 ///
 /// `rev.json`: where it comes from and what it may do.
 #[utoipa::path(
-    get, path = "/revisions/{revHash}", tag = "build and deploy", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/revisions/{revHash}", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("revHash" = String, Path, description = "64 hexadecimal digits")),
     responses(
         (status = 200, description = "The passport", body = Object, headers(("ETag" = String, description = "`\"rev-<revHash>\"`"))),
@@ -89,7 +91,8 @@ pub(crate) async fn get_revision(
 
 /// Read a file of a revision
 #[utoipa::path(
-    get, path = "/revisions/{revHash}/artifacts/{name}", tag = "build and deploy", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/revisions/{revHash}/artifacts/{name}", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("revHash" = String, Path, description = "64 hexadecimal digits"),
         ("name" = String, Path, description = "`bot.js`, `spec.json` or `rev.json`"),

@@ -72,7 +72,8 @@ pub(crate) struct EndedView {
 ///
 /// Newest first.
 #[utoipa::path(
-    get, path = "/auth/sessions", tag = "auth", extensions(("x-botloom-access" = json!("session"))),
+    get, path = "/auth/sessions", tag = "auth",
+    extensions(("x-botloom-access" = json!("session"))),
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
@@ -98,7 +99,8 @@ pub(crate) async fn list_sessions(
 
 /// End all your other sessions
 #[utoipa::path(
-    delete, path = "/auth/sessions", tag = "auth", extensions(("x-botloom-access" = json!("session"))),
+    delete, path = "/auth/sessions", tag = "auth",
+    extensions(("x-botloom-access" = json!("session"))),
     responses((status = 200, description = "Only this session is left", body = EndedView))
 )]
 pub(crate) async fn end_other_sessions(
@@ -111,7 +113,8 @@ pub(crate) async fn end_other_sessions(
 
 /// End one of your sessions
 #[utoipa::path(
-    delete, path = "/auth/sessions/{sessionId}", tag = "auth", extensions(("x-botloom-access" = json!("session"))),
+    delete, path = "/auth/sessions/{sessionId}", tag = "auth",
+    extensions(("x-botloom-access" = json!("session"))),
     params(("sessionId" = String, Path, description = "As in the list")),
     responses((status = 204, description = "It has ended"))
 )]
@@ -128,7 +131,8 @@ pub(crate) async fn end_session(
 ///
 /// Needs the old one. Ends all your other sessions.
 #[utoipa::path(
-    post, path = "/auth/password", tag = "auth", extensions(("x-botloom-access" = json!("session"))), request_body = ChangePassword,
+    post, path = "/auth/password", tag = "auth", request_body = ChangePassword,
+    extensions(("x-botloom-access" = json!("session"))),
     responses((status = 204, description = "The new password holds"))
 )]
 pub(crate) async fn change_password(

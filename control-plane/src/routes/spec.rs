@@ -143,7 +143,8 @@ fn tag(version: u32) -> String {
 ///
 /// The body is a BotSpec; `meta.botId` names the bot. The same content again is the version that exists.
 #[utoipa::path(
-    post, path = "/spec", tag = "spec", extensions(("x-botloom-access" = json!("editor"))),
+    post, path = "/spec", tag = "spec",
+    extensions(("x-botloom-access" = json!("editor"))),
     request_body(content = Object, description = "A BotSpec", content_type = "application/json"),
     params(
         ("If-Match" = Option<String>, Header, description = "`\"specVersion-N\"` of the version that you edited"),
@@ -245,7 +246,8 @@ fn edited(headers: &HeaderMap) -> Result<Edited, Problem> {
 ///
 /// Says everything that is wrong with a BotSpec and stores nothing.
 #[utoipa::path(
-    post, path = "/spec/validate", tag = "spec", extensions(("x-botloom-access" = json!("account"))),
+    post, path = "/spec/validate", tag = "spec",
+    extensions(("x-botloom-access" = json!("account"))),
     request_body(content = Object, description = "A BotSpec", content_type = "application/json"),
     responses((status = 200, description = "The findings; none: it is fine", body = FindingsView))
 )]
@@ -270,7 +272,8 @@ fn spec_answer(headers: &HeaderMap, version: SpecVersion) -> Result<Response, Pr
 
 /// Read the latest version
 #[utoipa::path(
-    get, path = "/spec/latest", tag = "spec", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/spec/latest", tag = "spec",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("botId" = String, Query, description = "Slug")),
     responses(
         (status = 200, description = "The canonical spec", body = Object, headers(("ETag" = String, description = "`\"specVersion-N\"`"))),
@@ -289,7 +292,8 @@ pub(crate) async fn latest_spec(
 
 /// Read a version
 #[utoipa::path(
-    get, path = "/spec/{version}", tag = "spec", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/spec/{version}", tag = "spec",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("version" = u32, Path, description = "Number of the version"),
         ("botId" = String, Query, description = "Slug"),
@@ -314,7 +318,8 @@ pub(crate) async fn get_spec(
 ///
 /// Newest first, without their text.
 #[utoipa::path(
-    get, path = "/spec", tag = "spec", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/spec", tag = "spec",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Query, description = "Slug"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
@@ -333,7 +338,8 @@ pub(crate) async fn list_specs(
 
 /// Compare two versions
 #[utoipa::path(
-    get, path = "/spec/diff", tag = "spec", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/spec/diff", tag = "spec",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Query, description = "Slug"),
         ("from" = u32, Query, description = "Number of one version"),

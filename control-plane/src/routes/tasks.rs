@@ -90,7 +90,8 @@ impl TaskView {
 
 /// Look at a task
 #[utoipa::path(
-    get, path = "/tasks/{taskId}", tag = "build and deploy", extensions(("x-botloom-access" = json!("viewer"))),
+    get, path = "/tasks/{taskId}", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("taskId" = String, Path, description = "UUID")),
     responses((status = 200, description = "The task", body = TaskView))
 )]

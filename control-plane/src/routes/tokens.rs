@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use botloom_core::TimestampMs;
 use botloom_core::ids::{ProjectId, TokenId};
 use botloom_core::model::{ApiToken, Role};
 use botloom_core::secret::Secret;
@@ -86,7 +87,7 @@ impl TokenView {
             project_id: token.project.map(|project| project.to_string()),
             created_at: token.created_at.to_rfc3339(),
             expires_at: token.expires_at.to_rfc3339(),
-            last_used_at: token.last_used_at.map(|at| at.to_rfc3339()),
+            last_used_at: token.last_used_at.map(TimestampMs::to_rfc3339),
             token: None,
         }
     }
@@ -103,7 +104,8 @@ impl TokenView {
 ///
 /// Newest first, without the tokens themselves.
 #[utoipa::path(
-    get, path = "/tokens", tag = "tokens", extensions(("x-botloom-access" = json!("session"))),
+    get, path = "/tokens", tag = "tokens",
+    extensions(("x-botloom-access" = json!("session"))),
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
@@ -123,7 +125,8 @@ pub(crate) async fn list_tokens(
 ///
 /// For programs: `Authorization: Bearer <token>`, without cookie and CSRF token. It is told this once.
 #[utoipa::path(
-    post, path = "/tokens", tag = "tokens", extensions(("x-botloom-access" = json!("session"))), request_body = CreateToken,
+    post, path = "/tokens", tag = "tokens", request_body = CreateToken,
+    extensions(("x-botloom-access" = json!("session"))),
     responses((
         status = 201, description = "The token", body = TokenView,
         headers(("Location" = String, description = "Its address"))
@@ -156,7 +159,8 @@ pub(crate) async fn create_token(
 ///
 /// Its requests are refused at once.
 #[utoipa::path(
-    delete, path = "/tokens/{tokenId}", tag = "tokens", extensions(("x-botloom-access" = json!("session"))),
+    delete, path = "/tokens/{tokenId}", tag = "tokens",
+    extensions(("x-botloom-access" = json!("session"))),
     params(("tokenId" = String, Path, description = "UUID")),
     responses((status = 204, description = "It does not work any more"))
 )]

@@ -57,7 +57,10 @@ pub trait Catalog:
 {
 }
 
-impl<T: Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit> Catalog for T {}
+impl<T: Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit> Catalog
+    for T
+{
+}
 
 /// Everything a role may ask of the outside. Made in one place and handed around.
 #[derive(Clone, Debug)]

@@ -90,6 +90,23 @@ async fn an_owner_invites_promotes_and_removes() {
     owner.prints(&["members", "remove", GUEST]);
     let nothing = guest.fails(&["members", "list"]);
     assert!(nothing.contains("member of no project"), "{nothing}");
+
+    let removed = ["audit", "--verb", "member.removed", "--json"];
+    let told: Value = serde_json::from_str(&owner.prints(&removed)).unwrap();
+    assert_eq!(told.as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(
+        (&told[0]["actor"]["email"], &told[0]["before"]),
+        (&EMAIL.into(), &"editor".into())
+    );
+    let all = owner.prints(&["audit", "--project", "default", "--ndjson"]);
+    let verbs: Vec<String> = all
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["verb"].to_string())
+        .collect();
+    assert_eq!(verbs.first().unwrap(), "\"member.removed\"");
+    assert_eq!(verbs.last().unwrap(), "\"owner.created\"");
+    let newest = owner.prints(&["audit", "--limit", "1", "--project", "default"]);
+    assert_eq!(newest.lines().count(), 2, "a title and a row:\n{newest}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -79,8 +79,8 @@ fn operations() -> Vec<(Method, String, Access)> {
     all
 }
 
-/// The role that a caller has in the project that `world` is about.
-async fn callers(server: &Server, owner: &Client, world: &World) -> Vec<Caller> {
+/// Everybody there is, with their role in the project that `world` is about.
+async fn callers(server: &Server, owner: &Client, world: &World<'_>) -> Vec<Caller> {
     let person = |name, client, role| Caller {
         name,
         client,
@@ -102,12 +102,30 @@ async fn callers(server: &Server, owner: &Client, world: &World) -> Vec<Caller> 
         person("the owner", owner.clone(), Some(Role::Owner)),
     ];
     for (name, of, role, project, may) in [
-        ("a token for another project", owner, "owner", Some(&elsewhere), None),
+        (
+            "a token for another project",
+            owner,
+            "owner",
+            Some(&elsewhere),
+            None,
+        ),
         ("a viewer's token", owner, "viewer", None, Some(Role::Viewer)),
         ("an editor's token", owner, "editor", None, Some(Role::Editor)),
         ("an owner's token", owner, "owner", None, Some(Role::Owner)),
-        ("a token for the project", owner, "owner", Some(&world.project), Some(Role::Owner)),
-        ("a token of an editor", &editor, "editor", None, Some(Role::Editor)),
+        (
+            "a token for the project",
+            owner,
+            "owner",
+            Some(&world.project),
+            Some(Role::Owner),
+        ),
+        (
+            "a token of an editor",
+            &editor,
+            "editor",
+            None,
+            Some(Role::Editor),
+        ),
     ] {
         let body = json!({ "name": name, "role": role, "projectId": project });
         let made = of.post("/tokens", &body).await.expect(201).json();
@@ -148,10 +166,16 @@ async fn every_route_answers_everybody_as_it_declares() {
             let told = expected.1.is_none_or(|slug_expected| slug == slug_expected);
             if status != expected.0 || !told {
                 let name = caller.name;
-                faults.push(format!("{name}: {method} {path}: {status} {slug}, not {expected:?}"));
+                faults.push(format!(
+                    "{name}: {method} {path}: {status} {slug}, not {expected:?}"
+                ));
             }
             if method != Method::GET && (200..300).contains(&status) && request.changes {
-                assert!(server.is_noted(&id), "{}: {method} {path} is not in the audit log", caller.name);
+                assert!(
+                    server.is_noted(&id),
+                    "{}: {method} {path} is not in the audit log",
+                    caller.name
+                );
             }
             checked += 1;
         }
@@ -180,7 +204,14 @@ async fn call(client: &Client, method: &Method, request: &Request) -> (u16, Stri
 }
 
 async fn slug(answer: http::Response<hyper::body::Incoming>) -> String {
-    let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+    let body = http_body_util::BodyExt::collect(answer.into_body())
+        .await
+        .unwrap()
+        .to_bytes();
     let problem: Value = serde_json::from_slice(&body).unwrap();
-    problem["type"].as_str().unwrap().trim_start_matches("/problems/").to_owned()
+    problem["type"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("/problems/")
+        .to_owned()
 }

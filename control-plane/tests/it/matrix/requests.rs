@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use botloom_core::model::IngressMode;
+use botloom_core::ports::{Connection, NewDeadLetter};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -63,8 +65,21 @@ impl<'a> World<'a> {
         self.server.row(&email, Some("viewer")).await
     }
 
+    /// A bot that is connected, as far as the catalog knows.
+    async fn take_updates(&self, bot: &str) {
+        let polling = Connection {
+            ingress: IngressMode::Polling,
+            webhook_secret: None,
+        };
+        let catalog = &self.server.ports.catalog;
+        catalog
+            .set_connection(&bot.parse().unwrap(), Some(&polling))
+            .await
+            .unwrap();
+    }
+
     async fn dead_letter(&self, bot: &str) -> String {
-        let letter = botloom_core::ports::NewDeadLetter {
+        let letter = NewDeadLetter {
             bot: bot.parse().unwrap(),
             chat: Some(5.into()),
             reason: "overflow".into(),
@@ -189,6 +204,9 @@ impl<'a> World<'a> {
         } else {
             String::new()
         };
+        if path.ends_with("/disconnect") {
+            self.take_updates(&bot).await;
+        }
         let of_letter = at.replace("{id}", &letter);
         let found = match (method.as_str(), path) {
             ("GET", "/bots/{botId}") | ("POST", "/bots/{botId}/disconnect") => (at, None, 200),
@@ -212,7 +230,9 @@ impl<'a> World<'a> {
         let found = match (method.as_str(), path) {
             ("POST", "/spec") => (path.to_owned(), Some(spec(&bot, "two")), 201),
             ("POST", "/spec/validate") => (path.to_owned(), Some(spec(&bot, "two")), 200),
-            ("GET", "/spec" | "/spec/latest" | "/revisions" | "/deployments" | "/events") => (by_bot, None, 200),
+            ("GET", "/spec" | "/spec/latest" | "/revisions" | "/deployments" | "/events") => {
+                (by_bot, None, 200)
+            }
             ("GET", "/spec/{version}") => (format!("/spec/1?botId={bot}"), None, 200),
             ("GET", "/spec/diff") => (format!("{by_bot}&from=1&to=1"), None, 200),
             ("POST", "/generate") => {
@@ -221,17 +241,29 @@ impl<'a> World<'a> {
             }
             ("GET", "/tasks/{taskId}") => {
                 let build = json!({ "botId": bot, "specVersion": 1 });
-                (format!("/tasks/{}", self.task("/generate", build).await), None, 200)
+                (
+                    format!("/tasks/{}", self.task("/generate", build).await),
+                    None,
+                    200,
+                )
             }
             ("GET", "/revisions/{revHash}") => (format!("/revisions/{rev}"), None, 200),
             ("GET", "/revisions/{revHash}/artifacts/{name}") => {
                 (format!("/revisions/{rev}/artifacts/bot.js"), None, 200)
             }
-            ("POST", "/deploy") => (path.to_owned(), Some(json!({ "botId": bot, "revHash": rev })), 202),
+            ("POST", "/deploy") => (
+                path.to_owned(),
+                Some(json!({ "botId": bot, "revHash": rev })),
+                202,
+            ),
             ("POST", "/rollback") => (path.to_owned(), Some(json!({ "botId": bot })), 409),
             ("GET", "/deployments/{taskId}") => {
                 let deployment = json!({ "botId": bot, "revHash": rev });
-                (format!("/deployments/{}", self.task("/deploy", deployment).await), None, 200)
+                (
+                    format!("/deployments/{}", self.task("/deploy", deployment).await),
+                    None,
+                    200,
+                )
             }
             _ => return None,
         };

@@ -14,7 +14,10 @@ async fn entries(client: &Client, query: &str) -> Vec<Value> {
 }
 
 fn verbs(entries: &[Value]) -> Vec<&str> {
-    entries.iter().map(|entry| entry["verb"].as_str().unwrap()).collect()
+    entries
+        .iter()
+        .map(|entry| entry["verb"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -32,16 +35,29 @@ async fn who_did_what_to_what_from_where_is_noted() {
     let me = owner.get("/auth/me").await.expect(200).json();
     let renamed = &listed[0];
     assert_eq!(
-        (&renamed["actor"]["kind"], &renamed["actor"]["email"], &renamed["actor"]["userId"]),
+        (
+            &renamed["actor"]["kind"],
+            &renamed["actor"]["email"],
+            &renamed["actor"]["userId"]
+        ),
         (&json!("user"), &json!(EMAIL), &me["user"]["userId"])
     );
     assert_eq!(renamed["object"], json!({ "kind": "bot", "id": "a-bot" }));
-    assert_eq!((&renamed["before"], &renamed["after"]), (&json!("A bot"), &json!("Another")));
+    assert_eq!(
+        (&renamed["before"], &renamed["after"]),
+        (&json!("A bot"), &json!("Another"))
+    );
     assert_eq!(renamed["requestId"], answer.header("x-request-id"));
-    assert_eq!((&renamed["address"], &renamed["projectId"]), (&json!("127.0.0.1"), &json!(project)));
+    assert_eq!(
+        (&renamed["address"], &renamed["projectId"]),
+        (&json!("127.0.0.1"), &json!(project))
+    );
     assert_eq!(listed[2]["actor"]["kind"], "system");
     // What is not done is not noted.
-    owner.json(Method::PATCH, "/bots/no-bot", &rename).await.refused(404, "not-found");
+    owner
+        .json(Method::PATCH, "/bots/no-bot", &rename)
+        .await
+        .refused(404, "not-found");
     assert_eq!(entries(&owner, &format!("projectId={project}")).await, listed);
 }
 
@@ -72,7 +88,10 @@ async fn versions_and_deployments_are_noted_with_their_hashes() {
     }
     let started = entries(&owner, "verb=deployment.started").await;
     assert_eq!(started.len(), 1, "{started:?}");
-    assert_eq!((&started[0]["before"], &started[0]["after"]), (&Value::Null, &json!(rev)));
+    assert_eq!(
+        (&started[0]["before"], &started[0]["after"]),
+        (&Value::Null, &json!(rev))
+    );
 }
 
 #[tokio::test]
@@ -91,12 +110,19 @@ async fn programs_are_told_from_their_persons() {
     ci.delete("/bots/a-bot").await.expect(204);
     let deleted = &entries(&owner, "verb=bot.deleted").await[0];
     assert_eq!(
-        (&deleted["actor"]["kind"], &deleted["actor"]["email"], &deleted["actor"]["tokenId"]),
+        (
+            &deleted["actor"]["kind"],
+            &deleted["actor"]["email"],
+            &deleted["actor"]["tokenId"]
+        ),
         (&json!("token"), &json!(EMAIL), &made["tokenId"])
     );
     // A program reads its projects' log, not its person's affairs.
     assert_eq!(verbs(&entries(&ci, "verb=token.created").await), [""; 0]);
-    assert_eq!(verbs(&entries(&owner, "verb=token.created").await), ["token.created"]);
+    assert_eq!(
+        verbs(&entries(&owner, "verb=token.created").await),
+        ["token.created"]
+    );
 }
 
 #[tokio::test]
@@ -106,7 +132,10 @@ async fn owners_see_their_projects_and_everybody_their_own_affairs() {
     let path = format!("projectId={}", project(&owner).await);
     for role in ["editor", "viewer"] {
         let member = server.member(role).await;
-        member.get(&format!("/audit?{path}")).await.refused(403, "forbidden");
+        member
+            .get(&format!("/audit?{path}"))
+            .await
+            .refused(403, "forbidden");
         assert_eq!(verbs(&entries(&member, "").await), ["session.opened"], "{role}");
     }
     let stranger = server.stranger().await;
@@ -116,7 +145,10 @@ async fn owners_see_their_projects_and_everybody_their_own_affairs() {
             .await
             .refused(404, "not-found");
     }
-    stranger.get("/audit?projectId=nonsense").await.refused(404, "not-found");
+    stranger
+        .get("/audit?projectId=nonsense")
+        .await
+        .refused(404, "not-found");
     let own = entries(&owner, "").await;
     assert_eq!(verbs(&own), ["bot.created", "session.opened", "owner.created"]);
 }
@@ -150,7 +182,10 @@ async fn the_log_is_filtered_paged_and_exported() {
         }
     }
     assert_eq!(paged.len(), 250);
-    assert_eq!((&paged[0]["after"], &paged[249]["after"]), (&json!("N249"), &json!("N0")));
+    assert_eq!(
+        (&paged[0]["after"], &paged[249]["after"]),
+        (&json!("N249"), &json!("N0"))
+    );
     let export = owner.get("/audit/export?verb=bot.renamed").await.expect(200);
     assert_eq!(export.header("content-type"), "application/x-ndjson");
     let exported: Vec<Value> = export
@@ -162,9 +197,15 @@ async fn the_log_is_filtered_paged_and_exported() {
 
     let after = |query: &str| format!("objectKind=bot&objectId=a-bot&{query}");
     let of = |at: &str| at.replace(':', "%3A");
-    assert_eq!(entries(&owner, &after(&format!("until={}", of(&start)))).await, [] as [Value; 0]);
+    assert_eq!(
+        entries(&owner, &after(&format!("until={}", of(&start)))).await,
+        [] as [Value; 0]
+    );
     let late = paged[9]["at"].as_str().unwrap();
-    assert_eq!(entries(&owner, &after(&format!("since={}", of(late)))).await, paged[..10]);
+    assert_eq!(
+        entries(&owner, &after(&format!("since={}", of(late)))).await,
+        paged[..10]
+    );
     for bad in ["since=yesterday", "userId=me", "verb=", "limit=0"] {
         let refused = owner.get(&format!("/audit?{bad}")).await;
         refused.refused(400, "invalid-parameter");
@@ -180,8 +221,18 @@ async fn no_secret_is_noted() {
         .json(Method::PUT, "/bots/a-bot/token", &json!({ "token": telegram }))
         .await;
     let path = format!("/projects/{}/invitations", project(&owner).await);
-    let invitation = owner.post(&path, &json!({ "role": "viewer" })).await.expect(201).json();
-    let secret = invitation["url"].as_str().unwrap().split_once('#').unwrap().1.to_owned();
+    let invitation = owner
+        .post(&path, &json!({ "role": "viewer" }))
+        .await
+        .expect(201)
+        .json();
+    let secret = invitation["url"]
+        .as_str()
+        .unwrap()
+        .split_once('#')
+        .unwrap()
+        .1
+        .to_owned();
     let token = owner
         .post("/tokens", &json!({ "name": "CI", "role": "owner" }))
         .await

@@ -23,7 +23,9 @@ fn device(answer: &Answer) -> Option<String> {
     let cookies = answer.headers.get_all("set-cookie").iter();
     let cookies = cookies.map(|cookie| cookie.to_str().unwrap());
     let cookie = cookies.filter(|cookie| cookie.starts_with("botloom_device="));
-    cookie.map(|cookie| cookie.split(';').next().unwrap().to_owned()).next()
+    cookie
+        .map(|cookie| cookie.split(';').next().unwrap().to_owned())
+        .next()
 }
 
 #[tokio::test]
@@ -56,7 +58,10 @@ async fn a_person_sees_and_ends_their_own_sessions() {
         .expect("the stream ends within 5 s")
         .unwrap();
     owner.delete(&path).await.refused(404, "not-found");
-    owner.delete("/auth/sessions/nonsense").await.refused(404, "not-found");
+    owner
+        .delete("/auth/sessions/nonsense")
+        .await
+        .refused(404, "not-found");
 
     let ended = owner.delete("/auth/sessions").await.expect(200).json();
     assert_eq!(ended["ended"], 1);
@@ -74,13 +79,17 @@ async fn a_new_password_needs_the_old_one_and_ends_the_other_sessions() {
         let owner = owner.clone();
         async move { owner.post("/auth/password", &body).await }
     };
-    change("not it", "a new long password").await.refused(422, "wrong-password");
+    change("not it", "a new long password")
+        .await
+        .refused(422, "wrong-password");
     change(PASSWORD, "short").await.refused(422, "validation-failed");
     other.get("/auth/me").await.expect(200);
     change(PASSWORD, "a new long password").await.expect(204);
     other.get("/auth/me").await.refused(401, "unauthenticated");
     owner.get("/auth/me").await.expect(200);
-    login(&server, "", PASSWORD).await.refused(401, "invalid-credentials");
+    login(&server, "", PASSWORD)
+        .await
+        .refused(401, "invalid-credentials");
     login(&server, "", "a new long password").await.expect(200);
 }
 
@@ -90,14 +99,22 @@ async fn old_passwords_are_not_guessed_in_an_open_browser() {
     let owner = server.owner().await;
     let guess = json!({ "oldPassword": "not it", "newPassword": "a new long password" });
     for _ in 0..5 {
-        owner.post("/auth/password", &guess).await.refused(422, "wrong-password");
+        owner
+            .post("/auth/password", &guess)
+            .await
+            .refused(422, "wrong-password");
     }
     let right = json!({ "oldPassword": PASSWORD, "newPassword": "a new long password" });
     let refused = owner.post("/auth/password", &right).await;
     refused.refused(429, "too-many-attempts");
     assert_eq!(refused.header("retry-after"), "60");
     // The person at another place is not kept out by it.
-    server.login(EMAIL).await.post("/auth/password", &right).await.expect(204);
+    server
+        .login(EMAIL)
+        .await
+        .post("/auth/password", &right)
+        .await
+        .expect(204);
 }
 
 #[tokio::test]
@@ -106,18 +123,28 @@ async fn strangers_who_guess_do_not_keep_a_known_browser_out() {
     server.owner().await;
     let known = device(&login(&server, "", PASSWORD).await.expect(200)).unwrap();
     for _ in 0..5 {
-        login(&server, "", "a guess").await.refused(401, "invalid-credentials");
+        login(&server, "", "a guess")
+            .await
+            .refused(401, "invalid-credentials");
     }
-    login(&server, "", PASSWORD).await.refused(429, "too-many-attempts");
+    login(&server, "", PASSWORD)
+        .await
+        .refused(429, "too-many-attempts");
     let answer = login(&server, &known, PASSWORD).await.expect(200);
     assert_eq!(device(&answer), None, "it is known already");
 
     // Who has the cookie guesses no faster than others.
     for _ in 0..5 {
-        login(&server, &known, "a guess").await.refused(401, "invalid-credentials");
+        login(&server, &known, "a guess")
+            .await
+            .refused(401, "invalid-credentials");
     }
-    login(&server, &known, PASSWORD).await.refused(429, "too-many-attempts");
+    login(&server, &known, PASSWORD)
+        .await
+        .refused(429, "too-many-attempts");
     // Nor does a cookie that nobody gave out, or that of another account.
     let forged = format!("botloom_device={}", "A".repeat(120));
-    login(&server, &forged, PASSWORD).await.refused(429, "too-many-attempts");
+    login(&server, &forged, PASSWORD)
+        .await
+        .refused(429, "too-many-attempts");
 }

@@ -101,7 +101,10 @@ async fn a_token_for_one_project_knows_no_other() {
     .await;
     let bots = |answer: Value| -> Vec<String> {
         let items = answer["items"].as_array().unwrap().clone();
-        items.iter().map(|bot| bot["botId"].as_str().unwrap().to_owned()).collect()
+        items
+            .iter()
+            .map(|bot| bot["botId"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(bots(all.get("/bots").await.json()), ["a-bot", "other-bot"]);
     assert_eq!(bots(one.get("/bots").await.json()), ["other-bot"]);
@@ -122,7 +125,12 @@ async fn tokens_end_by_being_revoked_and_by_their_time() {
     let stream = ci.open(Method::GET, "/events?botId=a-bot", &[], "").await;
     assert_eq!(stream.status(), 200);
     let path = format!("/tokens/{}", made["tokenId"].as_str().unwrap());
-    server.member("owner").await.delete(&path).await.refused(404, "not-found");
+    server
+        .member("owner")
+        .await
+        .delete(&path)
+        .await
+        .refused(404, "not-found");
     ci.get("/bots/a-bot").await.expect(200);
     owner.delete(&path).await.expect(204);
     ci.get("/bots/a-bot").await.refused(401, "unauthenticated");
@@ -148,15 +156,21 @@ async fn a_persons_own_affairs_are_not_a_tokens() {
         .await
         .refused(403, "session-required");
     ci.delete(&own).await.refused(403, "session-required");
-    ci.post("/auth/logout", &json!({})).await.refused(403, "session-required");
+    ci.post("/auth/logout", &json!({}))
+        .await
+        .refused(403, "session-required");
     for (method, path) in [
         (Method::GET, "/auth/sessions"),
         (Method::DELETE, "/auth/sessions"),
         (Method::POST, "/auth/password"),
     ] {
-        ci.json(method, path, &json!({ "oldPassword": "x", "newPassword": "long enough" }))
-            .await
-            .refused(403, "session-required");
+        ci.json(
+            method,
+            path,
+            &json!({ "oldPassword": "x", "newPassword": "long enough" }),
+        )
+        .await
+        .refused(403, "session-required");
     }
     ci.post("/invitations/accept", &json!({ "secret": "x" }))
         .await

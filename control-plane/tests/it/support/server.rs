@@ -257,7 +257,9 @@ impl Server {
     /// Whether something that this request did stands in the audit log.
     pub(crate) fn is_noted(&self, request: &str) -> bool {
         let sql = "SELECT EXISTS (SELECT 1 FROM audit_log WHERE request_id = ?1)";
-        self.by_hand().query_row(sql, [request], |row| row.get(0)).unwrap()
+        self.by_hand()
+            .query_row(sql, [request], |row| row.get(0))
+            .unwrap()
     }
 
     /// The database past the API.

@@ -180,14 +180,24 @@ async fn sessions_of_a_user_are_listed_newest_first(catalog: Subject) -> CaseRes
     made.sort_by_key(|one| std::cmp::Reverse((one.created_at, one.hash.to_string())));
     let catalog = &catalog;
     for limit in [1, 2, 5, 50] {
-        let listed = all(limit, |page| async move { catalog.sessions(user.id, &page).await }).await?;
+        let listed = all(
+            limit,
+            |page| async move { catalog.sessions(user.id, &page).await },
+        )
+        .await?;
         assert_eq!(listed, made, "limit {limit}");
     }
-    let one = PageRequest { cursor: None, limit: 1 };
+    let one = PageRequest {
+        cursor: None,
+        limit: 1,
+    };
     let other = catalog.sessions(user.id, &one).await?.next_cursor;
     let nobody = UserId::generate();
-    foreign_cursors_list_nothing(&[other], |page| async move { catalog.sessions(nobody, &page).await })
-        .await?;
+    foreign_cursors_list_nothing(
+        &[other],
+        |page| async move { catalog.sessions(nobody, &page).await },
+    )
+    .await?;
     Ok(())
 }
 
@@ -222,7 +232,11 @@ async fn a_password_changes_for_who_knows_the_old_one(catalog: Subject) -> CaseR
     }
     let change = |old: &'static str, new: &'static str| {
         let (catalog, keep) = (Arc::clone(&catalog), made[0].hash);
-        let old = if old.is_empty() { user.password_hash.clone() } else { old.to_owned() };
+        let old = if old.is_empty() {
+            user.password_hash.clone()
+        } else {
+            old.to_owned()
+        };
         async move {
             catalog
                 .change_password(user.id, &old, new, &keep, &entry("password.changed"))
@@ -231,7 +245,14 @@ async fn a_password_changes_for_who_knows_the_old_one(catalog: Subject) -> CaseR
     };
     assert!(!change("another", "new").await?);
     assert_eq!(everything(&catalog).await?, []);
-    assert_eq!(catalog.sessions(user.id, &PageRequest::default()).await?.items.len(), 2);
+    assert_eq!(
+        catalog
+            .sessions(user.id, &PageRequest::default())
+            .await?
+            .items
+            .len(),
+        2
+    );
     assert!(change("", "new").await?);
     assert!(!change("", "newer").await?, "the old one is no more");
     let stored = catalog.user(user.id).await?.map(|user| user.password_hash);

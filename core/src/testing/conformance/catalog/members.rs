@@ -41,7 +41,13 @@ fn invitation(project: ProjectId, by: UserId, secret: &str, role: Role) -> Invit
 }
 
 /// Somebody with a new account who joined the project with this role.
-pub(super) async fn joined(catalog: &Subject, owner: &User, project: &Project, name: &str, role: Role) -> Fixture<User> {
+pub(super) async fn joined(
+    catalog: &Subject,
+    owner: &User,
+    project: &Project,
+    name: &str,
+    role: Role,
+) -> Fixture<User> {
     let guest = user(&format!("{name}@example.org"));
     let invitation = invitation(project.id, owner.id, name, role);
     catalog

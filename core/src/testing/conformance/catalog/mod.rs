@@ -71,7 +71,7 @@ async fn a_bot(catalog: &Subject) -> Fixture<BotId> {
 }
 
 /// Under which the suites note what they do.
-const LOGGED: ProjectId = ProjectId(uuid::Uuid::from_u128(0x0a0d17));
+const LOGGED: ProjectId = ProjectId(uuid::Uuid::from_u128(17));
 
 /// An entry of the audit log with an id of its own, at [`T0`].
 fn entry(verb: &'static str) -> AuditEntry {

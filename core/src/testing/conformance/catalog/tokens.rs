@@ -62,10 +62,17 @@ async fn tokens_are_listed_newest_first_in_pages(catalog: Subject) -> CaseResult
         let listed = all(limit, |page| async move { catalog.tokens(user.id, &page).await }).await?;
         assert_eq!(listed, made, "limit {limit}");
     }
-    let one = PageRequest { cursor: None, limit: 1 };
+    let one = PageRequest {
+        cursor: None,
+        limit: 1,
+    };
     let other = catalog.tokens(user.id, &one).await?.next_cursor;
     let nobody = UserId::generate();
-    foreign_cursors_list_nothing(&[other], |page| async move { catalog.tokens(nobody, &page).await }).await?;
+    foreign_cursors_list_nothing(
+        &[other],
+        |page| async move { catalog.tokens(nobody, &page).await },
+    )
+    .await?;
     Ok(())
 }
 
@@ -75,7 +82,10 @@ async fn last_use_moves_forward_only(catalog: Subject) -> CaseResult {
     catalog.create_token(&token, &entry("token.created")).await?;
     for (used, last) in [(5_000, 5_000), (2_000, 5_000), (9_000, 9_000)] {
         catalog.touch_token(token.id, T0.plus(used)).await?;
-        let stored = catalog.token(&token.hash).await?.and_then(|token| token.last_used_at);
+        let stored = catalog
+            .token(&token.hash)
+            .await?
+            .and_then(|token| token.last_used_at);
         assert_eq!(stored, Some(T0.plus(last)));
     }
     catalog.touch_token(TokenId::generate(), T0).await?;
@@ -95,7 +105,10 @@ async fn a_revoked_token_is_gone(catalog: Subject) -> CaseResult {
     }
     assert_eq!(catalog.token(&token.hash).await?, None);
     let log = everything(&catalog).await?;
-    assert_eq!(log.iter().filter(|entry| entry.verb == "token.revoked").count(), 1);
+    assert_eq!(
+        log.iter().filter(|entry| entry.verb == "token.revoked").count(),
+        1
+    );
     Ok(())
 }
 
@@ -109,7 +122,14 @@ async fn tokens_expire(catalog: Subject) -> CaseResult {
         catalog.create_token(&one, &entry("token.created")).await?;
     }
     assert_eq!(catalog.expire_tokens(T0.plus(1)).await?, 2);
-    assert_eq!(catalog.tokens(user.id, &PageRequest::default()).await?.items.len(), 1);
+    assert_eq!(
+        catalog
+            .tokens(user.id, &PageRequest::default())
+            .await?
+            .items
+            .len(),
+        1
+    );
     Ok(())
 }
 
