@@ -19,7 +19,9 @@ use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::app::actor::Actor;
 use crate::app::{Error, access};
+use crate::auth::caller::Credential;
 use crate::auth::policy::{self, Action};
 use crate::auth::session;
 use crate::state::App;
@@ -94,11 +96,17 @@ pub(crate) enum Start {
 /// Who watches what.
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
-    pub(crate) user: UserId,
-    pub(crate) session: Sha256Hash,
+    pub(crate) actor: Actor,
+    pub(crate) credential: Credential,
     pub(crate) project: ProjectId,
     pub(crate) bot: BotId,
     pub(crate) start: Start,
+}
+
+impl Watch {
+    fn is_of(&self, hash: &Sha256Hash) -> bool {
+        matches!(&self.credential, Credential::Session { session, .. } if session.hash == *hash)
+    }
 }
 
 /// Opens a stream. It holds `place` as long as its feeding task lives.
@@ -218,7 +226,7 @@ impl Feed {
             tokio::select! {
                 notice = bus.recv() => match notice {
                     Ok(Notice::EventLogged { project }) if project == self.watch.project => return Ok(()),
-                    Ok(Notice::SessionEnded { session }) if session == self.watch.session => return Err(Ended),
+                    Ok(Notice::SessionEnded { session }) if self.watch.is_of(&session) => return Err(Ended),
                     Ok(_) => {}
                     Err(broadcast::error::RecvError::Lagged(_)) => return self.check_session().await,
                     Err(broadcast::error::RecvError::Closed) => return Err(Ended),
@@ -228,7 +236,7 @@ impl Feed {
         }
     }
 
-    /// Ends the stream of a session that has ended, and of a user who may not read any more.
+    /// Ends the stream of a session or token that has ended, and of a user who may not read any more.
     async fn check_session(&self) -> Result<(), Ended> {
         match self.may_go_on().await {
             Ok(true) => Ok(()),
@@ -238,9 +246,18 @@ impl Feed {
     }
 
     async fn may_go_on(&self) -> Result<bool, Error> {
-        let session = self.app.deps.ports.catalog.session(&self.watch.session).await?;
-        let alive = session.is_some_and(|session| !session::is_over(&session, self.app.now()));
-        let role = access::role(&self.app, self.watch.user, self.watch.project).await?;
+        let (catalog, now) = (&self.app.deps.ports.catalog, self.app.now());
+        let alive = match &self.watch.credential {
+            Credential::Session { session, .. } => catalog
+                .session(&session.hash)
+                .await?
+                .is_some_and(|session| !session::is_over(&session, now)),
+            Credential::Token(token) => catalog
+                .token(&token.hash)
+                .await?
+                .is_some_and(|token| now < token.expires_at),
+        };
+        let role = access::role(&self.app, self.watch.actor, self.watch.project).await?;
         Ok(alive && role.is_some_and(|role| policy::allows(role, Action::Read)))
     }
 

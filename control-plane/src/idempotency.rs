@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: the same request twice has one effect and one answer.
 //!
-//! A key belongs to a user and a route. Its claim is a lease, so a holder that dies blocks it for a minute at most; task
+//! A key belongs to a user, or to one of their API tokens, and a route. Its claim is a lease, so a holder that dies blocks it for a minute at most; task
 //! ids come from the key, so the next try meets what the dead one began. The work goes on when its caller hangs up.
 
 use std::future::Future;
@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::response::{IntoResponse, Response};
 use botloom_core::hash::Sha256Hash;
-use botloom_core::ids::{TaskId, UserId};
+use botloom_core::ids::TaskId;
 use botloom_core::ports::{IdempotencyClaim, IdempotencyKey, StoredResponse};
 use futures_util::FutureExt;
 use http::header::{self, HeaderName};
@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tracing::Instrument;
 use uuid::Builder;
 
+use crate::app::actor::Actor;
 use crate::code;
 use crate::http::answer::Answer;
 use crate::problem::{MEDIA_TYPE, Problem};
@@ -32,7 +33,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Does `work` once for a key; without a key, once for the request. `work` gets the task id that belongs to the key.
 pub(crate) async fn once<F, W>(
     app: &App,
-    user: UserId,
+    actor: Actor,
     route: &'static str,
     headers: &HeaderMap,
     fingerprint: Sha256Hash,
@@ -48,9 +49,13 @@ where
             .map_err(|_| Problem::internal())?;
         return outcome.map(IntoResponse::into_response);
     };
+    // A token may do less than its user: it is not told what was answered to others.
+    let route = actor
+        .grant
+        .map_or_else(|| route.to_owned(), |grant| format!("{route} by {}", grant.token));
     let key = IdempotencyKey {
-        user,
-        route: route.to_owned(),
+        user: actor.user,
+        route,
         key,
     };
     let catalog = app.deps.ports.catalog.clone();

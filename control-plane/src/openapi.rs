@@ -2,7 +2,9 @@
 
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{OpenApi as _, ToSchema};
 
@@ -21,11 +23,13 @@ use crate::router;
     tags(
         (name = "auth", description = "The first owner, logging in and out"),
         (name = "projects", description = "Groups of bots"),
+        (name = "tokens", description = "Credentials of programs"),
         (name = "bots", description = "Bots and their connection to Telegram"),
         (name = "spec", description = "What a bot is, in versions"),
         (name = "build and deploy", description = "Revisions, and putting them live"),
         (name = "events", description = "What happens, as it happens"),
         (name = "dead letters", description = "What was set aside"),
+        (name = "audit", description = "Who did what"),
         (name = "system", description = "For machines that watch"),
     )
 )]
@@ -80,13 +84,20 @@ pub(crate) fn document() -> OpenApi {
     components
         .security_schemes
         .insert("session".to_owned(), RefOr::T(cookie));
+    let about = "An API token, `btl_…`, of `POST /tokens`; without cookie and CSRF token.";
+    let bearer = Http::builder()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(about))
+        .build();
+    components
+        .security_schemes
+        .insert("token".to_owned(), RefOr::T(SecurityScheme::Http(bearer)));
     components
         .responses
         .insert("Problem".to_owned(), RefOr::T(failure()));
-    document.security = Some(vec![SecurityRequirement::new::<_, [String; 0], String>(
-        "session",
-        [],
-    )]);
+    let either =
+        ["session", "token"].map(|name| SecurityRequirement::new::<_, [String; 0], String>(name, []));
+    document.security = Some(either.to_vec());
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,

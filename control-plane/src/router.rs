@@ -10,8 +10,8 @@ use crate::deps::Watch;
 use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
-    auth, bots, connection, dead_letters, deployments, events, generate, pages, projects, revisions, spec,
-    system, tasks,
+    audit, auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages,
+    projects, revisions, sessions, spec, system, tasks, tokens,
 };
 use crate::state::App;
 
@@ -23,8 +23,24 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(auth::log_in))
         .routes(routes!(auth::log_out))
         .routes(routes!(auth::me))
+        .routes(routes!(invitations::register))
+        .routes(routes!(sessions::list_sessions, sessions::end_other_sessions))
+        .routes(routes!(sessions::end_session))
+        .routes(routes!(sessions::change_password))
         // /projects
         .routes(routes!(projects::list_projects))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::update_member, members::remove_member))
+        .routes(routes!(
+            invitations::list_invitations,
+            invitations::create_invitation
+        ))
+        .routes(routes!(invitations::revoke_invitation))
+        .routes(routes!(invitations::look_up_invitation))
+        .routes(routes!(invitations::accept_invitation))
+        // /tokens
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::revoke_token))
         // /bots
         .routes(routes!(bots::list_bots, bots::create_bot))
         .routes(routes!(bots::get_bot, bots::update_bot, bots::delete_bot))
@@ -56,6 +72,9 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(deployments::get_deployment))
         // /events
         .routes(routes!(events::watch_events))
+        // /audit
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(audit::export_audit))
         // For machines that watch, and for those who write clients.
         .routes(routes!(system::health))
         .routes(routes!(system::ready))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use botloom_core::ports::StoreResult;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::session;
+use crate::auth::{bearer, session};
 use crate::idempotency;
 use crate::state::App;
 
@@ -32,6 +32,8 @@ async fn sweep(app: &App) -> StoreResult<()> {
         .expire_sessions(now.plus(-session::IDLE_MS), now.plus(-session::ABSOLUTE_MS))
         .await?;
     let keys = catalog.expire_keys(now.plus(-idempotency::KEPT_MS)).await?;
-    tracing::debug!(sessions, keys, "swept");
+    let invitations = catalog.expire_invitations(now).await?;
+    let tokens = catalog.expire_tokens(now.plus(-bearer::TOLD_MS)).await?;
+    tracing::debug!(sessions, keys, invitations, tokens, "swept");
     Ok(())
 }

@@ -160,6 +160,21 @@ uuid_id!(
     TaskId,
     "task id"
 );
+uuid_id!(
+    /// An invitation to a project.
+    InvitationId,
+    "invitation id"
+);
+uuid_id!(
+    /// An API token.
+    TokenId,
+    "token id"
+);
+uuid_id!(
+    /// An entry of the audit log.
+    AuditId,
+    "audit id"
+);
 
 impl TaskId {
     /// Id of the rollback that the platform starts if this deployment is found unhealthy: the same on every node, so that

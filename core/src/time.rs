@@ -31,6 +31,16 @@ impl TimestampMs {
     }
 }
 
+impl std::str::FromStr for TimestampMs {
+    type Err = crate::ids::InvalidId;
+
+    /// Reads RFC 3339; what is finer than a millisecond is cut off.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let moment: jiff::Timestamp = text.parse().map_err(|_| crate::ids::InvalidId { what: "time" })?;
+        Ok(Self(moment.as_millisecond()))
+    }
+}
+
 /// Tells the time.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// Wall-clock time.
@@ -53,6 +63,17 @@ impl Clock for SystemClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn read_back_as_printed() {
+        for ms in [0, 1, 1_795_200_000_123] {
+            assert_eq!(TimestampMs(ms).to_rfc3339().parse(), Ok(TimestampMs(ms)));
+        }
+        assert_eq!("1970-01-01T01:00:00+01:00".parse(), Ok(TimestampMs(0)));
+        for bad in ["", "0", "1970-01-01", "yesterday"] {
+            assert!(bad.parse::<TimestampMs>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn printed_as_rfc3339_with_milliseconds() {

@@ -41,18 +41,30 @@ pub enum VaultError {
 
 /// What a secret is, and whose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SecretContext<'a> {
-    /// `bot-token`, `webhook-secret`.
-    pub purpose: &'static str,
-    /// Project of the bot.
-    pub project: ProjectId,
-    /// The bot.
-    pub bot: &'a BotId,
+pub enum SecretContext<'a> {
+    /// A secret of a bot.
+    Bot {
+        /// `bot-token`, `webhook-secret`.
+        purpose: &'static str,
+        /// Project of the bot.
+        project: ProjectId,
+        /// The bot.
+        bot: &'a BotId,
+    },
+    /// A secret of the installation, by its purpose.
+    Installation(&'static str),
 }
 
 impl SecretContext<'_> {
     fn of_value(&self) -> String {
-        format!("{}:{}:{}", self.purpose, self.project, self.bot)
+        match self {
+            Self::Bot {
+                purpose,
+                project,
+                bot,
+            } => format!("{purpose}:{project}:{bot}"),
+            Self::Installation(purpose) => (*purpose).to_owned(),
+        }
     }
 
     fn of_data_key(&self) -> String {
@@ -60,7 +72,10 @@ impl SecretContext<'_> {
     }
 
     fn of_first_format(&self) -> String {
-        format!("{}:{}", self.purpose, self.bot)
+        match self {
+            Self::Bot { purpose, bot, .. } => format!("{purpose}:{bot}"),
+            Self::Installation(purpose) => (*purpose).to_owned(),
+        }
     }
 }
 
@@ -242,9 +257,13 @@ mod tests {
     }
 
     fn of(bot: &BotId) -> SecretContext<'_> {
-        SecretContext {
-            purpose: "bot-token",
-            project: PROJECT,
+        of_project("bot-token", PROJECT, bot)
+    }
+
+    fn of_project<'a>(purpose: &'static str, project: ProjectId, bot: &'a BotId) -> SecretContext<'a> {
+        SecretContext::Bot {
+            purpose,
+            project,
             bot,
         }
     }
@@ -258,14 +277,9 @@ mod tests {
         assert_eq!(vault.open(&sealed, &of(&bot)), Ok(token));
         let wrong = [
             of(&other),
-            SecretContext {
-                purpose: "webhook-secret",
-                ..of(&bot)
-            },
-            SecretContext {
-                project: OTHER_PROJECT,
-                ..of(&bot)
-            },
+            of_project("webhook-secret", PROJECT, &bot),
+            of_project("bot-token", OTHER_PROJECT, &bot),
+            SecretContext::Installation("bot-token"),
         ];
         for context in wrong {
             assert_eq!(vault.open(&sealed, &context), Err(VaultError::Unopenable));

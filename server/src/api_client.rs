@@ -1,4 +1,4 @@
-//! The client commands' side of the API: cookie, CSRF token, problems as words.
+//! The client commands' side of the API: credentials, problems as words.
 
 use std::fmt::Write as _;
 
@@ -11,6 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::api_token;
 use crate::cli::Login;
 use crate::error::CommandError;
 use crate::terminal;
@@ -60,9 +61,13 @@ impl Api {
         }
     }
 
-    /// Logs in.
+    /// Logs in, with an API token where there is one.
     pub(crate) async fn login(login: &Login) -> Result<Self, CommandError> {
         let mut api = Self::new(&login.server);
+        if let Some(token) = api_token::find(login)? {
+            api.keep("authorization", &format!("Bearer {}", token.expose()))?;
+            return Ok(api);
+        }
         let (email, password) = credentials(login)?;
         let body = json!({ "email": email, "password": password });
         let (answer, headers) = api.send(Method::POST, "/auth/login", Some(body)).await?;
@@ -74,14 +79,18 @@ impl Api {
             .and_then(|cookie| cookie.split(';').next())
             .unwrap_or_default();
         let csrf = body["csrfToken"].as_str().unwrap_or_default();
-        for (name, text) in [("cookie", cookie), ("x-csrf-token", csrf)] {
-            let mut value = HeaderValue::from_str(text).map_err(|_| {
-                CommandError::Api("the server's answer to the login is not usable".to_owned())
-            })?;
-            value.set_sensitive(true);
-            api.headers.insert(name, value);
-        }
+        api.keep("cookie", cookie)?;
+        api.keep("x-csrf-token", csrf)?;
         Ok(api)
+    }
+
+    /// Sends a credential with every request.
+    fn keep(&mut self, name: &'static str, text: &str) -> Result<(), CommandError> {
+        let mut value = HeaderValue::from_str(text)
+            .map_err(|_| CommandError::Api("the credentials are not usable".to_owned()))?;
+        value.set_sensitive(true);
+        self.headers.insert(name, value);
+        Ok(())
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Answer, CommandError> {
@@ -94,6 +103,14 @@ impl Api {
 
     pub(crate) async fn put(&self, path: &str, body: Value) -> Result<Answer, CommandError> {
         Ok(self.send(Method::PUT, path, Some(body)).await?.0)
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Result<Answer, CommandError> {
+        Ok(self.send(Method::PATCH, path, Some(body)).await?.0)
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Result<Answer, CommandError> {
+        Ok(self.send(Method::DELETE, path, None).await?.0)
     }
 
     /// Posts JSON text as it is.

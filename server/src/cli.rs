@@ -1,5 +1,7 @@
 //! The grammar of the command line.
 
+pub(crate) mod people;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -113,6 +115,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         login: Login,
     },
+    /// Members of a project: list, change roles, remove, invite, join.
+    #[command(subcommand)]
+    Members(people::MembersCommand),
+    /// API tokens for programs: list, create, revoke. Needs e-mail and password.
+    #[command(subcommand)]
+    Tokens(people::TokensCommand),
+    /// Who did what: the audit log, newest first.
+    Audit(people::AuditArgs),
     /// Run a bot.js in a real sandbox worker and print {outcome, wallMs, result}: why was a bot stopped?
     ///
     /// Skips the AST filter and never retries. wallMs runs from the call to its outcome; starting the process and
@@ -196,6 +206,10 @@ pub(crate) struct Login {
     /// Password; asked for when it is missing. Prefer the environment variable: arguments are visible to others.
     #[arg(long, env = "BOTLOOM_PASSWORD", hide_env_values = true)]
     pub password: Option<String>,
+    /// File with an API token, readable for its owner alone; used instead of e-mail and password, as is the variable
+    /// BOTLOOM_TOKEN.
+    #[arg(long, value_name = "FILE", env = "BOTLOOM_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 /// A bot's connection to Telegram.

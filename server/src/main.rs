@@ -4,6 +4,7 @@
 //! backends and roles. No rules live here.
 
 mod api_client;
+mod api_token;
 mod cli;
 mod commands;
 mod config;
@@ -55,6 +56,9 @@ fn run(cli: Cli) -> CommandResult {
             connection,
             login,
         } => block_on(commands::apply::connect(&bot, &connection, &login)),
+        Command::Members(command) => block_on(commands::members::members(command)),
+        Command::Tokens(command) => block_on(commands::tokens::tokens(command)),
+        Command::Audit(args) => block_on(commands::audit::audit(&args)),
         Command::SandboxRun { file, body, input } => block_on(commands::sandbox_run::sandbox_run(
             config,
             &file,

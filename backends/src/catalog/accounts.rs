@@ -2,13 +2,15 @@
 
 use async_trait::async_trait;
 use botloom_core::ids::UserId;
-use botloom_core::model::{Membership, Project, Role, Session, SessionHash, User};
-use botloom_core::ports::{Accounts, StoreResult};
+use botloom_core::model::{AuditEntry, Membership, Project, Role, Session, SessionHash, User};
+use botloom_core::ports::{Accounts, Page, PageRequest, StoreResult};
 use botloom_core::time::TimestampMs;
 use sqlx::any::AnyRow;
-use sqlx::query;
+use sqlx::{AnyConnection, query};
 
 use super::SqlCatalog;
+use super::audit::record_in;
+use crate::sql::cursor;
 use crate::sql::{RowExt, Statement};
 
 #[async_trait]
@@ -26,16 +28,7 @@ impl Accounts for SqlCatalog {
         if first == 0 {
             return Ok(false);
         }
-        query(
-            "INSERT INTO users (id, email, email_key, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(user.id.to_string())
-        .bind(&*user.email)
-        .bind(user.email.to_lowercase())
-        .bind(&*user.password_hash)
-        .bind(user.created_at.0)
-        .execute_in(tx.connection())
-        .await?;
+        insert_user(tx.connection(), user).await?;
         query("INSERT INTO projects (id, name, created_at) VALUES ($1, $2, $3)")
             .bind(project.id.to_string())
             .bind(&*project.name)
@@ -88,24 +81,47 @@ impl Accounts for SqlCatalog {
 
     async fn create_session(&self, session: &Session) -> StoreResult<()> {
         let insert = query(
-            "INSERT INTO sessions (hash, user_id, csrf, created_at, seen_at) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO sessions (hash, user_id, csrf, created_at, seen_at, address, agent) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
         )
         .bind(session.hash.to_string())
         .bind(session.user.to_string())
         .bind(session.csrf.to_string())
         .bind(session.created_at.0)
-        .bind(session.seen_at.0);
+        .bind(session.seen_at.0)
+        .bind(session.address.map(|address| address.to_string()))
+        .bind(session.agent.clone());
         self.db.execute_for("user", insert).await.map(drop)
     }
 
     async fn session(&self, hash: &SessionHash) -> StoreResult<Option<Session>> {
-        query("SELECT hash, user_id, csrf, created_at, seen_at FROM sessions WHERE hash = $1")
+        query("SELECT hash, user_id, csrf, created_at, seen_at, address, agent FROM sessions WHERE hash = $1")
             .bind(hash.to_string())
             .optional(&self.db)
             .await?
             .map(|row| session(&row))
             .transpose()
+    }
+
+    async fn sessions(&self, user: UserId, page: &PageRequest) -> StoreResult<Page<Session>> {
+        let list = format!("sessions:{user}");
+        let Some((at, hash)) = cursor::before(cursor::start(&list, page)) else {
+            return Ok(cursor::empty());
+        };
+        let rows = query(
+            "SELECT hash, user_id, csrf, created_at, seen_at, address, agent FROM sessions \
+             WHERE user_id = $1 AND (created_at < $2 OR (created_at = $2 AND hash < $3)) \
+             ORDER BY created_at DESC, hash DESC LIMIT $4",
+        )
+        .bind(user.to_string())
+        .bind(at)
+        .bind(hash)
+        .bind(cursor::rows_to_fetch(page))
+        .all(&self.db)
+        .await?;
+        cursor::page(&list, page, &rows, session, |item| {
+            [item.created_at.0.to_string(), item.hash.to_string()]
+        })
     }
 
     async fn touch_session(&self, hash: &SessionHash, at: TimestampMs) -> StoreResult<()> {
@@ -120,6 +136,58 @@ impl Accounts for SqlCatalog {
         Ok(self.db.execute(delete).await? > 0)
     }
 
+    async fn end_session(&self, user: UserId, hash: &SessionHash, entry: &AuditEntry) -> StoreResult<bool> {
+        let mut tx = self.db.write().await?;
+        let deleted = query("DELETE FROM sessions WHERE user_id = $1 AND hash = $2")
+            .bind(user.to_string())
+            .bind(hash.to_string())
+            .execute_in(tx.connection())
+            .await?;
+        if deleted == 0 {
+            return Ok(false);
+        }
+        record_in(tx.connection(), entry).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn end_other_sessions(
+        &self,
+        user: UserId,
+        keep: &SessionHash,
+        entry: &AuditEntry,
+    ) -> StoreResult<u64> {
+        let mut tx = self.db.write().await?;
+        let deleted = delete_others(tx.connection(), user, keep).await?;
+        record_in(tx.connection(), entry).await?;
+        tx.commit().await?;
+        Ok(deleted)
+    }
+
+    async fn change_password(
+        &self,
+        user: UserId,
+        old: &str,
+        new: &str,
+        keep: &SessionHash,
+        entry: &AuditEntry,
+    ) -> StoreResult<bool> {
+        let mut tx = self.db.write().await?;
+        let changed = query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
+            .bind(user.to_string())
+            .bind(old)
+            .bind(new)
+            .execute_in(tx.connection())
+            .await?;
+        if changed == 0 {
+            return Ok(false);
+        }
+        delete_others(tx.connection(), user, keep).await?;
+        record_in(tx.connection(), entry).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
     async fn expire_sessions(
         &self,
         seen_before: TimestampMs,
@@ -132,6 +200,29 @@ impl Accounts for SqlCatalog {
     }
 }
 
+async fn delete_others(connection: &mut AnyConnection, user: UserId, keep: &SessionHash) -> StoreResult<u64> {
+    query("DELETE FROM sessions WHERE user_id = $1 AND hash <> $2")
+        .bind(user.to_string())
+        .bind(keep.to_string())
+        .execute_in(connection)
+        .await
+}
+
+/// Adds a person; 0 if the e-mail address is taken.
+pub(super) async fn insert_user(connection: &mut AnyConnection, user: &User) -> StoreResult<u64> {
+    query(
+        "INSERT INTO users (id, email, email_key, password_hash, created_at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(user.id.to_string())
+    .bind(&*user.email)
+    .bind(user.email.to_lowercase())
+    .bind(&*user.password_hash)
+    .bind(user.created_at.0)
+    .execute_in(connection)
+    .await
+}
+
 fn user(row: &AnyRow) -> StoreResult<User> {
     Ok(User {
         id: row.parsed("id")?,
@@ -141,7 +232,7 @@ fn user(row: &AnyRow) -> StoreResult<User> {
     })
 }
 
-fn membership(row: &AnyRow) -> StoreResult<Membership> {
+pub(super) fn membership(row: &AnyRow) -> StoreResult<Membership> {
     Ok(Membership {
         project: Project {
             id: row.parsed("id")?,
@@ -159,5 +250,7 @@ fn session(row: &AnyRow) -> StoreResult<Session> {
         csrf: row.parsed("csrf")?,
         created_at: row.time("created_at")?,
         seen_at: row.time("seen_at")?,
+        address: row.opt_parsed("address")?,
+        agent: row.opt_text("agent")?,
     })
 }

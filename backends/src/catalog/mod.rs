@@ -1,15 +1,18 @@
 //! The catalog over SQL, one file per part of the port.
 
 mod accounts;
+mod audit;
 mod bots;
 mod deployments;
 mod idempotency;
+mod members;
 mod revisions;
+mod tokens;
 mod versions;
 
 use crate::sql::Database;
 
-/// Users, projects, bots, versions, revisions, deployments and idempotency keys in a [`Database`].
+/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys and the audit log in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SqlCatalog {
     db: Database,

@@ -6,6 +6,7 @@
 )]
 
 mod artifacts;
+mod audit;
 mod clickhouse;
 mod conformance;
 mod data_dir;

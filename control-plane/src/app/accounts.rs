@@ -10,7 +10,10 @@ use botloom_core::model::{Membership, Project, User};
 use botloom_core::ports::Notice;
 use botloom_core::secret::Secret;
 
-use super::Error;
+use super::actor::{Actor, Origin, object, system_did, verb};
+use super::{Error, audit};
+use crate::auth::attempts::Source;
+use crate::auth::device;
 use crate::auth::session::SessionId;
 use crate::state::App;
 
@@ -44,11 +47,38 @@ impl FromStr for Email {
     }
 }
 
+/// How somebody comes who has no session yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Visit {
+    pub(crate) origin: Origin,
+    /// The address, for counting; an IPv6 network counts as one.
+    pub(crate) bucket: IpAddr,
+    /// The session that came along, valid or not.
+    pub(crate) session: Option<SessionId>,
+    /// What may be the cookie of a known browser.
+    pub(crate) device: Option<Secret>,
+    /// What the browser calls itself.
+    pub(crate) agent: Option<String>,
+}
+
+impl Visit {
+    /// The visitor, once it is known who it is.
+    pub(crate) fn actor(&self, user: UserId) -> Actor {
+        Actor {
+            user,
+            grant: None,
+            origin: self.origin,
+        }
+    }
+}
+
 /// A login that has just happened.
 #[derive(Debug)]
 pub(crate) struct Login {
     pub(crate) user: User,
     pub(crate) session: SessionId,
+    /// The cookie of a browser that was not known.
+    pub(crate) device: Option<Secret>,
     pub(crate) memberships: Vec<Membership>,
 }
 
@@ -63,26 +93,34 @@ pub(crate) async fn ensure_owner(app: &App, email: &str, password: &str) -> Resu
             "the owner's password must have 8 to 256 characters",
         ));
     }
-    Ok(create_owner(app, &email, &Secret::new(password)).await?.is_some())
+    Ok(create_owner(app, None, &email, &Secret::new(password))
+        .await?
+        .is_some())
 }
 
 /// The first start: makes the owner and logs them in.
-pub(crate) async fn set_up(app: &App, email: &Email, password: &Secret) -> Result<Login, Error> {
+pub(crate) async fn set_up(
+    app: &App,
+    visit: &Visit,
+    email: &Email,
+    password: &Secret,
+) -> Result<Login, Error> {
     if app.deps.ports.catalog.has_users().await? {
         return Err(Error::AlreadySetUp);
     }
-    let user = create_owner(app, email, password)
+    let user = create_owner(app, Some(visit), email, password)
         .await?
         .ok_or(Error::AlreadySetUp)?;
-    open_session(app, user).await
+    open_session(app, user, visit).await
 }
 
-async fn create_owner(app: &App, email: &Email, password: &Secret) -> Result<Option<User>, Error> {
-    let password_hash = app
-        .passwords
-        .hash(password)
-        .await
-        .map_err(|_| Error::Internal("password hash"))?;
+async fn create_owner(
+    app: &App,
+    visit: Option<&Visit>,
+    email: &Email,
+    password: &Secret,
+) -> Result<Option<User>, Error> {
+    let password_hash = hash(app, password).await?;
     let now = app.now();
     let user = User {
         id: UserId::generate(),
@@ -97,32 +135,43 @@ async fn create_owner(app: &App, email: &Email, password: &Secret) -> Result<Opt
     };
     let created = app.deps.ports.catalog.create_first_owner(&user, &project).await?;
     if created {
+        let entry = match visit {
+            Some(visit) => {
+                let actor = visit.actor(user.id);
+                actor.did(app, verb::OWNER_CREATED, object::USER, &user.id, Some(project.id))
+            }
+            None => system_did(app, verb::OWNER_CREATED, object::USER, &user.id, project.id),
+        };
+        audit::note(app, entry).await;
         tracing::info!(user = %user.id, project = %project.id, "the first owner was created");
     }
     Ok(created.then_some(user))
 }
 
+/// The hash of a new password.
+pub(crate) async fn hash(app: &App, password: &Secret) -> Result<String, Error> {
+    app.passwords
+        .hash(password)
+        .await
+        .map_err(|_| Error::Internal("password hash"))
+}
+
 /// Logs in. The session that came along ends: a login never goes on with an id that somebody else may know.
-pub(crate) async fn log_in(
-    app: &App,
-    email: &str,
-    password: &Secret,
-    address: IpAddr,
-    old: Option<&SessionId>,
-) -> Result<Login, Error> {
+pub(crate) async fn log_in(app: &App, visit: &Visit, email: &str, password: &Secret) -> Result<Login, Error> {
+    let known = visit
+        .device
+        .as_ref()
+        .and_then(|cookie| device::recognise(&app.deps.vault, cookie, email));
+    let source = known.map_or(Source::Address(visit.bucket), Source::Known);
     let attempt = app
         .attempts
-        .begin(address, email, app.now())
+        .begin(source, email, app.now())
         .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
     let outcome = judge(app, email, password).await;
     if !matches!(outcome, Err(Error::InvalidCredentials)) {
         attempt.forgive();
     }
-    let user = outcome?;
-    if let Some(old) = old {
-        end_session(app, old.digest()).await?;
-    }
-    open_session(app, user).await
+    open_session(app, outcome?, visit).await
 }
 
 /// The user whose password this is.
@@ -137,23 +186,41 @@ async fn judge(app: &App, email: &str, password: &Secret) -> Result<User, Error>
     user.filter(|_| right).ok_or(Error::InvalidCredentials)
 }
 
-async fn open_session(app: &App, user: User) -> Result<Login, Error> {
+/// Opens a session in place of the one that came along.
+pub(crate) async fn open_session(app: &App, user: User, visit: &Visit) -> Result<Login, Error> {
+    if let Some(old) = &visit.session {
+        end_session(app, old.digest()).await?;
+    }
     let session = SessionId::generate();
     app.deps
         .ports
         .catalog
-        .create_session(&session.open(user.id, app.now()))
+        .create_session(&session.open(user.id, app.now(), visit.origin.address, visit.agent.clone()))
         .await?;
+    let entry = visit.actor(user.id).did(
+        app,
+        verb::SESSION_OPENED,
+        object::SESSION,
+        &session.digest(),
+        None,
+    );
+    audit::note(app, entry).await;
     let memberships = app.deps.ports.catalog.memberships(user.id).await?;
+    let vault = &app.deps.vault;
+    let known = visit
+        .device
+        .as_ref()
+        .and_then(|cookie| device::recognise(vault, cookie, &user.email));
     Ok(Login {
+        device: known.is_none().then(|| device::issue(vault, &user.email)),
         user,
         session,
         memberships,
     })
 }
 
-/// Ends a session and tells its event streams.
-pub(crate) async fn end_session(app: &App, session: Sha256Hash) -> Result<(), Error> {
+/// Ends a session that a login replaces, and tells its event streams.
+async fn end_session(app: &App, session: Sha256Hash) -> Result<(), Error> {
     if app.deps.ports.catalog.delete_session(&session).await? {
         app.deps.ports.bus.publish(Notice::SessionEnded { session }).await;
     }

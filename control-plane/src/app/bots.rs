@@ -1,19 +1,20 @@
 //! Bots: making, naming, giving a token, deleting.
 
-use botloom_core::ids::{BotId, ProjectId, UserId};
+use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{BotRow, SealedToken, TelegramIdentity};
 use botloom_core::ports::{NewBot, Notice, Page, PageRequest};
 use botloom_core::secret::Secret;
 use botloom_telegram::Token;
 
-use super::{Error, access, connection, telegram};
+use super::actor::{Actor, verb};
+use super::{Error, access, audit, connection, telegram};
 use crate::auth::policy::{self, Action};
 use crate::state::App;
 
 /// Bots of the user's projects, by id.
-pub(crate) async fn list(app: &App, user: UserId, page: &PageRequest) -> Result<Page<BotRow>, Error> {
+pub(crate) async fn list(app: &App, actor: Actor, page: &PageRequest) -> Result<Page<BotRow>, Error> {
     let catalog = &app.deps.ports.catalog;
-    let memberships = catalog.memberships(user).await?;
+    let memberships = access::memberships(app, actor).await?;
     let readable = memberships
         .iter()
         .filter(|membership| policy::allows(membership.role, Action::Read));
@@ -24,17 +25,17 @@ pub(crate) async fn list(app: &App, user: UserId, page: &PageRequest) -> Result<
 /// Makes a bot in a project; without one, in the only project in which the user may make bots.
 pub(crate) async fn create(
     app: &App,
-    user: UserId,
+    actor: Actor,
     id: BotId,
     name: String,
     project: Option<ProjectId>,
 ) -> Result<BotRow, Error> {
     let catalog = &app.deps.ports.catalog;
     let project = if let Some(project) = project {
-        access::project(app, user, project, Action::CreateBot).await?;
+        access::project(app, actor, project, Action::CreateBot).await?;
         project
     } else {
-        let memberships = catalog.memberships(user).await?;
+        let memberships = access::memberships(app, actor).await?;
         let mut fitting = memberships
             .iter()
             .filter(|one| policy::allows(one.role, Action::CreateBot));
@@ -52,21 +53,26 @@ pub(crate) async fn create(
     if !catalog.create_bot(&bot).await? {
         return Err(Error::BotExists(id));
     }
+    audit::note(app, actor.did_to_bot(app, verb::BOT_CREATED, &id, project)).await;
     changed(app, &id).await;
     reread(app, &id).await
 }
 
 /// Renames.
-pub(crate) async fn rename(app: &App, user: UserId, id: &BotId, name: &str) -> Result<BotRow, Error> {
-    access::bot(app, user, id, Action::EditBot).await?;
+pub(crate) async fn rename(app: &App, actor: Actor, id: &BotId, name: &str) -> Result<BotRow, Error> {
+    let bot = access::bot(app, actor, id, Action::EditBot).await?;
     app.deps.ports.catalog.rename_bot(id, name).await?;
+    let mut entry = actor.did_to_bot(app, verb::BOT_RENAMED, id, bot.project);
+    entry.before = Some(bot.name);
+    entry.after = Some(name.to_owned());
+    audit::note(app, entry).await;
     changed(app, id).await;
     reread(app, id).await
 }
 
 /// Checks a token with Telegram and keeps it sealed.
-pub(crate) async fn set_token(app: &App, user: UserId, id: &BotId, text: &Secret) -> Result<BotRow, Error> {
-    let bot = access::bot(app, user, id, Action::SetToken).await?;
+pub(crate) async fn set_token(app: &App, actor: Actor, id: &BotId, text: &Secret) -> Result<BotRow, Error> {
+    let bot = access::bot(app, actor, id, Action::SetToken).await?;
     let token = Token::new(text.expose()).map_err(|_| Error::TokenInvalid)?;
     let now = "The token was not stored.";
     let me = telegram::ask(app, "getMe", now, app.deps.telegram.get_me(&token)).await?;
@@ -84,6 +90,7 @@ pub(crate) async fn set_token(app: &App, user: UserId, id: &BotId, text: &Secret
         username: me.username,
     };
     catalog.set_token(id, &sealed, &identity).await?;
+    audit::note(app, actor.did_to_bot(app, verb::BOT_TOKEN_SET, id, bot.project)).await;
     changed(app, id).await;
     let bot = reread(app, id).await?;
     match bot.ingress {
@@ -94,10 +101,10 @@ pub(crate) async fn set_token(app: &App, user: UserId, id: &BotId, text: &Secret
 }
 
 /// Deletes a bot with its chats. Its id stays taken. Telegram is told if it listens.
-pub(crate) async fn delete(app: &App, user: UserId, id: &BotId) -> Result<(), Error> {
+pub(crate) async fn delete(app: &App, actor: Actor, id: &BotId) -> Result<(), Error> {
     let catalog = &app.deps.ports.catalog;
     let bot = catalog.bot(id).await?.ok_or(Error::NotFound)?;
-    access::project(app, user, bot.project, Action::DeleteBot).await?;
+    access::project(app, actor, bot.project, Action::DeleteBot).await?;
     if bot.deleted_at.is_none() && bot.ingress.is_some() {
         let removed = connection::remove_webhook(app, &bot).await;
         if let Err(error) = removed {
@@ -105,6 +112,9 @@ pub(crate) async fn delete(app: &App, user: UserId, id: &BotId) -> Result<(), Er
         }
     }
     let deleted = catalog.delete_bot(id, app.now()).await?;
+    if deleted {
+        audit::note(app, actor.did_to_bot(app, verb::BOT_DELETED, id, bot.project)).await;
+    }
     // Also for a bot that was deleted before: that deletion may have ended between these two steps.
     app.deps.ports.lanes.purge(id).await?;
     changed(app, id).await;

@@ -3,15 +3,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use botloom_core::event::BotEvent;
-use botloom_core::ids::{BotId, UserId};
+use botloom_core::ids::BotId;
 use botloom_core::model::{BotRow, IngressMode, RevJson, SealedToken};
 use botloom_core::ports::Connection;
 use botloom_core::secret::Secret;
 use botloom_telegram::{SetWebhook, Token};
 use url::Url;
 
+use super::actor::{Actor, verb};
 use super::bots::{changed, reread};
-use super::{Error, access, telegram};
+use super::{Error, access, audit, telegram};
 use crate::auth::policy::Action;
 use crate::options::Options;
 use crate::state::App;
@@ -24,9 +25,14 @@ const PORTS: [u16; 4] = [443, 80, 88, 8443];
 const ALWAYS: &str = "my_chat_member";
 
 /// Connects a bot, or connects it anew.
-pub(crate) async fn connect(app: &App, user: UserId, id: &BotId, mode: IngressMode) -> Result<BotRow, Error> {
-    let bot = access::bot(app, user, id, Action::Connect).await?;
+pub(crate) async fn connect(app: &App, actor: Actor, id: &BotId, mode: IngressMode) -> Result<BotRow, Error> {
+    let bot = access::bot(app, actor, id, Action::Connect).await?;
+    let before = bot.ingress;
     let bot = establish(app, bot, mode).await?;
+    let mut entry = actor.did_to_bot(app, verb::BOT_CONNECTED, id, bot.project);
+    entry.before = before.map(|ingress| ingress.as_str().to_owned());
+    entry.after = Some(mode.as_str().to_owned());
+    audit::note(app, entry).await;
     let event = BotEvent::BotConnected { ingress: mode };
     app.deps
         .ports
@@ -122,10 +128,13 @@ async fn by_polling(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
 }
 
 /// Stops taking updates, then tells Telegram. Repeating it tells Telegram again.
-pub(crate) async fn disconnect(app: &App, user: UserId, id: &BotId) -> Result<BotRow, Error> {
-    let bot = access::bot(app, user, id, Action::Connect).await?;
+pub(crate) async fn disconnect(app: &App, actor: Actor, id: &BotId) -> Result<BotRow, Error> {
+    let bot = access::bot(app, actor, id, Action::Connect).await?;
     if bot.ingress.is_some() {
         app.deps.ports.catalog.set_connection(id, None).await?;
+        let mut entry = actor.did_to_bot(app, verb::BOT_DISCONNECTED, id, bot.project);
+        entry.before = bot.ingress.map(|ingress| ingress.as_str().to_owned());
+        audit::note(app, entry).await;
         changed(app, id).await;
         app.deps
             .ports

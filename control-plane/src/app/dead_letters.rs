@@ -1,21 +1,22 @@
 //! What was set aside: looking, replaying, discarding.
 
-use botloom_core::ids::{BotId, UserId};
+use botloom_core::ids::BotId;
 use botloom_core::ports::{DeadLetter, Direction, Page, PageRequest};
 
-use super::{Error, access};
+use super::actor::{Actor, object, verb};
+use super::{Error, access, audit};
 use crate::auth::policy::Action;
 use crate::state::App;
 
 /// Dead letters of a bot, newest first.
 pub(crate) async fn list(
     app: &App,
-    user: UserId,
+    actor: Actor,
     bot: &BotId,
     direction: Direction,
     page: &PageRequest,
 ) -> Result<Page<DeadLetter>, Error> {
-    access::bot(app, user, bot, Action::Read).await?;
+    access::bot(app, actor, bot, Action::Read).await?;
     Ok(app
         .deps
         .ports
@@ -25,8 +26,8 @@ pub(crate) async fn list(
 }
 
 /// One of them.
-pub(crate) async fn get(app: &App, user: UserId, bot: &BotId, id: &str) -> Result<DeadLetter, Error> {
-    access::bot(app, user, bot, Action::Read).await?;
+pub(crate) async fn get(app: &App, actor: Actor, bot: &BotId, id: &str) -> Result<DeadLetter, Error> {
+    access::bot(app, actor, bot, Action::Read).await?;
     app.deps
         .ports
         .dead_letters
@@ -36,10 +37,18 @@ pub(crate) async fn get(app: &App, user: UserId, bot: &BotId, id: &str) -> Resul
 }
 
 /// Puts one back where it came from.
-pub(crate) async fn replay(app: &App, user: UserId, bot: &BotId, id: &str) -> Result<(), Error> {
-    access::bot(app, user, bot, Action::HandleDeadLetters).await?;
+pub(crate) async fn replay(app: &App, actor: Actor, bot: &BotId, id: &str) -> Result<(), Error> {
+    let row = access::bot(app, actor, bot, Action::HandleDeadLetters).await?;
     let letters = &app.deps.ports.dead_letters;
     if letters.replay(bot, id).await? {
+        let entry = actor.did(
+            app,
+            verb::DEAD_LETTER_REPLAYED,
+            object::DEAD_LETTER,
+            &id,
+            Some(row.project),
+        );
+        audit::note(app, entry).await;
         Ok(())
     } else if letters.dead_letter(bot, id).await?.is_some() {
         Err(Error::NotReplayable)
@@ -49,9 +58,17 @@ pub(crate) async fn replay(app: &App, user: UserId, bot: &BotId, id: &str) -> Re
 }
 
 /// Throws one away.
-pub(crate) async fn discard(app: &App, user: UserId, bot: &BotId, id: &str) -> Result<(), Error> {
-    access::bot(app, user, bot, Action::HandleDeadLetters).await?;
+pub(crate) async fn discard(app: &App, actor: Actor, bot: &BotId, id: &str) -> Result<(), Error> {
+    let row = access::bot(app, actor, bot, Action::HandleDeadLetters).await?;
     if app.deps.ports.dead_letters.discard(bot, id).await? {
+        let entry = actor.did(
+            app,
+            verb::DEAD_LETTER_DISCARDED,
+            object::DEAD_LETTER,
+            &id,
+            Some(row.project),
+        );
+        audit::note(app, entry).await;
         Ok(())
     } else {
         Err(Error::NotFound)

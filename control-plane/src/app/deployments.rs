@@ -1,11 +1,12 @@
 //! Asking for deployments and rollbacks; the deployer does them.
 
 use botloom_core::hash::RevHash;
-use botloom_core::ids::{BotId, TaskId, UserId};
+use botloom_core::ids::{BotId, TaskId};
 use botloom_core::model::{BotRow, Deployment, Stage, TaskPayload, TaskStatus};
 use botloom_core::ports::{EnqueueOutcome, NewDeploymentOutcome, NewTask, Page, PageRequest, SandboxError};
 
-use super::{Error, access, tasks};
+use super::actor::{Actor, verb};
+use super::{Error, access, audit, tasks};
 use crate::auth::policy::Action;
 use crate::state::App;
 
@@ -15,30 +16,30 @@ pub(crate) const FLIP: &str = "flip";
 /// Starts a deployment of a revision of the bot.
 pub(crate) async fn deploy(
     app: &App,
-    user: UserId,
+    actor: Actor,
     bot: &BotId,
     rev: RevHash,
     min_sandboxes: u32,
     of_key: Option<TaskId>,
 ) -> Result<TaskId, Error> {
-    let bot = access::bot(app, user, bot, Action::Deploy).await?;
+    let bot = access::bot(app, actor, bot, Action::Deploy).await?;
     let id = tasks::new_id(app, of_key).await?;
     if let Some(begun) = app.deps.ports.catalog.deployment(&id).await? {
         return enqueue(app, &bot, begun).await;
     }
     own_revision(app, &bot, &rev).await?;
-    start(app, user, bot, id, rev, false, min_sandboxes).await
+    start(app, actor, bot, id, rev, false, min_sandboxes).await
 }
 
 /// Starts a deployment of the revision before the active one, or of the one named.
 pub(crate) async fn roll_back(
     app: &App,
-    user: UserId,
+    actor: Actor,
     bot: &BotId,
     rev: Option<RevHash>,
     of_key: Option<TaskId>,
 ) -> Result<TaskId, Error> {
-    let bot = access::bot(app, user, bot, Action::Deploy).await?;
+    let bot = access::bot(app, actor, bot, Action::Deploy).await?;
     let id = tasks::new_id(app, of_key).await?;
     // Looked for first: once the first try has flipped, "the previous revision" is another one.
     if let Some(begun) = app.deps.ports.catalog.deployment(&id).await? {
@@ -60,7 +61,7 @@ pub(crate) async fn roll_back(
     if bot.active_rev.is_none() {
         return Err(Error::NoPreviousRevision);
     }
-    start(app, user, bot, id, rev, true, 1).await
+    start(app, actor, bot, id, rev, true, 1).await
 }
 
 async fn own_revision(app: &App, bot: &BotRow, rev: &RevHash) -> Result<(), Error> {
@@ -74,7 +75,7 @@ async fn own_revision(app: &App, bot: &BotRow, rev: &RevHash) -> Result<(), Erro
 
 async fn start(
     app: &App,
-    user: UserId,
+    actor: Actor,
     bot: BotRow,
     task: TaskId,
     to_rev: RevHash,
@@ -100,15 +101,25 @@ async fn start(
         error: None,
         watch_until: None,
         reason: None,
-        author: Some(user),
+        author: Some(actor.user),
         created_at: now,
         updated_at: now,
         version: 0,
     };
     match app.deps.ports.catalog.create_deployment(&deployment).await? {
-        NewDeploymentOutcome::Created | NewDeploymentOutcome::Existing => {
+        NewDeploymentOutcome::Created => {
+            let verb = if rollback {
+                verb::ROLLBACK_STARTED
+            } else {
+                verb::DEPLOYMENT_STARTED
+            };
+            let mut entry = actor.did_to_bot(app, verb, &bot.id, bot.project);
+            entry.before = deployment.from_rev.map(|rev| rev.to_string());
+            entry.after = Some(deployment.to_rev.to_string());
+            audit::note(app, entry).await;
             enqueue(app, &bot, deployment).await
         }
+        NewDeploymentOutcome::Existing => enqueue(app, &bot, deployment).await,
         NewDeploymentOutcome::Busy(running) => Err(Error::DeploymentInProgress(running)),
     }
 }
@@ -135,7 +146,7 @@ async fn enqueue(app: &App, bot: &BotRow, deployment: Deployment) -> Result<Task
 }
 
 /// A deployment of a bot that the user may read.
-pub(crate) async fn get(app: &App, user: UserId, task: &TaskId) -> Result<Deployment, Error> {
+pub(crate) async fn get(app: &App, actor: Actor, task: &TaskId) -> Result<Deployment, Error> {
     let deployment = app
         .deps
         .ports
@@ -143,17 +154,17 @@ pub(crate) async fn get(app: &App, user: UserId, task: &TaskId) -> Result<Deploy
         .deployment(task)
         .await?
         .ok_or(Error::NotFound)?;
-    access::bot(app, user, &deployment.bot, Action::Read).await?;
+    access::bot(app, actor, &deployment.bot, Action::Read).await?;
     Ok(deployment)
 }
 
 /// Deployments of a bot, newest first.
 pub(crate) async fn list(
     app: &App,
-    user: UserId,
+    actor: Actor,
     bot: &BotId,
     page: &PageRequest,
 ) -> Result<Page<Deployment>, Error> {
-    access::bot(app, user, bot, Action::Read).await?;
+    access::bot(app, actor, bot, Action::Read).await?;
     Ok(app.deps.ports.catalog.deployments(bot, page).await?)
 }

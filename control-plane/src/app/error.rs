@@ -30,6 +30,9 @@ pub enum Error {
     /// E-mail or password is wrong.
     #[error("e-mail or password is wrong")]
     InvalidCredentials,
+    /// The old password is not the present one.
+    #[error("the old password is wrong")]
+    WrongPassword,
     /// Too many logins failed.
     #[error("too many failed logins")]
     TooManyAttempts {
@@ -39,6 +42,18 @@ pub enum Error {
     /// Somebody exists already.
     #[error("there is an owner already")]
     AlreadySetUp,
+    /// The project would have no owner.
+    #[error("the project would have no owner")]
+    LastOwner,
+    /// There is no such invitation, or not any more.
+    #[error("the invitation cannot be used")]
+    InvitationInvalid,
+    /// Whoever accepts an invitation belongs to the project already.
+    #[error("already a member")]
+    AlreadyMember,
+    /// Somebody has this e-mail address.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
     /// The id belongs to a bot, maybe to a deleted one.
     #[error("the bot id {0} is taken")]
     BotExists(BotId),
@@ -114,8 +129,13 @@ impl Error {
             Self::Forbidden => code::FORBIDDEN,
             Self::InvalidAccount(_) => code::VALIDATION_FAILED,
             Self::InvalidCredentials => code::INVALID_CREDENTIALS,
+            Self::WrongPassword => code::WRONG_PASSWORD,
             Self::TooManyAttempts { .. } => code::TOO_MANY_ATTEMPTS,
             Self::AlreadySetUp => code::ALREADY_SET_UP,
+            Self::LastOwner => code::LAST_OWNER,
+            Self::InvitationInvalid => code::INVITATION_INVALID,
+            Self::AlreadyMember => code::ALREADY_MEMBER,
+            Self::EmailTaken => code::EMAIL_TAKEN,
             Self::BotExists(_) => code::BOT_EXISTS,
             Self::ProjectRequired => code::PROJECT_REQUIRED,
             Self::TokenInvalid => code::TOKEN_INVALID,
@@ -145,15 +165,19 @@ impl Coded for Error {
             Self::Store(error) => error.kind(),
             Self::Artifact(error) => error.kind(),
             Self::Sandbox(error) => error.kind(),
-            Self::NotFound => Kind::NotFound,
+            Self::NotFound | Self::InvitationInvalid => Kind::NotFound,
             Self::Forbidden => Kind::Forbidden,
             Self::InvalidCredentials => Kind::Unauthenticated,
             Self::TooManyAttempts { .. } => Kind::RateLimited,
             Self::InvalidAccount(_)
+            | Self::WrongPassword
             | Self::TokenInvalid
             | Self::TokenRejected
             | Self::UnsupportedModel(_) => Kind::Invalid,
             Self::AlreadySetUp
+            | Self::LastOwner
+            | Self::AlreadyMember
+            | Self::EmailTaken
             | Self::BotExists(_)
             | Self::ProjectRequired
             | Self::BotAlreadyRegistered
@@ -185,8 +209,15 @@ impl Coded for Error {
             Self::Forbidden => "Ask an owner of the project for a higher role.".into(),
             Self::InvalidAccount(what) => (*what).into(),
             Self::InvalidCredentials => "E-mail or password is wrong.".into(),
+            Self::WrongPassword => "The old password is wrong.".into(),
             Self::TooManyAttempts { .. } => "Too many logins failed; wait as long as Retry-After says.".into(),
             Self::AlreadySetUp => "There is an owner already; log in with POST /auth/login.".into(),
+            Self::LastOwner => "A project keeps an owner; make somebody else one first.".into(),
+            Self::InvitationInvalid => {
+                "The invitation was used, was revoked, has expired or never was; ask for a new one.".into()
+            }
+            Self::AlreadyMember => "You belong to this project already; the invitation was not used up.".into(),
+            Self::EmailTaken => "There is an account with this address; log in and accept the invitation with it.".into(),
             Self::BotExists(id) => format!("The bot id {id} is taken; ids of deleted bots stay taken."),
             Self::ProjectRequired => "Name the project in projectId; GET /projects lists yours.".into(),
             Self::TokenInvalid => "A token looks like 123456789:AA-letters-and-digits; BotFather shows it.".into(),

@@ -1,11 +1,12 @@
 //! Asking for builds.
 
-use botloom_core::ids::{BotId, TaskId, UserId};
+use botloom_core::ids::{BotId, TaskId};
 use botloom_core::model::TaskPayload;
 use botloom_core::ports::{EnqueueOutcome, NewTask};
 use serde_json::{Map, Value};
 
-use super::{Error, access, tasks};
+use super::actor::{Actor, verb};
+use super::{Error, access, audit, tasks};
 use crate::auth::policy::Action;
 use crate::state::App;
 
@@ -25,11 +26,11 @@ pub(crate) struct Generation {
 /// Queues a build.
 pub(crate) async fn generate(
     app: &App,
-    user: UserId,
+    actor: Actor,
     wanted: Generation,
     of_key: Option<TaskId>,
 ) -> Result<TaskId, Error> {
-    let bot = access::bot(app, user, &wanted.bot, Action::Generate).await?;
+    let bot = access::bot(app, actor, &wanted.bot, Action::Generate).await?;
     if wanted.model != COMPILER {
         return Err(Error::UnsupportedModel(wanted.model));
     }
@@ -54,11 +55,17 @@ pub(crate) async fn generate(
             seed: wanted.seed,
             params: wanted.params,
         },
-        author: Some(user),
+        author: Some(actor.user),
         created_at: app.now(),
     };
     match app.deps.ports.tasks.enqueue(&task).await? {
-        EnqueueOutcome::Queued | EnqueueOutcome::Existing => Ok(task.id),
+        EnqueueOutcome::Queued => {
+            let mut entry = actor.did_to_bot(app, verb::GENERATION_STARTED, &task.bot, task.project);
+            entry.after = Some(format!("version {version}"));
+            audit::note(app, entry).await;
+            Ok(task.id)
+        }
+        EnqueueOutcome::Existing => Ok(task.id),
         EnqueueOutcome::Busy(running) => Err(Error::GenerationInProgress(running)),
     }
 }

@@ -2,15 +2,21 @@
 
 pub(crate) mod access;
 pub(crate) mod accounts;
+pub(crate) mod actor;
+pub(crate) mod audit;
 pub(crate) mod bots;
 pub(crate) mod connection;
 pub(crate) mod dead_letters;
 pub(crate) mod deployments;
 mod error;
 pub(crate) mod generations;
+pub(crate) mod invitations;
+pub(crate) mod members;
 pub(crate) mod revisions;
+pub(crate) mod sessions;
 pub(crate) mod specs;
 pub(crate) mod tasks;
 pub(crate) mod telegram;
+pub(crate) mod tokens;
 
 pub use error::Error;

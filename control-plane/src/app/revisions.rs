@@ -1,17 +1,18 @@
 //! Looking at revisions and their files.
 
 use botloom_core::hash::{RevHash, Sha256Hash};
-use botloom_core::ids::{BotId, UserId};
+use botloom_core::ids::BotId;
 use botloom_core::model::RevisionRow;
 use botloom_core::ports::{ArtifactName, Page, PageRequest};
 use bytes::Bytes;
 
+use super::actor::Actor;
 use super::{Error, access};
 use crate::auth::policy::Action;
 use crate::state::App;
 
 /// A revision of a bot that the user may read.
-pub(crate) async fn get(app: &App, user: UserId, rev: &RevHash) -> Result<RevisionRow, Error> {
+pub(crate) async fn get(app: &App, actor: Actor, rev: &RevHash) -> Result<RevisionRow, Error> {
     let revision = app
         .deps
         .ports
@@ -19,18 +20,18 @@ pub(crate) async fn get(app: &App, user: UserId, rev: &RevHash) -> Result<Revisi
         .revision(rev)
         .await?
         .ok_or(Error::NotFound)?;
-    access::bot(app, user, &revision.bot, Action::Read).await?;
+    access::bot(app, actor, &revision.bot, Action::Read).await?;
     Ok(revision)
 }
 
 /// Revisions of a bot, newest first.
 pub(crate) async fn list(
     app: &App,
-    user: UserId,
+    actor: Actor,
     bot: &BotId,
     page: &PageRequest,
 ) -> Result<Page<RevisionRow>, Error> {
-    access::bot(app, user, bot, Action::Read).await?;
+    access::bot(app, actor, bot, Action::Read).await?;
     Ok(app.deps.ports.catalog.revisions(bot, page).await?)
 }
 

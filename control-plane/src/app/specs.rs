@@ -1,13 +1,14 @@
 //! Versions of specs: posting, reading, comparing.
 
-use botloom_core::ids::{BotId, UserId};
+use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{SpecVersion, SpecVersionSummary};
 use botloom_core::ports::{NewVersion, NewVersionOutcome, Page, PageRequest};
 use botloom_spec::model::BotSpec;
 use botloom_spec::{Checked, Diff, Finding};
 use bytes::Bytes;
 
-use super::{Error, access};
+use super::actor::{Actor, verb};
+use super::{Error, access, audit};
 use crate::auth::policy::Action;
 use crate::state::App;
 
@@ -47,7 +48,7 @@ pub(crate) async fn check(bytes: Bytes) -> Result<Checked, Error> {
 /// first one's effect.
 pub(crate) async fn post(
     app: &App,
-    user: UserId,
+    actor: Actor,
     bytes: Bytes,
     edited: &Edited,
     repeatable: bool,
@@ -62,7 +63,7 @@ pub(crate) async fn post(
         .bot_id
         .parse()
         .map_err(|_| Error::Internal("an accepted spec names no bot"))?;
-    let bot = access::bot(app, user, &id, Action::PostSpec).await?;
+    let bot = access::bot(app, actor, &id, Action::PostSpec).await?;
     let warnings = serde_json::to_string(&findings).map_err(|_| Error::Internal("findings"))?;
     let version = NewVersion {
         edited: precondition(app, &bot.id, edited).await?,
@@ -73,11 +74,14 @@ pub(crate) async fn post(
             .map_err(|_| Error::Internal("an accepted spec has no hash"))?,
         canonical: accepted.canonical,
         warnings,
-        author: Some(user),
+        author: Some(actor.user),
         created_at: app.now(),
     };
     let (summary, created) = match app.deps.ports.catalog.add_version(&version).await? {
-        NewVersionOutcome::Created(summary) => (summary, true),
+        NewVersionOutcome::Created(summary) => {
+            note_posted(app, actor, &summary, bot.project).await?;
+            (summary, true)
+        }
         NewVersionOutcome::Existing(summary) => (summary, false),
         NewVersionOutcome::Stale { latest } => {
             match own_earlier_try(app, &version, latest, repeatable).await? {
@@ -91,6 +95,25 @@ pub(crate) async fn post(
         created,
         warnings: findings,
     })
+}
+
+/// Notes a new version, with the hash of the one before.
+async fn note_posted(
+    app: &App,
+    actor: Actor,
+    posted: &SpecVersionSummary,
+    project: ProjectId,
+) -> Result<(), Error> {
+    let catalog = &app.deps.ports.catalog;
+    let before = match posted.version {
+        1 => None,
+        number => catalog.version(&posted.bot, number - 1).await?,
+    };
+    let mut entry = actor.did_to_bot(app, verb::SPEC_POSTED, &posted.bot, project);
+    entry.before = before.map(|version| version.summary.spec_hash.to_string());
+    entry.after = Some(posted.spec_hash.to_string());
+    audit::note(app, entry).await;
+    Ok(())
 }
 
 /// The version that the stated precondition means, for the store to compare once more when it writes.
@@ -140,8 +163,8 @@ async fn own_earlier_try(
 }
 
 /// The version with the highest number.
-pub(crate) async fn latest(app: &App, user: UserId, bot: &BotId) -> Result<SpecVersion, Error> {
-    access::bot(app, user, bot, Action::Read).await?;
+pub(crate) async fn latest(app: &App, actor: Actor, bot: &BotId) -> Result<SpecVersion, Error> {
+    access::bot(app, actor, bot, Action::Read).await?;
     app.deps
         .ports
         .catalog
@@ -151,8 +174,8 @@ pub(crate) async fn latest(app: &App, user: UserId, bot: &BotId) -> Result<SpecV
 }
 
 /// One version.
-pub(crate) async fn get(app: &App, user: UserId, bot: &BotId, version: u32) -> Result<SpecVersion, Error> {
-    access::bot(app, user, bot, Action::Read).await?;
+pub(crate) async fn get(app: &App, actor: Actor, bot: &BotId, version: u32) -> Result<SpecVersion, Error> {
+    access::bot(app, actor, bot, Action::Read).await?;
     app.deps
         .ports
         .catalog
@@ -164,20 +187,20 @@ pub(crate) async fn get(app: &App, user: UserId, bot: &BotId, version: u32) -> R
 /// Versions, newest first.
 pub(crate) async fn list(
     app: &App,
-    user: UserId,
+    actor: Actor,
     bot: &BotId,
     page: &PageRequest,
 ) -> Result<Page<SpecVersionSummary>, Error> {
-    access::bot(app, user, bot, Action::Read).await?;
+    access::bot(app, actor, bot, Action::Read).await?;
     Ok(app.deps.ports.catalog.versions(bot, page).await?)
 }
 
 /// What changed between two versions.
-pub(crate) async fn diff(app: &App, user: UserId, bot: &BotId, from: u32, to: u32) -> Result<Diff, Error> {
+pub(crate) async fn diff(app: &App, actor: Actor, bot: &BotId, from: u32, to: u32) -> Result<Diff, Error> {
     let read = |version: &SpecVersion| serde_json::from_str::<BotSpec>(&version.canonical);
     let unreadable = |_| Error::Internal("a stored spec cannot be read");
-    let from = read(&get(app, user, bot, from).await?).map_err(unreadable)?;
-    let to = read(&get(app, user, bot, to).await?).map_err(unreadable)?;
+    let from = read(&get(app, actor, bot, from).await?).map_err(unreadable)?;
+    let to = read(&get(app, actor, bot, to).await?).map_err(unreadable)?;
     tokio::task::spawn_blocking(move || botloom_spec::diff(&from, &to))
         .await
         .map_err(|_| Error::Internal("diff"))

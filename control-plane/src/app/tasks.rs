@@ -1,8 +1,9 @@
 //! Tasks: their ids, and looking at them.
 
-use botloom_core::ids::{TaskId, UserId};
+use botloom_core::ids::TaskId;
 use botloom_core::model::Task;
 
+use super::actor::Actor;
 use super::{Error, access};
 use crate::auth::policy::Action;
 use crate::idempotency::KEPT_MS;
@@ -21,8 +22,8 @@ pub(crate) async fn new_id(app: &App, of_key: Option<TaskId>) -> Result<TaskId, 
 }
 
 /// A task of a project that the user may read.
-pub(crate) async fn get(app: &App, user: UserId, id: &TaskId) -> Result<Task, Error> {
+pub(crate) async fn get(app: &App, actor: Actor, id: &TaskId) -> Result<Task, Error> {
     let task = app.deps.ports.tasks.task(id).await?.ok_or(Error::NotFound)?;
-    access::project(app, user, task.project, Action::Read).await?;
+    access::project(app, actor, task.project, Action::Read).await?;
     Ok(task)
 }

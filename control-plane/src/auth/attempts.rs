@@ -1,4 +1,5 @@
-//! Failed logins: how many a minute, for an account from an address, for an account, for an address.
+//! Failed logins: how many a minute, for an account from an address, for an account, for an address, and apart from all
+//! these for a browser that is known.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -18,6 +19,17 @@ enum Key {
     Both(IpAddr, Sha256Hash),
     Account(Sha256Hash),
     Address(IpAddr),
+    Known(Sha256Hash),
+}
+
+/// Where an attempt comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From somewhere; an IPv6 network counts as one address.
+    Address(IpAddr),
+    /// From a browser or a session that the account was logged in with: counted by itself, so that what others do
+    /// elsewhere does not keep it out.
+    Known(Sha256Hash),
 }
 
 type Window = Arc<Mutex<VecDeque<TimestampMs>>>;
@@ -50,13 +62,16 @@ impl Attempts {
 
     /// Begins a login; refused with the seconds to wait where too many failed within the last minute. Whether the
     /// account exists plays no part. It is counted before the password is looked at, so parallel guesses count too.
-    pub(crate) fn begin(&self, address: IpAddr, email: &str, now: TimestampMs) -> Result<Attempt, u64> {
+    pub(crate) fn begin(&self, source: Source, email: &str, now: TimestampMs) -> Result<Attempt, u64> {
         let account = Sha256Hash::of(email.to_lowercase());
-        let keys = [
-            (Key::Both(address, account), self.limit),
-            (Key::Account(account), self.limit.saturating_mul(2)),
-            (Key::Address(address), self.limit.saturating_mul(4)),
-        ];
+        let keys = match source {
+            Source::Known(hash) => vec![(Key::Known(hash), self.limit)],
+            Source::Address(address) => vec![
+                (Key::Both(address, account), self.limit),
+                (Key::Account(account), self.limit.saturating_mul(2)),
+                (Key::Address(address), self.limit.saturating_mul(4)),
+            ],
+        };
         let mut attempt = Attempt {
             at: now,
             windows: Vec::with_capacity(keys.len()),
@@ -103,8 +118,8 @@ impl Attempt {
 mod tests {
     use super::*;
 
-    fn address(last: u8) -> IpAddr {
-        IpAddr::from([192, 0, 2, last])
+    fn address(last: u8) -> Source {
+        Source::Address(IpAddr::from([192, 0, 2, last]))
     }
 
     #[test]
@@ -148,5 +163,19 @@ mod tests {
                 .unwrap()
                 .forgive();
         }
+    }
+
+    #[test]
+    fn what_strangers_do_does_not_count_for_who_is_known() {
+        let attempts = Attempts::new(5);
+        let (now, known) = (TimestampMs(0), Source::Known(Sha256Hash::of("a browser")));
+        while attempts.begin(address(1), "a@example.com", now).is_ok() {}
+        for _ in 0..5 {
+            attempts.begin(known, "a@example.com", now).unwrap();
+        }
+        assert!(attempts.begin(known, "a@example.com", now).is_err());
+        attempts
+            .begin(Source::Known(Sha256Hash::of("another")), "a@example.com", now)
+            .unwrap();
     }
 }

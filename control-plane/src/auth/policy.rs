@@ -21,6 +21,12 @@ pub(crate) enum Action {
     Connect,
     /// Replay and discard dead letters.
     HandleDeadLetters,
+    /// Leave the project.
+    Leave,
+    /// Invite people, change their roles, remove them.
+    ManageMembers,
+    /// See who did what.
+    ReadAudit,
     /// Give a bot its Telegram token.
     SetToken,
     /// Delete a bot with everything that it knows.
@@ -31,7 +37,7 @@ impl Action {
     /// The least role that may do it.
     pub(crate) const fn needs(self) -> Role {
         match self {
-            Self::Read => Role::Viewer,
+            Self::Read | Self::Leave => Role::Viewer,
             Self::CreateBot
             | Self::EditBot
             | Self::PostSpec
@@ -39,7 +45,7 @@ impl Action {
             | Self::Deploy
             | Self::Connect
             | Self::HandleDeadLetters => Role::Editor,
-            Self::SetToken | Self::DeleteBot => Role::Owner,
+            Self::ManageMembers | Self::ReadAudit | Self::SetToken | Self::DeleteBot => Role::Owner,
         }
     }
 }

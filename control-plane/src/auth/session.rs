@@ -1,5 +1,7 @@
 //! Sessions: what is in the cookie, what is stored, when it ends.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use botloom_core::TimestampMs;
@@ -31,19 +33,7 @@ impl SessionId {
 
     /// The id in a request's cookies. `None` without one, with several, and with a text that cannot be one.
     pub(crate) fn from_cookies(headers: &HeaderMap, site: &Site) -> Option<Self> {
-        let pairs = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let pairs = pairs
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='));
-        let mut ids = pairs
-            .filter(|(name, _)| *name == site.cookie())
-            .map(|(_, value)| value);
-        let (Some(id), None) = (ids.next(), ids.next()) else {
-            return None;
-        };
+        let id = cookie_of(headers, site.cookie())?;
         let valid = id.len() == 43
             && id
                 .bytes()
@@ -62,7 +52,13 @@ impl SessionId {
     }
 
     /// A new session under this id.
-    pub(crate) fn open(&self, user: UserId, now: TimestampMs) -> Session {
+    pub(crate) fn open(
+        &self,
+        user: UserId,
+        now: TimestampMs,
+        address: Option<IpAddr>,
+        agent: Option<String>,
+    ) -> Session {
         let csrf = Sha256Hash::of(self.csrf_token());
         Session {
             hash: self.digest(),
@@ -70,6 +66,8 @@ impl SessionId {
             csrf,
             created_at: now,
             seen_at: now,
+            address,
+            agent,
         }
     }
 
@@ -90,6 +88,22 @@ fn cookie(site: &Site, value: &str, max_age: i64) -> String {
         "{}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}",
         site.cookie()
     )
+}
+
+/// The cookie of this name. `None` without one, and with several.
+pub(crate) fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let pairs = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let pairs = pairs
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (value, None) => value,
+        _ => None,
+    }
 }
 
 /// Whether a session has ended by itself.
@@ -149,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_idle_or_old() {
-        let mut session = SessionId::generate().open(UserId::generate(), TimestampMs(0));
+        let mut session = SessionId::generate().open(UserId::generate(), TimestampMs(0), None, None);
         assert!(!is_over(&session, TimestampMs(IDLE_MS - 1)));
         assert!(is_over(&session, TimestampMs(IDLE_MS)));
         session.seen_at = TimestampMs(ABSOLUTE_MS - 1);
@@ -160,7 +174,7 @@ mod tests {
     #[test]
     fn a_csrf_token_fits_its_own_session_only() {
         let (one, other) = (SessionId::generate(), SessionId::generate());
-        let session = one.open(UserId::generate(), TimestampMs(0));
+        let session = one.open(UserId::generate(), TimestampMs(0), None, None);
         assert!(csrf_fits(&session, &one.csrf_token()));
         assert!(!csrf_fits(&session, &other.csrf_token()));
         assert!(!csrf_fits(&session, ""));

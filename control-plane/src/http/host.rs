@@ -10,6 +10,9 @@ use crate::options::Options;
 const SECURE_COOKIE: &str = "__Host-botloom";
 /// Name over plain HTTP, where browsers do not accept the prefix.
 const PLAIN_COOKIE: &str = "botloom_session";
+/// The same for the cookie of browsers that are known.
+const SECURE_DEVICE_COOKIE: &str = "__Host-botloom_device";
+const PLAIN_DEVICE_COOKIE: &str = "botloom_device";
 
 /// Under what address a request reached us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +50,14 @@ impl Site {
 
     pub(crate) fn cookie(&self) -> &'static str {
         if self.secure { SECURE_COOKIE } else { PLAIN_COOKIE }
+    }
+
+    pub(crate) fn device_cookie(&self) -> &'static str {
+        if self.secure {
+            SECURE_DEVICE_COOKIE
+        } else {
+            PLAIN_DEVICE_COOKIE
+        }
     }
 
     /// Our own origin as a browser sends it.

@@ -25,10 +25,16 @@ const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// Asked for by machines that watch, and cheap.
 const UNMETERED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
+/// Id of a request, for handlers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestId(pub(crate) Uuid);
+
 /// Wraps every request. Nothing leaves without its request id, and no failure without its problem document.
-pub(crate) async fn outermost(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn outermost(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = Uuid::now_v7().to_string();
+    let id = Uuid::now_v7();
+    request.extensions_mut().insert(RequestId(id));
+    let id = id.to_string();
     let method = request.method().clone();
     let route = request
         .extensions()
@@ -122,7 +128,10 @@ fn finish(mut response: Response, id: &str, method: &Method, secure: bool) -> Re
         headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if problem.status() == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie"));
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Cookie, Bearer"),
+            );
         }
     }
     let headers = response.headers_mut();

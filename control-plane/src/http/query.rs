@@ -52,6 +52,28 @@ impl Query {
         value.parse().map_err(|_| invalid(name, rule))
     }
 
+    /// The same, if it is there.
+    pub(crate) fn optional_parsed<T: FromStr>(&self, name: &str, rule: &str) -> Result<Option<T>, Problem> {
+        let value = self.optional(name)?;
+        value
+            .map(|text| text.parse().map_err(|_| invalid(name, rule)))
+            .transpose()
+    }
+
+    /// A text of printable ASCII, if it is there.
+    pub(crate) fn optional_text(&self, name: &str, max: usize) -> Result<Option<String>, Problem> {
+        let value = self.optional(name)?;
+        let plain =
+            |text: &str| (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        match value {
+            Some(text) if !plain(text) => {
+                let rule = format!("must have 1 to {max} printable characters");
+                Err(invalid(name, &rule))
+            }
+            value => Ok(value.map(str::to_owned)),
+        }
+    }
+
     /// `botId`. A text that cannot be one names no bot: 404.
     pub(crate) fn bot_id(&self) -> Result<BotId, Problem> {
         let value = self

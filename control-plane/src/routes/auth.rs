@@ -10,10 +10,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::projects::ProjectView;
-use crate::app::Error;
 use crate::app::accounts::{self, Email, Login, PASSWORD_LENGTH};
-use crate::auth::caller::{Caller, OwnOrigin};
-use crate::auth::session::{self, SessionId};
+use crate::app::{Error, access, sessions};
+use crate::auth::caller::{Caller, Credential, OwnOrigin, Person};
+use crate::auth::{device, session};
 use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
@@ -79,26 +79,41 @@ pub(crate) struct UserView {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SessionView {
     user: UserView,
-    /// Send it as `X-CSRF-Token` with every request that changes something.
-    csrf_token: String,
+    /// Send it as `X-CSRF-Token` with every request that changes something. Not for API tokens, which need none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf_token: Option<String>,
     projects: Vec<ProjectView>,
 }
 
-fn show(user: User, id: &SessionId, memberships: Vec<Membership>) -> SessionView {
+fn show(user: User, csrf_token: Option<String>, memberships: Vec<Membership>) -> SessionView {
     SessionView {
         user: UserView {
             user_id: user.id.to_string(),
             email: user.email,
         },
-        csrf_token: id.csrf_token(),
+        csrf_token,
         projects: memberships.into_iter().map(ProjectView::of).collect(),
     }
 }
 
-fn logged_in(status: StatusCode, login: Login, site: &Site) -> Answer {
+pub(crate) fn logged_in(status: StatusCode, login: Login, site: &Site) -> Answer {
     let cookie = login.session.set_cookie(site);
-    let view = show(login.user, &login.session, login.memberships);
-    Answer::json(status, &view).with(header::SET_COOKIE, &cookie)
+    let device = login.device.map(|device| device::set_cookie(&device, site));
+    let csrf_token = login.session.csrf_token();
+    let view = show(login.user, Some(csrf_token), login.memberships);
+    let answer = Answer::json(status, &view).with(header::SET_COOKIE, &cookie);
+    match device {
+        Some(device) => answer.with(header::SET_COOKIE, &device),
+        None => answer,
+    }
+}
+
+/// A failure of somebody whose password is judged, with the time to wait where there is one.
+pub(crate) fn paused(error: Error) -> Problem {
+    match error {
+        Error::TooManyAttempts { wait_secs } => Problem::from(error).retry_after(wait_secs),
+        error => error.into(),
+    }
 }
 
 /// Make the first owner
@@ -106,6 +121,7 @@ fn logged_in(status: StatusCode, login: Login, site: &Site) -> Answer {
 /// Only on the first start. Makes the owner with the project `default` and logs them in.
 #[utoipa::path(
     post, path = "/auth/setup", tag = "auth", security(()), request_body = Setup,
+    extensions(("x-botloom-access" = json!("public"))),
     responses((status = 201, description = "The owner exists and is logged in", body = SessionView))
 )]
 pub(crate) async fn set_up(
@@ -113,7 +129,7 @@ pub(crate) async fn set_up(
     origin: OwnOrigin,
     body: Body<Setup>,
 ) -> Result<Answer, Problem> {
-    let login = accounts::set_up(&app, &body.value.email, &body.value.password).await?;
+    let login = accounts::set_up(&app, &origin.visit, &body.value.email, &body.value.password).await?;
     Ok(logged_in(StatusCode::CREATED, login, &origin.site))
 }
 
@@ -122,6 +138,7 @@ pub(crate) async fn set_up(
 /// Sets the session cookie. A session that came along ends.
 #[utoipa::path(
     post, path = "/auth/login", tag = "auth", security(()), request_body = Credentials,
+    extensions(("x-botloom-access" = json!("public"))),
     responses((status = 200, description = "Logged in", body = SessionView))
 )]
 pub(crate) async fn log_in(
@@ -130,14 +147,10 @@ pub(crate) async fn log_in(
     body: Body<Credentials>,
 ) -> Result<Answer, Problem> {
     let Credentials { email, password } = body.value;
-    let outcome = accounts::log_in(&app, &email, &password, origin.address, origin.session.as_ref()).await;
-    match outcome {
-        Ok(login) => Ok(logged_in(StatusCode::OK, login, &origin.site)),
-        Err(Error::TooManyAttempts { wait_secs }) => {
-            Err(Problem::from(Error::TooManyAttempts { wait_secs }).retry_after(wait_secs))
-        }
-        Err(error) => Err(error.into()),
-    }
+    let login = accounts::log_in(&app, &origin.visit, &email, &password)
+        .await
+        .map_err(paused)?;
+    Ok(logged_in(StatusCode::OK, login, &origin.site))
 }
 
 /// Log out
@@ -145,23 +158,27 @@ pub(crate) async fn log_in(
 /// Ends the session and its event streams.
 #[utoipa::path(
     post, path = "/auth/logout", tag = "auth",
+    extensions(("x-botloom-access" = json!("session"))),
     responses((status = 204, description = "The session has ended"))
 )]
-pub(crate) async fn log_out(State(app): State<App>, caller: Caller) -> Result<Response, Problem> {
-    accounts::end_session(&app, caller.session.hash).await?;
-    let cookie = session::clear_cookie(&caller.site);
+pub(crate) async fn log_out(State(app): State<App>, person: Person) -> Result<Response, Problem> {
+    sessions::end(&app, person.actor, person.session.hash).await?;
+    let cookie = session::clear_cookie(&person.site);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
 /// Who am I
 #[utoipa::path(
     get, path = "/auth/me", tag = "auth",
-    responses((status = 200, description = "The person behind the session", body = SessionView))
+    extensions(("x-botloom-access" = json!("account"))),
+    responses((status = 200, description = "The person behind the session or the API token", body = SessionView))
 )]
 pub(crate) async fn me(State(app): State<App>, caller: Caller) -> Result<Answer, Problem> {
-    let memberships = app.deps.ports.catalog.memberships(caller.user.id).await?;
-    Ok(Answer::json(
-        StatusCode::OK,
-        &show(caller.user, &caller.id, memberships),
-    ))
+    let memberships = access::memberships(&app, caller.actor).await?;
+    let csrf_token = match &caller.credential {
+        Credential::Session { id, .. } => Some(id.csrf_token()),
+        Credential::Token(_) => None,
+    };
+    let view = show(caller.user, csrf_token, memberships);
+    Ok(Answer::json(StatusCode::OK, &view))
 }

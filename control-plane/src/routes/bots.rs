@@ -160,6 +160,7 @@ impl BotView {
 /// Bots of all your projects, by id.
 #[utoipa::path(
     get, path = "/bots", tag = "bots",
+    extensions(("x-botloom-access" = json!("account"))),
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
@@ -171,13 +172,14 @@ pub(crate) async fn list_bots(
     caller: Caller,
     query: Query,
 ) -> Result<Json<List<BotView>>, Problem> {
-    let page = bots::list(&app, caller.user.id, &query.page()?).await?;
+    let page = bots::list(&app, caller.actor, &query.page()?).await?;
     Ok(Json(List::of(page, |bot| BotView::of(bot, &app.options))))
 }
 
 /// Make a bot
 #[utoipa::path(
     post, path = "/bots", tag = "bots", request_body = CreateBot,
+    extensions(("x-botloom-access" = json!("editor"))),
     responses((
         status = 201, description = "The bot exists", body = BotView,
         headers(("Location" = String, description = "The bot's address"))
@@ -193,7 +195,7 @@ pub(crate) async fn create_bot(
         name,
         project_id,
     } = body.value;
-    let bot = bots::create(&app, caller.user.id, bot_id, name, project_id).await?;
+    let bot = bots::create(&app, caller.actor, bot_id, name, project_id).await?;
     let location = format!("/bots/{}", bot.id);
     Ok(Answer::json(StatusCode::CREATED, &BotView::of(bot, &app.options)).with(header::LOCATION, &location))
 }
@@ -201,6 +203,7 @@ pub(crate) async fn create_bot(
 /// Look at a bot
 #[utoipa::path(
     get, path = "/bots/{botId}", tag = "bots",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("botId" = String, Path, description = "Slug")),
     responses(
         (status = 200, description = "The bot", body = BotView, headers(("ETag" = String, description = "Changes with the bot"))),
@@ -213,7 +216,7 @@ pub(crate) async fn get_bot(
     One(id): One<BotId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let bot = access::bot(&app, caller.user.id, &id, Action::Read).await?;
+    let bot = access::bot(&app, caller.actor, &id, Action::Read).await?;
     let tag = format!("bot-{}-{}", bot.version, bot.epoch);
     etag::tagged(&headers, &tag, Json(BotView::of(bot, &app.options)))
 }
@@ -221,6 +224,7 @@ pub(crate) async fn get_bot(
 /// Rename a bot
 #[utoipa::path(
     patch, path = "/bots/{botId}", tag = "bots", request_body = UpdateBot,
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("botId" = String, Path, description = "Slug")),
     responses((status = 200, description = "The bot as it is now", body = BotView))
 )]
@@ -230,7 +234,7 @@ pub(crate) async fn update_bot(
     One(id): One<BotId>,
     body: Body<UpdateBot>,
 ) -> Result<Json<BotView>, Problem> {
-    let bot = bots::rename(&app, caller.user.id, &id, &body.value.name).await?;
+    let bot = bots::rename(&app, caller.actor, &id, &body.value.name).await?;
     Ok(Json(BotView::of(bot, &app.options)))
 }
 
@@ -239,6 +243,7 @@ pub(crate) async fn update_bot(
 /// With its chats, messages and token; Telegram is told. The id stays taken.
 #[utoipa::path(
     delete, path = "/bots/{botId}", tag = "bots",
+    extensions(("x-botloom-access" = json!("owner"))),
     params(("botId" = String, Path, description = "Slug")),
     responses((status = 204, description = "The bot is gone"))
 )]
@@ -247,7 +252,7 @@ pub(crate) async fn delete_bot(
     caller: Caller,
     One(id): One<BotId>,
 ) -> Result<StatusCode, Problem> {
-    bots::delete(&app, caller.user.id, &id).await?;
+    bots::delete(&app, caller.actor, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -256,6 +261,7 @@ pub(crate) async fn delete_bot(
 /// Checked with `getMe` and stored sealed.
 #[utoipa::path(
     put, path = "/bots/{botId}/token", tag = "bots", request_body = SetToken,
+    extensions(("x-botloom-access" = json!("owner"))),
     params(("botId" = String, Path, description = "Slug")),
     responses((status = 200, description = "Telegram knows the token", body = BotView))
 )]
@@ -265,6 +271,6 @@ pub(crate) async fn set_token(
     One(id): One<BotId>,
     body: Body<SetToken>,
 ) -> Result<Json<BotView>, Problem> {
-    let bot = bots::set_token(&app, caller.user.id, &id, &body.value.token).await?;
+    let bot = bots::set_token(&app, caller.actor, &id, &body.value.token).await?;
     Ok(Json(BotView::of(bot, &app.options)))
 }

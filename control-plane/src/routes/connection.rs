@@ -36,6 +36,7 @@ impl FromFields for Connect {
 /// Sets the webhook with a fresh secret, or starts polling. Connecting again is harmless.
 #[utoipa::path(
     post, path = "/bots/{botId}/connect", tag = "bots", request_body = Connect,
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("botId" = String, Path, description = "Slug")),
     responses((status = 200, description = "The bot takes updates", body = BotView))
 )]
@@ -45,7 +46,7 @@ pub(crate) async fn connect_bot(
     One(id): One<BotId>,
     body: Body<Connect>,
 ) -> Result<Json<BotView>, Problem> {
-    let bot = connection::connect(&app, caller.user.id, &id, body.value.ingress).await?;
+    let bot = connection::connect(&app, caller.actor, &id, body.value.ingress).await?;
     Ok(Json(BotView::of(bot, &app.options)))
 }
 
@@ -54,6 +55,7 @@ pub(crate) async fn connect_bot(
 /// It takes no updates any more; Telegram keeps those that come for a day.
 #[utoipa::path(
     post, path = "/bots/{botId}/disconnect", tag = "bots",
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("botId" = String, Path, description = "Slug")),
     responses((status = 200, description = "The bot takes no updates", body = BotView))
 )]
@@ -62,6 +64,6 @@ pub(crate) async fn disconnect_bot(
     caller: Caller,
     One(id): One<BotId>,
 ) -> Result<Json<BotView>, Problem> {
-    let bot = connection::disconnect(&app, caller.user.id, &id).await?;
+    let bot = connection::disconnect(&app, caller.actor, &id).await?;
     Ok(Json(BotView::of(bot, &app.options)))
 }

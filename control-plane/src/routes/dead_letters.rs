@@ -72,6 +72,7 @@ impl DeadLetterView {
 /// Newest first, without their content.
 #[utoipa::path(
     get, path = "/bots/{botId}/dead-letters", tag = "dead letters",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Path, description = "Slug"),
         ("direction" = String, Query, description = "`in` or `out`"),
@@ -87,13 +88,14 @@ pub(crate) async fn list_dead_letters(
     query: Query,
 ) -> Result<Json<List<DeadLetterView>>, Problem> {
     let direction: Direction = query.parsed("direction", "must be in or out")?;
-    let page = dead_letters::list(&app, caller.user.id, &bot, direction, &query.page()?).await?;
+    let page = dead_letters::list(&app, caller.actor, &bot, direction, &query.page()?).await?;
     Ok(Json(List::of(page, DeadLetterView::without_body)))
 }
 
 /// Look at a dead letter
 #[utoipa::path(
     get, path = "/bots/{botId}/dead-letters/{id}", tag = "dead letters",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("botId" = String, Path, description = "Slug"), ("id" = String, Path, description = "As in the list")),
     responses((status = 200, description = "With its content", body = DeadLetterView))
 )]
@@ -102,7 +104,7 @@ pub(crate) async fn get_dead_letter(
     caller: Caller,
     Two(bot, OpaqueId(id)): Two<BotId, OpaqueId>,
 ) -> Result<Json<DeadLetterView>, Problem> {
-    let dead = dead_letters::get(&app, caller.user.id, &bot, &id).await?;
+    let dead = dead_letters::get(&app, caller.actor, &bot, &id).await?;
     Ok(Json(DeadLetterView::whole(dead)))
 }
 
@@ -111,6 +113,7 @@ pub(crate) async fn get_dead_letter(
 /// Puts it back at the end of its chat.
 #[utoipa::path(
     post, path = "/bots/{botId}/dead-letters/{id}/replay", tag = "dead letters",
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("botId" = String, Path, description = "Slug"), ("id" = String, Path, description = "As in the list")),
     responses((status = 204, description = "It is on its way"))
 )]
@@ -119,13 +122,14 @@ pub(crate) async fn replay_dead_letter(
     caller: Caller,
     Two(bot, OpaqueId(id)): Two<BotId, OpaqueId>,
 ) -> Result<StatusCode, Problem> {
-    dead_letters::replay(&app, caller.user.id, &bot, &id).await?;
+    dead_letters::replay(&app, caller.actor, &bot, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Discard a dead letter
 #[utoipa::path(
     delete, path = "/bots/{botId}/dead-letters/{id}", tag = "dead letters",
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("botId" = String, Path, description = "Slug"), ("id" = String, Path, description = "As in the list")),
     responses((status = 204, description = "It is gone"))
 )]
@@ -134,6 +138,6 @@ pub(crate) async fn discard_dead_letter(
     caller: Caller,
     Two(bot, OpaqueId(id)): Two<BotId, OpaqueId>,
 ) -> Result<StatusCode, Problem> {
-    dead_letters::discard(&app, caller.user.id, &bot, &id).await?;
+    dead_letters::discard(&app, caller.actor, &bot, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

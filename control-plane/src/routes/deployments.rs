@@ -202,6 +202,7 @@ impl DeploymentView {
 /// Queues the deployment; `GET /deployments/{taskId}` and the events tell how it goes.
 #[utoipa::path(
     post, path = "/deploy", tag = "build and deploy", request_body = Deploy,
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key again gives the same answer")),
     responses((
         status = 202, description = "The deployment is queued", body = AcceptedView,
@@ -214,7 +215,7 @@ pub(crate) async fn deploy(
     headers: HeaderMap,
     body: Body<Deploy>,
 ) -> Result<Response, Problem> {
-    let user = caller.user.id;
+    let actor = caller.actor;
     let Deploy {
         bot_id,
         rev_hash,
@@ -224,10 +225,10 @@ pub(crate) async fn deploy(
     let queueing = app.clone();
     let work = move |of_key| async move {
         let min = prewarm.map_or(1, |prewarm| prewarm.min_sandboxes);
-        let task = deployments::deploy(&queueing, user, &bot_id, rev_hash, min, of_key).await?;
+        let task = deployments::deploy(&queueing, actor, &bot_id, rev_hash, min, of_key).await?;
         Ok(accepted(task, "/deployments"))
     };
-    idempotency::once(&app, user, "POST /deploy", &headers, body.fingerprint, work).await
+    idempotency::once(&app, actor, "POST /deploy", &headers, body.fingerprint, work).await
 }
 
 /// Roll back
@@ -235,6 +236,7 @@ pub(crate) async fn deploy(
 /// A deployment of the previous revision, or of the one named.
 #[utoipa::path(
     post, path = "/rollback", tag = "build and deploy", request_body = Rollback,
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key again gives the same answer")),
     responses((
         status = 202, description = "The rollback is queued", body = AcceptedView,
@@ -247,19 +249,20 @@ pub(crate) async fn roll_back(
     headers: HeaderMap,
     body: Body<Rollback>,
 ) -> Result<Response, Problem> {
-    let user = caller.user.id;
+    let actor = caller.actor;
     let Rollback { bot_id, rev_hash } = body.value;
     let queueing = app.clone();
     let work = move |of_key| async move {
-        let task = deployments::roll_back(&queueing, user, &bot_id, rev_hash, of_key).await?;
+        let task = deployments::roll_back(&queueing, actor, &bot_id, rev_hash, of_key).await?;
         Ok(accepted(task, "/deployments"))
     };
-    idempotency::once(&app, user, "POST /rollback", &headers, body.fingerprint, work).await
+    idempotency::once(&app, actor, "POST /rollback", &headers, body.fingerprint, work).await
 }
 
 /// Look at a deployment
 #[utoipa::path(
     get, path = "/deployments/{taskId}", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("taskId" = String, Path, description = "UUID")),
     responses((status = 200, description = "The deployment", body = DeploymentView))
 )]
@@ -269,7 +272,7 @@ pub(crate) async fn get_deployment(
     One(task): One<TaskId>,
 ) -> Result<Json<DeploymentView>, Problem> {
     Ok(Json(DeploymentView::of(
-        deployments::get(&app, caller.user.id, &task).await?,
+        deployments::get(&app, caller.actor, &task).await?,
     )))
 }
 
@@ -278,6 +281,7 @@ pub(crate) async fn get_deployment(
 /// Newest first, rollbacks included.
 #[utoipa::path(
     get, path = "/deployments", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Query, description = "Slug"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
@@ -290,6 +294,6 @@ pub(crate) async fn list_deployments(
     caller: Caller,
     query: Query,
 ) -> Result<Json<List<DeploymentView>>, Problem> {
-    let page = deployments::list(&app, caller.user.id, &query.bot_id()?, &query.page()?).await?;
+    let page = deployments::list(&app, caller.actor, &query.bot_id()?, &query.page()?).await?;
     Ok(Json(List::of(page, DeploymentView::of)))
 }

@@ -20,6 +20,7 @@ use crate::state::App;
 /// is missing for good: fetch everything anew.
 #[utoipa::path(
     get, path = "/events", tag = "events",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Query, description = "Slug"),
         ("lastEventId" = Option<String>, Query, description = "As the header `Last-Event-ID`, for those who cannot set it"),
@@ -33,7 +34,7 @@ pub(crate) async fn watch_events(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let bot = access::bot(&app, caller.user.id, &query.bot_id()?, Action::Read).await?;
+    let bot = access::bot(&app, caller.actor, &query.bot_id()?, Action::Read).await?;
     let header = headers
         .get("last-event-id")
         .map(|value| value.to_str().unwrap_or_default());
@@ -45,12 +46,12 @@ pub(crate) async fn watch_events(
         None | Some("") => Start::Now,
         Some(id) => id.parse().map_or(Start::Unknown, Start::After),
     };
-    let place = app.streams.enter(caller.user.id).ok_or_else(|| {
+    let place = app.streams.enter(caller.actor.user).ok_or_else(|| {
         Problem::new(code::TOO_MANY_STREAMS, "Close one of your event streams first.").retry_after(5)
     })?;
     let watch = Watch {
-        user: caller.user.id,
-        session: caller.session.hash,
+        actor: caller.actor,
+        credential: caller.credential,
         project: bot.project,
         bot: bot.id,
         start,

@@ -60,6 +60,7 @@ impl FromFields for Generate {
 /// Queues the build; `GET /tasks/{taskId}` and the events tell how it goes.
 #[utoipa::path(
     post, path = "/generate", tag = "build and deploy", request_body = Generate,
+    extensions(("x-botloom-access" = json!("editor"))),
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key again gives the same answer")),
     responses((
         status = 202, description = "The build is queued", body = AcceptedView,
@@ -72,7 +73,7 @@ pub(crate) async fn generate(
     headers: HeaderMap,
     body: Body<Generate>,
 ) -> Result<Response, Problem> {
-    let user = caller.user.id;
+    let actor = caller.actor;
     let Generate {
         bot_id: bot,
         spec_version,
@@ -89,8 +90,8 @@ pub(crate) async fn generate(
     };
     let queueing = app.clone();
     let work = move |of_key| async move {
-        let task = generations::generate(&queueing, user, wanted, of_key).await?;
+        let task = generations::generate(&queueing, actor, wanted, of_key).await?;
         Ok(accepted(task, "/tasks"))
     };
-    idempotency::once(&app, user, "POST /generate", &headers, body.fingerprint, work).await
+    idempotency::once(&app, actor, "POST /generate", &headers, body.fingerprint, work).await
 }

@@ -6,6 +6,7 @@ use botloom_core::model::Membership;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::app::access;
 use crate::auth::caller::Caller;
 use crate::http::page::List;
 use crate::problem::Problem;
@@ -42,13 +43,14 @@ impl ProjectView {
 /// Oldest first, with your role in each.
 #[utoipa::path(
     get, path = "/projects", tag = "projects",
+    extensions(("x-botloom-access" = json!("account"))),
     responses((status = 200, description = "Your projects", body = List<ProjectView>))
 )]
 pub(crate) async fn list_projects(
     State(app): State<App>,
     caller: Caller,
 ) -> Result<Json<List<ProjectView>>, Problem> {
-    let memberships = app.deps.ports.catalog.memberships(caller.user.id).await?;
+    let memberships = access::memberships(&app, caller.actor).await?;
     Ok(Json(List::whole(
         memberships.into_iter().map(ProjectView::of).collect(),
     )))

@@ -49,6 +49,7 @@ impl RevisionView {
 /// Newest first.
 #[utoipa::path(
     get, path = "/revisions", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Query, description = "Slug"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
@@ -61,7 +62,7 @@ pub(crate) async fn list_revisions(
     caller: Caller,
     query: Query,
 ) -> Result<Json<List<RevisionView>>, Problem> {
-    let page = revisions::list(&app, caller.user.id, &query.bot_id()?, &query.page()?).await?;
+    let page = revisions::list(&app, caller.actor, &query.bot_id()?, &query.page()?).await?;
     Ok(Json(List::of(page, |revision| RevisionView::of(&revision))))
 }
 
@@ -70,6 +71,7 @@ pub(crate) async fn list_revisions(
 /// `rev.json`: where it comes from and what it may do.
 #[utoipa::path(
     get, path = "/revisions/{revHash}", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("revHash" = String, Path, description = "64 hexadecimal digits")),
     responses(
         (status = 200, description = "The passport", body = Object, headers(("ETag" = String, description = "`\"rev-<revHash>\"`"))),
@@ -82,7 +84,7 @@ pub(crate) async fn get_revision(
     One(rev): One<RevHash>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let revision = revisions::get(&app, caller.user.id, &rev).await?;
+    let revision = revisions::get(&app, caller.actor, &rev).await?;
     let answer = ([(header::CONTENT_TYPE, "application/json")], revision.rev_json);
     etag::tagged(&headers, &format!("rev-{rev}"), answer)
 }
@@ -90,6 +92,7 @@ pub(crate) async fn get_revision(
 /// Read a file of a revision
 #[utoipa::path(
     get, path = "/revisions/{revHash}/artifacts/{name}", tag = "build and deploy",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("revHash" = String, Path, description = "64 hexadecimal digits"),
         ("name" = String, Path, description = "`bot.js`, `spec.json` or `rev.json`"),
@@ -105,7 +108,7 @@ pub(crate) async fn get_artifact(
     Two(rev, name): Two<RevHash, ArtifactName>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let revision = revisions::get(&app, caller.user.id, &rev).await?;
+    let revision = revisions::get(&app, caller.actor, &rev).await?;
     let bytes = revisions::artifact(&app, &revision, name).await?;
     // Never as a script: a page of this origin must not be able to run what somebody's bot is made of.
     let media_type = match name {

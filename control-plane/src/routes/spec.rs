@@ -144,6 +144,7 @@ fn tag(version: u32) -> String {
 /// The body is a BotSpec; `meta.botId` names the bot. The same content again is the version that exists.
 #[utoipa::path(
     post, path = "/spec", tag = "spec",
+    extensions(("x-botloom-access" = json!("editor"))),
     request_body(content = Object, description = "A BotSpec", content_type = "application/json"),
     params(
         ("If-Match" = Option<String>, Header, description = "`\"specVersion-N\"` of the version that you edited"),
@@ -164,7 +165,7 @@ pub(crate) async fn post_spec(
     JsonText(bytes): JsonText,
 ) -> Result<Response, Problem> {
     let edited = edited(&headers)?;
-    let user = caller.user.id;
+    let actor = caller.actor;
     // What is no JSON has no canonical form; the findings say what is wrong with it.
     let fingerprint = json::read(&bytes).map_or_else(
         |_| Sha256Hash::of(&bytes),
@@ -173,7 +174,7 @@ pub(crate) async fn post_spec(
     let repeatable = idempotency::is_keyed(&headers);
     let posting = app.clone();
     let work = move |_| async move {
-        match specs::post(&posting, user, bytes, &edited, repeatable).await {
+        match specs::post(&posting, actor, bytes, &edited, repeatable).await {
             Ok(posted) => posted_answer(posted),
             Err(Error::Stale { latest }) => {
                 let problem = Problem::from(Error::Stale { latest });
@@ -186,7 +187,7 @@ pub(crate) async fn post_spec(
             Err(error) => Err(error.into()),
         }
     };
-    idempotency::once(&app, user, "POST /spec", &headers, fingerprint, work).await
+    idempotency::once(&app, actor, "POST /spec", &headers, fingerprint, work).await
 }
 
 fn posted_answer(posted: Posted) -> Result<Answer, Problem> {
@@ -246,6 +247,7 @@ fn edited(headers: &HeaderMap) -> Result<Edited, Problem> {
 /// Says everything that is wrong with a BotSpec and stores nothing.
 #[utoipa::path(
     post, path = "/spec/validate", tag = "spec",
+    extensions(("x-botloom-access" = json!("account"))),
     request_body(content = Object, description = "A BotSpec", content_type = "application/json"),
     responses((status = 200, description = "The findings; none: it is fine", body = FindingsView))
 )]
@@ -271,6 +273,7 @@ fn spec_answer(headers: &HeaderMap, version: SpecVersion) -> Result<Response, Pr
 /// Read the latest version
 #[utoipa::path(
     get, path = "/spec/latest", tag = "spec",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(("botId" = String, Query, description = "Slug")),
     responses(
         (status = 200, description = "The canonical spec", body = Object, headers(("ETag" = String, description = "`\"specVersion-N\"`"))),
@@ -283,13 +286,14 @@ pub(crate) async fn latest_spec(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let version = specs::latest(&app, caller.user.id, &query.bot_id()?).await?;
+    let version = specs::latest(&app, caller.actor, &query.bot_id()?).await?;
     spec_answer(&headers, version)
 }
 
 /// Read a version
 #[utoipa::path(
     get, path = "/spec/{version}", tag = "spec",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("version" = u32, Path, description = "Number of the version"),
         ("botId" = String, Query, description = "Slug"),
@@ -306,7 +310,7 @@ pub(crate) async fn get_spec(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let version = specs::get(&app, caller.user.id, &query.bot_id()?, version).await?;
+    let version = specs::get(&app, caller.actor, &query.bot_id()?, version).await?;
     spec_answer(&headers, version)
 }
 
@@ -315,6 +319,7 @@ pub(crate) async fn get_spec(
 /// Newest first, without their text.
 #[utoipa::path(
     get, path = "/spec", tag = "spec",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Query, description = "Slug"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
@@ -327,13 +332,14 @@ pub(crate) async fn list_specs(
     caller: Caller,
     query: Query,
 ) -> Result<Json<List<VersionView>>, Problem> {
-    let page = specs::list(&app, caller.user.id, &query.bot_id()?, &query.page()?).await?;
+    let page = specs::list(&app, caller.actor, &query.bot_id()?, &query.page()?).await?;
     Ok(Json(List::of(page, |version| VersionView::of(&version))))
 }
 
 /// Compare two versions
 #[utoipa::path(
     get, path = "/spec/diff", tag = "spec",
+    extensions(("x-botloom-access" = json!("viewer"))),
     params(
         ("botId" = String, Query, description = "Slug"),
         ("from" = u32, Query, description = "Number of one version"),
@@ -350,7 +356,7 @@ pub(crate) async fn diff_specs(
     let rule = "must be the number of a version";
     let Version(from) = query.parsed("from", rule).map_err(|_| invalid("from", rule))?;
     let Version(to) = query.parsed("to", rule).map_err(|_| invalid("to", rule))?;
-    let Diff { changes, patch } = specs::diff(&app, caller.user.id, &bot, from, to).await?;
+    let Diff { changes, patch } = specs::diff(&app, caller.actor, &bot, from, to).await?;
     let changes = changes.into_iter().map(|change| ChangeView {
         pointer: change.pointer,
         message: change.message,

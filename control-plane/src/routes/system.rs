@@ -40,6 +40,7 @@ pub(crate) struct DependencyView {
 /// Is the process alive
 #[utoipa::path(
     get, path = "/healthz", tag = "system", security(()),
+    extensions(("x-botloom-access" = json!("public"))),
     responses((status = 200, description = "It answers", body = Health))
 )]
 pub(crate) async fn health() -> Json<Health> {
@@ -51,6 +52,7 @@ pub(crate) async fn health() -> Json<Health> {
 /// 503 with a reason for every dependency that fails. Telegram is none.
 #[utoipa::path(
     get, path = "/readyz", tag = "system", security(()),
+    extensions(("x-botloom-access" = json!("public"))),
     responses((status = 200, description = "It does", body = Ready))
 )]
 pub(crate) async fn ready(State(watch): State<Watch>) -> Result<Json<Ready>, Problem> {
@@ -82,6 +84,7 @@ pub(crate) async fn ready(State(watch): State<Watch>) -> Result<Json<Ready>, Pro
 /// Prometheus text format.
 #[utoipa::path(
     get, path = "/metrics", tag = "system", security(()),
+    extensions(("x-botloom-access" = json!("public"))),
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn metrics(State(watch): State<Watch>) -> impl IntoResponse {
@@ -92,6 +95,7 @@ pub(crate) async fn metrics(State(watch): State<Watch>) -> impl IntoResponse {
 /// This document
 #[utoipa::path(
     get, path = "/openapi.json", tag = "system", security(()),
+    extensions(("x-botloom-access" = json!("public"))),
     responses((status = 200, description = "OpenAPI 3.1", body = Object))
 )]
 pub(crate) async fn openapi() -> impl IntoResponse {

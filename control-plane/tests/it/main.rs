@@ -7,6 +7,7 @@
 
 mod abuse;
 mod idempotency;
+mod matrix;
 mod openapi;
 mod routes;
 mod support;

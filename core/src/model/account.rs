@@ -1,5 +1,7 @@
 //! People, their sessions, and what they may do where.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Sha256Hash;
@@ -90,4 +92,8 @@ pub struct Session {
     pub created_at: TimestampMs,
     /// Last use; the session ends 12 hours after it.
     pub seen_at: TimestampMs,
+    /// Where the login came from.
+    pub address: Option<IpAddr>,
+    /// What the browser called itself, at most 256 characters.
+    pub agent: Option<String>,
 }

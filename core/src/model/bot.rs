@@ -109,7 +109,7 @@ impl BotRow {
     }
 
     fn context(&self, purpose: &'static str) -> SecretContext<'_> {
-        SecretContext {
+        SecretContext::Bot {
             purpose,
             project: self.project,
             bot: &self.id,

@@ -1,17 +1,23 @@
 //! Rows of the catalog, one file each.
 
 mod account;
+mod audit;
 mod bot;
 mod deployment;
+mod member;
 mod node;
 mod revision;
 mod task;
+mod token;
 mod version;
 
 pub use account::{Membership, Project, Role, Session, SessionHash, User};
+pub use audit::{AuditActor, AuditEntry};
 pub use bot::{BotRow, IngressMode, SealedToken, TelegramIdentity};
 pub use deployment::{DeployError, Deployment, Stage, StageRecord, TaskStatus};
+pub use member::{Invitation, Member};
 pub use node::{Ask, AskAnswer, NodeBeat, NodeId};
 pub use revision::{ArtifactDigests, BotPassport, BuildInfo, RevJson, RevisionRow, Security};
 pub use task::{Task, TaskError, TaskKind, TaskPayload};
+pub use token::ApiToken;
 pub use version::{SpecVersion, SpecVersionSummary};

@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use super::StoreResult;
+use super::{Page, PageRequest, StoreResult};
 use crate::ids::UserId;
-use crate::model::{Membership, Project, Session, SessionHash, User};
+use crate::model::{AuditEntry, Membership, Project, Session, SessionHash, User};
 use crate::time::TimestampMs;
 
 /// People, their sessions and projects. Every method is one transaction.
@@ -34,11 +34,36 @@ pub trait Accounts: Debug + Send + Sync {
     /// By the digest of its id. Expiry is the caller's to judge.
     async fn session(&self, hash: &SessionHash) -> StoreResult<Option<Session>>;
 
+    /// Sessions of a user, newest first, with those that have ended by themselves and were not deleted yet.
+    async fn sessions(&self, user: UserId, page: &PageRequest) -> StoreResult<Page<Session>>;
+
     /// Moves `seen_at` forward; never back. Nothing happens if the session is gone.
     async fn touch_session(&self, hash: &SessionHash, at: TimestampMs) -> StoreResult<()>;
 
     /// Deletes a session; answers whether it was there.
     async fn delete_session(&self, hash: &SessionHash) -> StoreResult<bool>;
+
+    /// Deletes a session of this user and notes it in the audit log; answers whether it was there.
+    async fn end_session(&self, user: UserId, hash: &SessionHash, entry: &AuditEntry) -> StoreResult<bool>;
+
+    /// Deletes all sessions of a user but one and notes it in the audit log; answers how many.
+    async fn end_other_sessions(
+        &self,
+        user: UserId,
+        keep: &SessionHash,
+        entry: &AuditEntry,
+    ) -> StoreResult<u64>;
+
+    /// Replaces the password hash if it is still `old`, deletes all sessions but one, and notes it in the audit log;
+    /// answers whether it did. Else nothing changes.
+    async fn change_password(
+        &self,
+        user: UserId,
+        old: &str,
+        new: &str,
+        keep: &SessionHash,
+        entry: &AuditEntry,
+    ) -> StoreResult<bool>;
 
     /// Deletes sessions last seen before `seen_before` or created before `created_before`; answers how many.
     async fn expire_sessions(

@@ -4,6 +4,7 @@
 mod accounts;
 pub mod analytics;
 mod artifacts;
+mod audit;
 mod bots;
 mod bus;
 mod deployments;
@@ -11,6 +12,7 @@ mod error;
 mod event_log;
 mod idempotency;
 mod lanes;
+mod members;
 mod nodes;
 mod outbox;
 mod outcomes;
@@ -18,6 +20,7 @@ mod page;
 mod revisions;
 mod sandboxes;
 mod tasks;
+mod tokens;
 mod versions;
 
 mod dead_letters;
@@ -27,6 +30,7 @@ use std::sync::Arc;
 pub use accounts::Accounts;
 pub use analytics::{Analytics, AnalyticsEvent, AnalyticsQuery, AnalyticsRow, DEFAULT_RETENTION_MS};
 pub use artifacts::{ArtifactError, ArtifactName, Artifacts};
+pub use audit::{Audit, AuditQuery};
 pub use bots::{Bots, Connection, NewBot};
 pub use bus::{Bus, Notice};
 pub use dead_letters::{DeadLetter, DeadLetterReason, DeadLetters, Direction, NewDeadLetter};
@@ -38,6 +42,7 @@ pub use lanes::{
     ActiveRevision, Claims, Commit, CommitOutcome, DedupKey, Fail, FailOutcome, Ingest, IngestOutcome,
     LaneLease, LaneLimits, LaneStats, Lanes, NextTurn, QueuedUpdate, SetRevision, StateChange, Token, Turn,
 };
+pub use members::{Acceptance, MemberChange, Members};
 pub use nodes::{BEAT_EVERY, NODE_LIFE, Nodes, OpenAsk};
 pub use outbox::{AckOut, AckOutOutcome, AfterAck, OutClass, OutMessage, OutTurn, Outbox, QueuedMessage};
 pub use outcomes::{BotOutcomes, OUTCOMES_LIFE, OutcomeCounts, Outcomes};
@@ -45,12 +50,19 @@ pub use page::{Page, PageRequest};
 pub use revisions::Revisions;
 pub use sandboxes::{ProbeReport, SandboxError, Sandboxes};
 pub use tasks::{EnqueueOutcome, NewTask, TaskLease, Tasks};
+pub use tokens::Tokens;
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
 
-/// Users, projects, bots, versions, revisions, deployments, idempotency keys: one database.
-pub trait Catalog: Accounts + Bots + Versions + Revisions + Deployments + Idempotency {}
+/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log: one database.
+pub trait Catalog:
+    Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit
+{
+}
 
-impl<T: Accounts + Bots + Versions + Revisions + Deployments + Idempotency> Catalog for T {}
+impl<T: Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit> Catalog
+    for T
+{
+}
 
 /// Everything a role may ask of the outside. Made in one place and handed around.
 #[derive(Clone, Debug)]

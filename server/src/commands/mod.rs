@@ -1,10 +1,13 @@
 //! One file per command.
 
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod compile;
 pub(crate) mod config;
 pub(crate) mod health;
 pub(crate) mod lanes;
+mod listing;
+pub(crate) mod members;
 pub(crate) mod migrate;
 pub(crate) mod move_installation;
 pub(crate) mod rotate_master_key;
@@ -12,4 +15,5 @@ pub(crate) mod sandbox_run;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod simulator;
+pub(crate) mod tokens;
 pub(crate) mod validate;

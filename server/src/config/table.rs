@@ -213,6 +213,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     setting("BOTLOOM_EMAIL", "", "Login of the client commands."),
     secret("BOTLOOM_PASSWORD", "Password of the client commands."),
+    secret(
+        "BOTLOOM_TOKEN",
+        "API token of the client commands, instead of e-mail and password.",
+    ),
+    setting(
+        "BOTLOOM_TOKEN_FILE",
+        "",
+        "File with the API token of the client commands, readable for its owner alone.",
+    ),
+    setting(
+        "BOTLOOM_PROJECT",
+        "",
+        "Project that the client commands mean, by name or id; your only one where it is empty.",
+    ),
 ];
 
 /// The setting with this key.

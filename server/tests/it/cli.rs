@@ -32,8 +32,11 @@ fn help_is_what_it_was() {
         "simulate",
         "apply",
         "connect",
+        "audit",
+        "members",
         "sandbox-run",
         "simulator",
+        "tokens",
     ] {
         insta::assert_snapshot!(format!("help-{command}"), botloom(&[command, "--help"]).out);
     }

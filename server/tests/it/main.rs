@@ -18,6 +18,7 @@ mod flips;
 mod main_story;
 mod metrics;
 mod nodes;
+mod people;
 mod polling;
 mod rotation;
 mod traces;

@@ -95,6 +95,15 @@ fn artifacts() -> (conformance::artifacts::Subject, ()) {
 mod accounts {
     botloom_core::accounts_conformance!(super::catalog().await);
 }
+mod members {
+    botloom_core::members_conformance!(super::catalog().await);
+}
+mod tokens {
+    botloom_core::tokens_conformance!(super::catalog().await);
+}
+mod audit {
+    botloom_core::audit_conformance!(super::catalog().await);
+}
 mod bots {
     botloom_core::bots_conformance!(super::catalog().await);
 }

@@ -27,6 +27,15 @@ async fn event_log() -> (conformance::event_log::Subject, TestDatabase) {
 mod accounts {
     botloom_core::accounts_conformance!(super::catalog().await);
 }
+mod members {
+    botloom_core::members_conformance!(super::catalog().await);
+}
+mod tokens {
+    botloom_core::tokens_conformance!(super::catalog().await);
+}
+mod audit {
+    botloom_core::audit_conformance!(super::catalog().await);
+}
 mod bots {
     botloom_core::bots_conformance!(super::catalog().await);
 }

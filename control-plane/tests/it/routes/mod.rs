@@ -1,11 +1,15 @@
+mod audit;
 mod auth;
 mod bots;
 mod dead_letters;
 mod deployments;
 mod events;
 mod generate;
+mod members;
 mod pages;
 mod projects;
 mod revisions;
+mod sessions;
 mod spec;
 mod system;
+mod tokens;

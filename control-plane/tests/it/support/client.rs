@@ -88,6 +88,8 @@ pub(crate) struct Client {
     pub(crate) base: String,
     pub(crate) cookie: Option<String>,
     pub(crate) csrf: Option<String>,
+    /// `Authorization` of a program.
+    pub(crate) bearer: Option<String>,
 }
 
 impl Client {
@@ -99,6 +101,7 @@ impl Client {
             base: base.to_owned(),
             cookie: None,
             csrf: None,
+            bearer: None,
         }
     }
 
@@ -113,7 +116,11 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base));
-        let own = [("cookie", &self.cookie), ("x-csrf-token", &self.csrf)];
+        let own = [
+            ("cookie", &self.cookie),
+            ("x-csrf-token", &self.csrf),
+            ("authorization", &self.bearer),
+        ];
         for (name, value) in own
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.as_ref()?)))

@@ -11,7 +11,7 @@ use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
 use botloom_control_plane::{ControlPlane, Dependency, Deps, Options, PasswordCost, Readiness, Watch};
 use botloom_core::TimestampMs;
 use botloom_core::hash::RevHash;
-use botloom_core::ids::{BotId, UserId};
+use botloom_core::ids::{BotId, ProjectId, UserId};
 use botloom_core::ports::{ActiveRevision, LaneLimits, Ports, ProbeReport, SandboxError, Sandboxes};
 use botloom_core::testing::ManualClock;
 use botloom_core::vault::Vault;
@@ -219,14 +219,26 @@ impl Server {
 
     /// A member of the owner's project with this role.
     pub(crate) async fn member(&self, role: &str) -> Client {
-        self.person(&format!("{role}@example.org"), Some(role)).await
+        self.person(&format!("one-{role}@example.org"), Some(role)).await
+    }
+
+    /// The owner of a project that nobody else belongs to.
+    pub(crate) async fn foreign_owner(&self) -> Client {
+        let foreign = self.person("foreign@example.org", None).await;
+        self.other_project(&foreign, "foreign-bot").await;
+        foreign
     }
 
     async fn person(&self, email: &str, role: Option<&str>) -> Client {
+        self.row(email, role).await;
+        self.login(email).await
+    }
+
+    /// The row of a person with the owner's password, a member of the owner's project with this role; answers the id.
+    pub(crate) async fn row(&self, email: &str, role: Option<&str>) -> String {
         self.api.ensure_owner(EMAIL, PASSWORD).await.unwrap();
-        let database = rusqlite::Connection::open(&self.database).unwrap();
-        database.busy_timeout(Duration::from_secs(10)).unwrap();
         let id = UserId::generate().to_string();
+        let database = self.by_hand();
         database
             .execute(
                 "INSERT INTO users (id, email, email_key, password_hash, created_at)
@@ -235,11 +247,52 @@ impl Server {
             )
             .unwrap();
         if let Some(role) = role {
-            let sql =
-                "INSERT INTO members (project_id, user_id, role) SELECT id, ?1, ?2 FROM projects LIMIT 1";
+            let sql = "INSERT INTO members (project_id, user_id, role)
+                       SELECT id, ?1, ?2 FROM projects WHERE name = 'default'";
             database.execute(sql, [&id, role]).unwrap();
         }
-        self.login(email).await
+        id
+    }
+
+    /// Whether something that this request did stands in the audit log.
+    pub(crate) fn is_noted(&self, request: &str) -> bool {
+        let sql = "SELECT EXISTS (SELECT 1 FROM audit_log WHERE request_id = ?1)";
+        self.by_hand()
+            .query_row(sql, [request], |row| row.get(0))
+            .unwrap()
+    }
+
+    /// The database past the API.
+    fn by_hand(&self) -> rusqlite::Connection {
+        let database = rusqlite::Connection::open(&self.database).unwrap();
+        database.busy_timeout(Duration::from_secs(10)).unwrap();
+        database
+    }
+
+    /// Another project of the same owner, with a bot. There is no route that makes one yet.
+    pub(crate) async fn other_project(&self, owner: &Client, bot: &str) -> String {
+        let me = owner.get("/auth/me").await.expect(200).json();
+        let user = me["user"]["userId"].as_str().unwrap().to_owned();
+        let id = ProjectId::generate().to_string();
+        let database = self.by_hand();
+        // Younger than the owner's first project, which lists name first.
+        database
+            .execute(
+                "INSERT INTO projects (id, name, created_at) VALUES (?1, ?1, 9000000000000)",
+                [&id],
+            )
+            .unwrap();
+        database
+            .execute(
+                "INSERT INTO members (project_id, user_id, role) VALUES (?1, ?2, 'owner')",
+                [&id, &user],
+            )
+            .unwrap();
+        owner
+            .post("/bots", &json!({ "botId": bot, "name": "B", "projectId": id }))
+            .await
+            .expect(201);
+        id
     }
 
     pub(crate) async fn login(&self, email: &str) -> Client {

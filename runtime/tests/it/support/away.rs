@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
+use botloom_core::ids::{InvitationId, TokenId};
 use botloom_core::model::{
-    BotRow, Deployment, Membership, Project, RevisionRow, SealedToken, Session, SessionHash, SpecVersion,
-    SpecVersionSummary, TelegramIdentity, User,
+    ApiToken, AuditEntry, BotRow, Deployment, Invitation, Member, Membership, Project, RevisionRow, Role,
+    SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity, User,
 };
 use botloom_core::ports::{
-    Accounts, Bots, Catalog, Connection, Deployments, Idempotency, IdempotencyClaim, IdempotencyKey, NewBot,
-    NewDeploymentOutcome, NewVersion, NewVersionOutcome, Page, PageRequest, Revisions, StoreError,
-    StoreResult, StoredResponse, Versions,
+    Acceptance, Accounts, Audit, AuditQuery, Bots, Catalog, Connection, Deployments, Idempotency,
+    IdempotencyClaim, IdempotencyKey, MemberChange, Members, NewBot, NewDeploymentOutcome, NewVersion,
+    NewVersionOutcome, Page, PageRequest, Revisions, StoreError, StoreResult, StoredResponse, Tokens,
+    Versions,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
 
@@ -63,7 +65,38 @@ forward! { Accounts
     fn session(hash: &SessionHash) -> Option<Session>;
     fn touch_session(hash: &SessionHash, at: TimestampMs) -> ();
     fn delete_session(hash: &SessionHash) -> bool;
+    fn sessions(user: UserId, page: &PageRequest) -> Page<Session>;
+    fn end_session(user: UserId, hash: &SessionHash, entry: &AuditEntry) -> bool;
+    fn end_other_sessions(user: UserId, keep: &SessionHash, entry: &AuditEntry) -> u64;
+    fn change_password(user: UserId, old: &str, new: &str, keep: &SessionHash, entry: &AuditEntry) -> bool;
     fn expire_sessions(seen_before: TimestampMs, created_before: TimestampMs) -> u64;
+}
+
+forward! { Members
+    fn members(project: ProjectId, page: &PageRequest) -> Page<Member>;
+    fn set_role(project: ProjectId, user: UserId, role: Role, entry: &AuditEntry) -> MemberChange;
+    fn remove_member(project: ProjectId, user: UserId, entry: &AuditEntry) -> MemberChange;
+    fn create_invitation(invitation: &Invitation, entry: &AuditEntry) -> ();
+    fn invitation(hash: &Sha256Hash) -> Option<Invitation>;
+    fn invitations(project: ProjectId, page: &PageRequest) -> Page<Invitation>;
+    fn revoke_invitation(project: ProjectId, id: InvitationId, entry: &AuditEntry) -> bool;
+    fn accept_invitation(hash: &Sha256Hash, user: UserId, at: TimestampMs, entry: &AuditEntry) -> Acceptance;
+    fn register(hash: &Sha256Hash, user: &User, at: TimestampMs, entry: &AuditEntry) -> Acceptance;
+    fn expire_invitations(at: TimestampMs) -> u64;
+}
+
+forward! { Tokens
+    fn create_token(token: &ApiToken, entry: &AuditEntry) -> ();
+    fn token(hash: &Sha256Hash) -> Option<ApiToken>;
+    fn tokens(user: UserId, page: &PageRequest) -> Page<ApiToken>;
+    fn touch_token(id: TokenId, at: TimestampMs) -> ();
+    fn revoke_token(user: UserId, id: TokenId, entry: &AuditEntry) -> bool;
+    fn expire_tokens(at: TimestampMs) -> u64;
+}
+
+forward! { Audit
+    fn record(entry: &AuditEntry) -> ();
+    fn audit(query: &AuditQuery, page: &PageRequest) -> Page<AuditEntry>;
 }
 
 forward! { Bots

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Subject, owner, project, user};
+use super::pages::{all, foreign_cursors_list_nothing};
+use super::{Subject, entry, everything, owner, project, user};
 use crate::hash::Sha256Hash;
 use crate::ids::UserId;
 use crate::model::{Membership, Role, Session};
-use crate::ports::StoreError;
+use crate::ports::{PageRequest, StoreError};
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
 
@@ -20,6 +21,9 @@ cases!(($) accounts_conformance, catalog::accounts, Subject, [
     a_session_needs_a_user,
     seen_at_moves_forward_only,
     sessions_expire_by_either_age,
+    sessions_of_a_user_are_listed_newest_first,
+    a_user_ends_sessions_of_their_own,
+    a_password_changes_for_who_knows_the_old_one,
 ]);
 
 async fn of_100_first_owners_one_is_made(catalog: Subject) -> CaseResult {
@@ -91,6 +95,8 @@ fn session(user: UserId, name: &str) -> Session {
         csrf: Sha256Hash::of(format!("csrf of {name}")),
         created_at: T0,
         seen_at: T0,
+        address: Some([192, 0, 2, 7].into()),
+        agent: Some("A browser".to_owned()),
     }
 }
 
@@ -155,5 +161,104 @@ async fn sessions_expire_by_either_age(catalog: Subject) -> CaseResult {
     assert_eq!(catalog.session(&Sha256Hash::of("old")).await?, None);
     assert_eq!(catalog.session(&Sha256Hash::of("idle")).await?, None);
     assert!(catalog.session(&Sha256Hash::of("alive")).await?.is_some());
+    Ok(())
+}
+
+async fn sessions_of_a_user_are_listed_newest_first(catalog: Subject) -> CaseResult {
+    let (user, _) = owner(&catalog).await?;
+    let mut made = Vec::new();
+    for n in 0..5 {
+        let one = Session {
+            created_at: T0.plus(n / 2),
+            agent: (n > 0).then(|| n.to_string()),
+            address: (n > 1).then(|| [192, 0, 2, 1].into()),
+            ..session(user.id, &n.to_string())
+        };
+        catalog.create_session(&one).await?;
+        made.push(one);
+    }
+    made.sort_by_key(|one| std::cmp::Reverse((one.created_at, one.hash.to_string())));
+    let catalog = &catalog;
+    for limit in [1, 2, 5, 50] {
+        let listed = all(
+            limit,
+            |page| async move { catalog.sessions(user.id, &page).await },
+        )
+        .await?;
+        assert_eq!(listed, made, "limit {limit}");
+    }
+    let one = PageRequest {
+        cursor: None,
+        limit: 1,
+    };
+    let other = catalog.sessions(user.id, &one).await?.next_cursor;
+    let nobody = UserId::generate();
+    foreign_cursors_list_nothing(
+        &[other],
+        |page| async move { catalog.sessions(nobody, &page).await },
+    )
+    .await?;
+    Ok(())
+}
+
+async fn a_user_ends_sessions_of_their_own(catalog: Subject) -> CaseResult {
+    let (user, _) = owner(&catalog).await?;
+    let made = ["one", "two", "three", "four"].map(|name| session(user.id, name));
+    for one in &made {
+        catalog.create_session(one).await?;
+    }
+    let stranger = UserId::generate();
+    for (user, expected) in [(stranger, false), (user.id, true), (user.id, false)] {
+        let ended = catalog
+            .end_session(user, &made[0].hash, &entry("session.ended"))
+            .await?;
+        assert_eq!(ended, expected);
+    }
+    let others = catalog
+        .end_other_sessions(user.id, &made[1].hash, &entry("sessions.ended"))
+        .await?;
+    assert_eq!(others, 2);
+    let left = catalog.sessions(user.id, &PageRequest::default()).await?.items;
+    assert_eq!(left, [made[1].clone()]);
+    assert_eq!(everything(&catalog).await?.len(), 2);
+    Ok(())
+}
+
+async fn a_password_changes_for_who_knows_the_old_one(catalog: Subject) -> CaseResult {
+    let (user, _) = owner(&catalog).await?;
+    let made = ["one", "two"].map(|name| session(user.id, name));
+    for one in &made {
+        catalog.create_session(one).await?;
+    }
+    let change = |old: &'static str, new: &'static str| {
+        let (catalog, keep) = (Arc::clone(&catalog), made[0].hash);
+        let old = if old.is_empty() {
+            user.password_hash.clone()
+        } else {
+            old.to_owned()
+        };
+        async move {
+            catalog
+                .change_password(user.id, &old, new, &keep, &entry("password.changed"))
+                .await
+        }
+    };
+    assert!(!change("another", "new").await?);
+    assert_eq!(everything(&catalog).await?, []);
+    assert_eq!(
+        catalog
+            .sessions(user.id, &PageRequest::default())
+            .await?
+            .items
+            .len(),
+        2
+    );
+    assert!(change("", "new").await?);
+    assert!(!change("", "newer").await?, "the old one is no more");
+    let stored = catalog.user(user.id).await?.map(|user| user.password_hash);
+    assert_eq!(stored.as_deref(), Some("new"));
+    let left = catalog.sessions(user.id, &PageRequest::default()).await?.items;
+    assert_eq!(left, [made[0].clone()]);
+    assert_eq!(everything(&catalog).await?.len(), 1);
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! Suites of the catalog, one per part of the port. Each case gets an empty catalog.
 
 pub mod accounts;
+pub mod audit;
 pub mod bots;
 pub mod deployments;
 pub mod idempotency;
+pub mod members;
 mod pages;
 pub mod revisions;
+pub mod tokens;
 pub mod versions;
 
 use std::error::Error;
@@ -13,9 +16,9 @@ use std::sync::Arc;
 
 use super::cases::T0;
 use crate::hash::{RevHash, Sha256Hash};
-use crate::ids::{BotId, ProjectId, UserId};
-use crate::model::{Project, User};
-use crate::ports::{Catalog, NewBot, StoreResult};
+use crate::ids::{AuditId, BotId, ProjectId, UserId};
+use crate::model::{AuditActor, AuditEntry, Project, User};
+use crate::ports::{AuditQuery, Catalog, NewBot, PageRequest, StoreResult};
 
 /// What the suites are run against.
 pub type Subject = Arc<dyn Catalog>;
@@ -65,4 +68,37 @@ async fn a_bot(catalog: &Subject) -> Fixture<BotId> {
     let (_, project) = owner(catalog).await?;
     assert!(add_bot(catalog, project.id, "a-bot").await?);
     Ok(BotId::new("a-bot")?)
+}
+
+/// Under which the suites note what they do.
+const LOGGED: ProjectId = ProjectId(uuid::Uuid::from_u128(17));
+
+/// An entry of the audit log with an id of its own, at [`T0`].
+fn entry(verb: &'static str) -> AuditEntry {
+    AuditEntry {
+        id: AuditId::generate(),
+        at: T0,
+        actor: AuditActor::System,
+        verb: verb.into(),
+        object_kind: "thing".into(),
+        object_id: "it".to_owned(),
+        project: Some(LOGGED),
+        address: None,
+        request: None,
+        before: None,
+        after: None,
+    }
+}
+
+/// The newest 200 entries that the suites noted, newest first.
+async fn everything(catalog: &Subject) -> Fixture<Vec<AuditEntry>> {
+    let query = AuditQuery {
+        projects: vec![LOGGED],
+        ..AuditQuery::default()
+    };
+    let page = PageRequest {
+        cursor: None,
+        limit: 200,
+    };
+    Ok(catalog.audit(&query, &page).await?.items)
 }

@@ -1,0 +1,74 @@
+//! A person's own sessions, and their password.
+
+use botloom_core::model::{Session, SessionHash, User};
+use botloom_core::ports::{Notice, Page, PageRequest};
+use botloom_core::secret::Secret;
+
+use super::actor::{Actor, object, verb};
+use super::{Error, accounts};
+use crate::auth::attempts::Source;
+use crate::auth::session;
+use crate::state::App;
+
+/// The caller's sessions, newest first. Those that have ended by themselves are left out.
+pub(crate) async fn list(app: &App, actor: Actor, page: &PageRequest) -> Result<Page<Session>, Error> {
+    let mut page = app.deps.ports.catalog.sessions(actor.user, page).await?;
+    let now = app.now();
+    page.items.retain(|one| !session::is_over(one, now));
+    Ok(page)
+}
+
+/// Ends one of the caller's sessions.
+pub(crate) async fn end(app: &App, actor: Actor, session: SessionHash) -> Result<(), Error> {
+    let ports = &app.deps.ports;
+    let entry = actor.did(app, verb::SESSION_ENDED, object::SESSION, &session, None);
+    if !ports.catalog.end_session(actor.user, &session, &entry).await? {
+        return Err(Error::NotFound);
+    }
+    ports.bus.publish(Notice::SessionEnded { session }).await;
+    Ok(())
+}
+
+/// Ends all of the caller's sessions but this one. Their event streams end when they look at them next.
+pub(crate) async fn end_others(app: &App, actor: Actor, keep: &SessionHash) -> Result<u64, Error> {
+    let entry = actor.did(app, verb::SESSIONS_ENDED, object::USER, &actor.user, None);
+    let catalog = &app.deps.ports.catalog;
+    Ok(catalog.end_other_sessions(actor.user, keep, &entry).await?)
+}
+
+/// Changes the caller's password and ends all sessions but this one. Guesses of the old password are counted per session:
+/// nobody else can use them up.
+pub(crate) async fn change_password(
+    app: &App,
+    actor: Actor,
+    user: &User,
+    keep: &SessionHash,
+    old: &Secret,
+    new: &Secret,
+) -> Result<(), Error> {
+    let attempt = app
+        .attempts
+        .begin(Source::Known(*keep), &user.email, app.now())
+        .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
+    let right = app
+        .passwords
+        .verify(old, Some(&user.password_hash))
+        .await
+        .map_err(|_| Error::Internal("password hash"))?;
+    if !right {
+        return Err(Error::WrongPassword);
+    }
+    attempt.forgive();
+    let hash = accounts::hash(app, new).await?;
+    let entry = actor.did(app, verb::PASSWORD_CHANGED, object::USER, &user.id, None);
+    let catalog = &app.deps.ports.catalog;
+    // Another change may have come in between; then the old password was not the right one any more.
+    let changed = catalog
+        .change_password(user.id, &user.password_hash, &hash, keep, &entry)
+        .await?;
+    if changed {
+        Ok(())
+    } else {
+        Err(Error::WrongPassword)
+    }
+}

@@ -1,0 +1,276 @@
+//! One request per route that is right for whoever may make it, with everything that it refers to in place. Each is made
+//! of things of its own: the caller before may have changed or deleted the last ones.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use botloom_core::model::IngressMode;
+use botloom_core::ports::{Connection, NewDeadLetter};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Client, Server, revision, spec};
+
+/// A request.
+pub(super) struct Request {
+    pub(super) path: String,
+    pub(super) body: Option<Value>,
+    /// Status for those who may make it.
+    pub(super) success: u16,
+    /// Whether a success is something that was done, and so stands in the audit log.
+    pub(super) changes: bool,
+}
+
+/// A project with its owner.
+pub(super) struct World<'a> {
+    pub(super) project: String,
+    server: &'a Server,
+    owner: &'a Client,
+    count: AtomicU32,
+}
+
+impl<'a> World<'a> {
+    pub(super) async fn of(server: &'a Server, owner: &'a Client) -> Self {
+        let projects = owner.get("/projects").await.expect(200).json();
+        Self {
+            project: projects["items"][0]["projectId"].as_str().unwrap().to_owned(),
+            server,
+            owner,
+            count: AtomicU32::new(0),
+        }
+    }
+
+    fn next(&self) -> u32 {
+        self.count.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// A new bot of the project.
+    async fn bot(&self) -> String {
+        let id = format!("bot-{}", self.next());
+        let body = json!({ "botId": id, "name": "B", "projectId": self.project });
+        self.owner.post("/bots", &body).await.expect(201);
+        id
+    }
+
+    /// A new bot with a version and a revision.
+    async fn built(&self) -> (String, String) {
+        let bot = self.bot().await;
+        self.owner.post("/spec", &spec(&bot, "one")).await.expect(201);
+        let rev = revision(&self.server.ports, &bot, "1").await.to_string();
+        (bot, rev)
+    }
+
+    /// A new member of the project.
+    async fn member(&self) -> String {
+        let email = format!("member-{}@example.org", self.next());
+        self.server.row(&email, Some("viewer")).await
+    }
+
+    /// A bot that is connected, as far as the catalog knows.
+    async fn take_updates(&self, bot: &str) {
+        let polling = Connection {
+            ingress: IngressMode::Polling,
+            webhook_secret: None,
+        };
+        let catalog = &self.server.ports.catalog;
+        catalog
+            .set_connection(&bot.parse().unwrap(), Some(&polling))
+            .await
+            .unwrap();
+    }
+
+    async fn dead_letter(&self, bot: &str) -> String {
+        let letter = NewDeadLetter {
+            bot: bot.parse().unwrap(),
+            chat: Some(5.into()),
+            reason: "overflow".into(),
+            detail: "Too many.".into(),
+            body: "{}".into(),
+            at: self.server.ports.clock.now(),
+        };
+        self.server.ports.dead_letters.set_aside(letter).await.unwrap()
+    }
+
+    /// The task of an answer to this request of the owner's.
+    async fn task(&self, path: &str, body: Value) -> String {
+        let answer = self.owner.post(path, &body).await.expect(202).json();
+        answer["taskId"].as_str().unwrap().to_owned()
+    }
+
+    /// The request for a route.
+    pub(super) async fn request(&self, method: &Method, path: &str) -> Option<Request> {
+        let found = match path.split('/').nth(1).unwrap_or_default() {
+            "auth" | "tokens" | "invitations" => self.own(method, path),
+            "projects" | "audit" => self.of_the_project(method, path).await,
+            "bots" => self.of_a_bot(method, path).await,
+            "healthz" | "readyz" | "metrics" | "openapi.json" => Some((path.to_owned(), None, 200)),
+            _ => self.of_a_build(method, path).await,
+        };
+        let (path, body, success) = found?;
+        Some(Request {
+            changes: !["/spec/validate", "/invitations/look-up"].contains(&&*path),
+            path,
+            body,
+            success,
+        })
+    }
+
+    /// About the caller's own affairs; nothing here belongs to a project.
+    fn own(&self, method: &Method, path: &str) -> Option<(String, Option<Value>, u16)> {
+        let nobody = format!("nobody-{}@example.org", self.next());
+        let nothing = uuid();
+        let secret = json!({ "secret": "none" });
+        let (path, body, success) = match (method.as_str(), path) {
+            ("POST", "/auth/setup") => {
+                let account = json!({ "email": nobody, "password": "long enough" });
+                (path.to_owned(), Some(account), 409)
+            }
+            ("POST", "/auth/login") => {
+                let account = json!({ "email": nobody, "password": "x" });
+                (path.to_owned(), Some(account), 401)
+            }
+            ("POST", "/auth/register") => {
+                let account = json!({ "secret": "none", "email": nobody, "password": "long enough" });
+                (path.to_owned(), Some(account), 404)
+            }
+            ("POST", "/auth/logout") => (path.to_owned(), None, 204),
+            ("POST", "/auth/password") => {
+                let change = json!({ "oldPassword": "not it", "newPassword": "long enough" });
+                (path.to_owned(), Some(change), 422)
+            }
+            ("GET", "/auth/me" | "/auth/sessions" | "/tokens") | ("DELETE", "/auth/sessions") => {
+                (path.to_owned(), None, 200)
+            }
+            ("DELETE", "/auth/sessions/{sessionId}") => {
+                (format!("/auth/sessions/{}", "0".repeat(64)), None, 404)
+            }
+            // Of a project that nobody knows.
+            ("POST", "/tokens") => {
+                let token = json!({ "name": "x", "role": "viewer", "projectId": nothing });
+                (path.to_owned(), Some(token), 404)
+            }
+            ("DELETE", "/tokens/{tokenId}") => (format!("/tokens/{nothing}"), None, 404),
+            ("POST", "/invitations/look-up" | "/invitations/accept") => (path.to_owned(), Some(secret), 404),
+            _ => return None,
+        };
+        Some((path, body, success))
+    }
+
+    async fn of_the_project(&self, method: &Method, path: &str) -> Option<(String, Option<Value>, u16)> {
+        let project = &self.project;
+        let invitations = format!("/projects/{project}/invitations");
+        let found = match (method.as_str(), path) {
+            ("GET", "/projects") => (path.to_owned(), None, 200),
+            ("GET", "/audit" | "/audit/export") => (format!("{path}?projectId={project}"), None, 200),
+            ("GET", "/projects/{projectId}/members") => (format!("/projects/{project}/members"), None, 200),
+            ("PATCH", "/projects/{projectId}/members/{userId}") => {
+                let member = self.member().await;
+                let role = json!({ "role": "editor" });
+                (format!("/projects/{project}/members/{member}"), Some(role), 200)
+            }
+            ("DELETE", "/projects/{projectId}/members/{userId}") => {
+                let member = self.member().await;
+                (format!("/projects/{project}/members/{member}"), None, 204)
+            }
+            ("GET", "/projects/{projectId}/invitations") => (invitations, None, 200),
+            ("POST", "/projects/{projectId}/invitations") => {
+                (invitations, Some(json!({ "role": "viewer" })), 201)
+            }
+            ("DELETE", "/projects/{projectId}/invitations/{invitationId}") => {
+                let made = self.owner.post(&invitations, &json!({ "role": "viewer" })).await;
+                let made = made.expect(201).json();
+                let id = made["invitationId"].as_str().unwrap();
+                (format!("{invitations}/{id}"), None, 204)
+            }
+            _ => return None,
+        };
+        Some(found)
+    }
+
+    async fn of_a_bot(&self, method: &Method, path: &str) -> Option<(String, Option<Value>, u16)> {
+        if path == "/bots" {
+            let id = format!("bot-{}", self.next());
+            let bot = json!({ "botId": id, "name": "B", "projectId": self.project });
+            return match method.as_str() {
+                "GET" => Some((path.to_owned(), None, 200)),
+                "POST" => Some((path.to_owned(), Some(bot), 201)),
+                _ => None,
+            };
+        }
+        let bot = self.bot().await;
+        let at = path.replace("{botId}", &bot);
+        let token = json!({ "token": format!("71{:08}:AA-token", self.next()) });
+        let letter = if path.contains("{id}") {
+            self.dead_letter(&bot).await
+        } else {
+            String::new()
+        };
+        if path.ends_with("/disconnect") {
+            self.take_updates(&bot).await;
+        }
+        let of_letter = at.replace("{id}", &letter);
+        let found = match (method.as_str(), path) {
+            ("GET", "/bots/{botId}") | ("POST", "/bots/{botId}/disconnect") => (at, None, 200),
+            ("PATCH", "/bots/{botId}") => (at, Some(json!({ "name": "N" })), 200),
+            ("DELETE", "/bots/{botId}") => (at, None, 204),
+            ("PUT", "/bots/{botId}/token") => (at, Some(token), 200),
+            ("POST", "/bots/{botId}/connect") => (at, Some(json!({ "ingress": "polling" })), 409),
+            ("GET", "/bots/{botId}/dead-letters") => (format!("{at}?direction=in"), None, 200),
+            ("GET", "/bots/{botId}/dead-letters/{id}") => (of_letter, None, 200),
+            ("DELETE", "/bots/{botId}/dead-letters/{id}")
+            | ("POST", "/bots/{botId}/dead-letters/{id}/replay") => (of_letter, None, 204),
+            _ => return None,
+        };
+        Some(found)
+    }
+
+    /// From a spec to a deployment.
+    async fn of_a_build(&self, method: &Method, path: &str) -> Option<(String, Option<Value>, u16)> {
+        let (bot, rev) = self.built().await;
+        let by_bot = format!("{path}?botId={bot}");
+        let found = match (method.as_str(), path) {
+            ("POST", "/spec") => (path.to_owned(), Some(spec(&bot, "two")), 201),
+            ("POST", "/spec/validate") => (path.to_owned(), Some(spec(&bot, "two")), 200),
+            ("GET", "/spec" | "/spec/latest" | "/revisions" | "/deployments" | "/events") => {
+                (by_bot, None, 200)
+            }
+            ("GET", "/spec/{version}") => (format!("/spec/1?botId={bot}"), None, 200),
+            ("GET", "/spec/diff") => (format!("{by_bot}&from=1&to=1"), None, 200),
+            ("POST", "/generate") => {
+                let build = json!({ "botId": bot, "specVersion": 1 });
+                (path.to_owned(), Some(build), 202)
+            }
+            ("GET", "/tasks/{taskId}") => {
+                let build = json!({ "botId": bot, "specVersion": 1 });
+                (
+                    format!("/tasks/{}", self.task("/generate", build).await),
+                    None,
+                    200,
+                )
+            }
+            ("GET", "/revisions/{revHash}") => (format!("/revisions/{rev}"), None, 200),
+            ("GET", "/revisions/{revHash}/artifacts/{name}") => {
+                (format!("/revisions/{rev}/artifacts/bot.js"), None, 200)
+            }
+            ("POST", "/deploy") => (
+                path.to_owned(),
+                Some(json!({ "botId": bot, "revHash": rev })),
+                202,
+            ),
+            ("POST", "/rollback") => (path.to_owned(), Some(json!({ "botId": bot })), 409),
+            ("GET", "/deployments/{taskId}") => {
+                let deployment = json!({ "botId": bot, "revHash": rev });
+                (
+                    format!("/deployments/{}", self.task("/deploy", deployment).await),
+                    None,
+                    200,
+                )
+            }
+            _ => return None,
+        };
+        Some(found)
+    }
+}
+
+fn uuid() -> String {
+    botloom_core::ids::UserId::generate().to_string()
+}

@@ -1,0 +1,168 @@
+//! The grammar of the commands about people: members, invitations, API tokens, the audit log.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Login;
+
+/// Which project, on which server, shown how.
+#[derive(Debug, Args)]
+pub(crate) struct ProjectArgs {
+    /// The project, by name or id; your only one where absent.
+    #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+    pub project: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub login: Login,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleArg {
+    /// Reads.
+    Viewer,
+    /// Also specs, builds, deployments.
+    Editor,
+    /// Also members, tokens, deletion.
+    Owner,
+}
+
+impl RoleArg {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MembersCommand {
+    /// List the members of a project.
+    List {
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// Give a member another role.
+    Role {
+        /// E-mail of the member.
+        member: String,
+        /// The new role.
+        role: RoleArg,
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// Remove a member; their access ends at once.
+    Remove {
+        /// E-mail of the member.
+        member: String,
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// Make a link with which one person may join.
+    Invite {
+        /// The role that it gives.
+        role: RoleArg,
+        /// Days that it holds.
+        #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=30))]
+        days: u64,
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// List invitations that were not used yet.
+    Invitations {
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// Revoke an invitation.
+    Revoke {
+        /// Its id, as `invitations` shows it.
+        invitation: String,
+        #[command(flatten)]
+        at: ProjectArgs,
+    },
+    /// Join a project by an invitation.
+    Join {
+        /// The link, or what stands behind # in it.
+        link: String,
+        /// Make a new account with the e-mail and password given; else log in with them.
+        #[arg(long)]
+        new: bool,
+        #[command(flatten)]
+        login: Login,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokensCommand {
+    /// List your API tokens; the tokens themselves are not shown again.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        login: Login,
+    },
+    /// Make an API token and print it, this once.
+    Create {
+        /// What it is for.
+        name: String,
+        /// The most that it may do; at most your own role.
+        role: RoleArg,
+        /// Days that it holds.
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=366))]
+        days: u64,
+        /// The only project in which it works, by name or id; without it all of yours.
+        #[arg(long, value_name = "PROJECT")]
+        only: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        login: Login,
+    },
+    /// Revoke an API token.
+    Revoke {
+        /// Its id, as `list` shows it.
+        token: String,
+        #[command(flatten)]
+        login: Login,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Only this project, by name or id; without it all that you own, and your own account.
+    #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+    pub project: Option<String>,
+    /// Only what the user with this id did.
+    #[arg(long, value_name = "ID")]
+    pub user: Option<String>,
+    /// Only this, e.g. bot.deleted.
+    #[arg(long)]
+    pub verb: Option<String>,
+    /// Only to things of this kind, e.g. bot.
+    #[arg(long, value_name = "KIND")]
+    pub object_kind: Option<String>,
+    /// Only to the thing with this id.
+    #[arg(long, value_name = "ID")]
+    pub object: Option<String>,
+    /// At this time or later, e.g. 2026-11-27T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// At most so many, the newest.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    pub limit: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print everything, one JSON object a line.
+    #[arg(long, conflicts_with_all = ["json", "limit"])]
+    pub ndjson: bool,
+    #[command(flatten)]
+    pub login: Login,
+}

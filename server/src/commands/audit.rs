@@ -1,0 +1,68 @@
+//! `botloom audit`: who did what.
+
+use url::form_urlencoded::Serializer;
+
+use super::listing::{project, show};
+use crate::api_client::Api;
+use crate::cli::people::AuditArgs;
+use crate::error::CommandResult;
+use crate::terminal::say;
+
+/// Most entries of one request.
+const PAGE: usize = 200;
+
+/// Shows the newest entries, or prints all of them line by line.
+pub(crate) async fn audit(args: &AuditArgs) -> CommandResult {
+    let api = Api::login(&args.login).await?;
+    let mut filters = Serializer::new(String::new());
+    if let Some(named) = &args.project {
+        filters.append_pair("projectId", &project(&api, Some(named)).await?);
+    }
+    let given = [
+        ("userId", &args.user),
+        ("verb", &args.verb),
+        ("objectKind", &args.object_kind),
+        ("objectId", &args.object),
+        ("since", &args.since),
+        ("until", &args.until),
+    ];
+    for (name, value) in given {
+        if let Some(value) = value {
+            filters.append_pair(name, value);
+        }
+    }
+    let filters = filters.finish();
+    let mut left = if args.ndjson { usize::MAX } else { args.limit };
+    let mut shown = Vec::new();
+    let mut next = String::new();
+    while left > 0 {
+        let path = format!("/audit?limit={}&{filters}{next}", left.min(PAGE));
+        let page = api.get(&path).await?.ok()?;
+        for entry in page["items"].as_array().into_iter().flatten() {
+            left = left.saturating_sub(1);
+            if args.ndjson {
+                say(entry);
+            } else {
+                shown.push(entry.clone());
+            }
+        }
+        match page["nextCursor"].as_str() {
+            Some(cursor) => next = format!("&cursor={cursor}"),
+            None => break,
+        }
+    }
+    if !args.ndjson {
+        let columns = [
+            ("WHEN", "/at"),
+            ("WHO", "/actor/email"),
+            ("HOW", "/actor/kind"),
+            ("WHAT", "/verb"),
+            ("OBJECT", "/object/id"),
+            ("BEFORE", "/before"),
+            ("AFTER", "/after"),
+            ("FROM", "/address"),
+        ];
+        show(&shown, args.json, &columns);
+    }
+    Ok(())
+}
