@@ -11,7 +11,7 @@ use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
     auth, bots, connection, dead_letters, deployments, events, generate, pages, projects, revisions, spec,
-    system, tasks,
+    system, tasks, versions,
 };
 use crate::state::App;
 
@@ -42,7 +42,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(spec::validate_spec))
         .routes(routes!(spec::latest_spec))
         .routes(routes!(spec::diff_specs))
-        .routes(routes!(spec::get_spec))
+        .routes(routes!(spec::get_spec, versions::note_version))
+        .routes(routes!(versions::restore_version))
         // /generate, /tasks, /revisions
         .routes(routes!(generate::generate))
         .routes(routes!(tasks::get_task))

@@ -108,6 +108,8 @@ pub(crate) const TABLES: &[Table] = &[
             Text("warnings"),
             Text("author"),
             Int("created_at"),
+            Text("note"),
+            Int("restored_from"),
         ],
     },
     Table {

@@ -12,5 +12,6 @@ pub(crate) mod revisions;
 pub(crate) mod specs;
 pub(crate) mod tasks;
 pub(crate) mod telegram;
+pub(crate) mod versions;
 
 pub use error::Error;

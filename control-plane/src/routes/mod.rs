@@ -14,3 +14,4 @@ pub(crate) mod revisions;
 pub(crate) mod spec;
 pub(crate) mod system;
 pub(crate) mod tasks;
+pub(crate) mod versions;

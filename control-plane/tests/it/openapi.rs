@@ -130,6 +130,10 @@ fn sample(method: &Method, path: &str, world: &World, letter: &str) -> Option<Sa
         ("POST", "/spec/validate") => request(path.into(), Some(spec(bot, "x")), [401, 200, 200]),
         ("GET", "/spec" | "/spec/latest" | "/revisions" | "/deployments" | "/events") => read(by_bot(path)),
         ("GET", "/spec/{version}") => read(by_bot("/spec/1")),
+        ("PATCH", "/spec/{version}") => {
+            request(by_bot("/spec/1"), Some(json!({ "note": "n" })), [401, 404, 200])
+        }
+        ("POST", "/spec/{version}/restore") => request(by_bot("/spec/1/restore"), None, [401, 404, 201]),
         ("GET", "/spec/diff") => read(format!("/spec/diff?botId={bot}&from=1&to=1")),
         ("POST", "/generate") => request(
             path.into(),

@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod compile;
 pub(crate) mod config;
+pub(crate) mod folder;
 pub(crate) mod health;
 pub(crate) mod lanes;
 pub(crate) mod migrate;

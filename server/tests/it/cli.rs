@@ -29,6 +29,8 @@ fn help_is_what_it_was() {
         "move",
         "spread",
         "simulate",
+        "pull",
+        "diff",
         "apply",
         "connect",
         "sandbox-run",

@@ -15,6 +15,7 @@ mod crash;
 mod deploy_faults;
 mod drain;
 mod flips;
+mod folder;
 mod main_story;
 mod metrics;
 mod nodes;

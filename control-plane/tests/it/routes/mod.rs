@@ -9,3 +9,4 @@ mod projects;
 mod revisions;
 mod spec;
 mod system;
+mod versions;

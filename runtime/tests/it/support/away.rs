@@ -85,6 +85,7 @@ forward! { Versions
     fn add_version(version: &NewVersion) -> NewVersionOutcome;
     fn version(bot: &BotId, version: u32) -> Option<SpecVersion>;
     fn latest_version(bot: &BotId) -> Option<SpecVersion>;
+    fn set_version_note(bot: &BotId, version: u32, note: Option<&str>) -> Option<SpecVersionSummary>;
     fn versions(bot: &BotId, page: &PageRequest) -> Page<SpecVersionSummary>;
 }
 
