@@ -13,7 +13,10 @@ const NAMED: [(&str, &str); 8] = [
 ];
 
 /// What nodes that share an installation must have in common. Nothing that is sealed with it outlives the bench.
-const MASTER_KEY: (&str, &str) = ("BOTLOOM_MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+const MASTER_KEY: (&str, &str) = (
+    "BOTLOOM_MASTER_KEY",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+);
 
 /// Reads them; the error names the variable that is missing.
 pub(crate) fn settings() -> Result<Vec<(&'static str, String)>, String> {

@@ -29,6 +29,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(bots::list_bots, bots::create_bot))
         .routes(routes!(bots::get_bot, bots::update_bot, bots::delete_bot))
         .routes(routes!(bots::set_token))
+        .routes(routes!(bots::pause_bot))
+        .routes(routes!(bots::resume_bot))
         .routes(routes!(connection::connect_bot))
         .routes(routes!(connection::disconnect_bot))
         .routes(routes!(dead_letters::list_dead_letters))

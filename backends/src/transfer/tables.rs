@@ -92,6 +92,7 @@ pub(crate) const TABLES: &[Table] = &[
             Text("ingress"),
             Bytes("webhook_secret"),
             Text("suspended"),
+            Int("paused_at"),
             Int("deleted_at"),
             Int("created_at"),
             Int("version"),

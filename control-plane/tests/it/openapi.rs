@@ -111,6 +111,8 @@ fn sample(method: &Method, path: &str, world: &World, letter: &str) -> Option<Sa
             Some(json!({ "ingress": "polling" })),
             [401, 404, 409],
         ),
+        ("POST", "/bots/{botId}/pause") => request(format!("/bots/{bot}/pause"), None, [401, 404, 200]),
+        ("POST", "/bots/{botId}/resume") => request(format!("/bots/{bot}/resume"), None, [401, 404, 200]),
         ("POST", "/bots/{botId}/disconnect") => {
             request(format!("/bots/{bot}/disconnect"), None, [401, 404, 200])
         }

@@ -114,7 +114,10 @@ impl Answering {
             Err(SandboxError::Outcome { outcome, detail }) => return AskAnswer::Outcome { outcome, detail },
             Err(SandboxError::NoNode) => return AskAnswer::Away,
             Err(SandboxError::Artifact { code, detail }) => (code, detail),
-            Err(SandboxError::Timeout) => ("unavailable", "A node takes too long to load the revision.".to_owned()),
+            Err(SandboxError::Timeout) => (
+                "unavailable",
+                "A node takes too long to load the revision.".to_owned(),
+            ),
         };
         let temporary = matches!(code, "unavailable" | "storage-full");
         tracing::warn!(?ask, code, detail, "this node cannot load a revision");
@@ -130,7 +133,10 @@ impl Answering {
     /// Whether a flip would take something from this node that works: it has the active revision in memory, or there is none.
     /// Otherwise what is active cannot run here either, and the others need not wait, which matters most for a rollback.
     async fn would_lose(&self, ask: &Ask) -> bool {
-        let (Ask::Stage { bot, .. } | Ask::Prewarm { bot, .. } | Ask::Probe { bot, .. } | Ask::Raise { bot, .. }) = ask;
+        let (Ask::Stage { bot, .. }
+        | Ask::Prewarm { bot, .. }
+        | Ask::Probe { bot, .. }
+        | Ask::Raise { bot, .. }) = ask;
         let active = timeout(LOOK_EVERY, self.node().ports.lanes.revision(bot)).await;
         match active {
             Ok(Ok(Some(active))) => self.node().revisions.holds(&active.rev),

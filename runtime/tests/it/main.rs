@@ -10,6 +10,7 @@ mod leases;
 mod order;
 mod outages;
 mod outside;
+mod pausing;
 mod poison;
 mod polling;
 mod probing;

@@ -5,6 +5,7 @@ mod deployments;
 mod events;
 mod generate;
 mod pages;
+mod pauses;
 mod projects;
 mod revisions;
 mod spec;

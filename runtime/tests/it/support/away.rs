@@ -75,6 +75,7 @@ forward! { Bots
     fn bot_of_telegram_id(telegram_id: i64, except: &BotId) -> Option<BotId>;
     fn set_connection(id: &BotId, connection: Option<&Connection>) -> ();
     fn set_suspended(id: &BotId, reason: Option<&str>) -> ();
+    fn set_paused(id: &BotId, at: Option<TimestampMs>) -> bool;
     fn rename_bot(id: &BotId, name: &str) -> ();
     fn delete_bot(id: &BotId, at: TimestampMs) -> bool;
     fn activate(id: &BotId, seen: Epoch, rev: RevHash) -> Option<Epoch>;

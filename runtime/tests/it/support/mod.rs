@@ -20,7 +20,9 @@ use std::time::Duration;
 use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
 use botloom_core::hash::RevHash;
 use botloom_core::model::{Project, User};
-use botloom_core::ports::{Artifacts, Bus, Catalog, DeadLetter, Direction, Lanes, Nodes, Outbox, PageRequest, Ports};
+use botloom_core::ports::{
+    Artifacts, Bus, Catalog, DeadLetter, Direction, Lanes, Nodes, Outbox, PageRequest, Ports,
+};
 use botloom_core::vault::Vault;
 use botloom_core::{BotId, ChatId, Lane, ProjectId, SystemClock, TimestampMs, UserId};
 use botloom_runtime::sandbox::{Pool, PoolOptions, WorkerCommand};

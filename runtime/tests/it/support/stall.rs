@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ports::{
-    ActiveRevision, ArtifactError, ArtifactName, Artifacts, Claims, Commit, CommitOutcome, Fail, FailOutcome, Ingest, IngestOutcome, LaneLease,
-    LaneStats, Lanes, SetRevision, StoreResult, Token,
+    ActiveRevision, ArtifactError, ArtifactName, Artifacts, Claims, Commit, CommitOutcome, Fail, FailOutcome,
+    Ingest, IngestOutcome, LaneLease, LaneStats, Lanes, SetRevision, StoreResult, Token,
 };
 use botloom_core::{BotId, Lane};
 use bytes::Bytes;

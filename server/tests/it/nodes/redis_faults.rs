@@ -40,7 +40,10 @@ async fn redis_killed_and_restarted_loses_nothing() {
     load.stop();
     assert!(load.refused() > 0, "nobody noticed");
     let doubled = load.posted().await.answered(&world).await;
-    assert!(doubled.is_empty(), "sent twice though no sender died: {doubled:?}");
+    assert!(
+        doubled.is_empty(),
+        "sent twice though no sender died: {doubled:?}"
+    );
 }
 
 /// Posts while Redis does not answer, and how fast.

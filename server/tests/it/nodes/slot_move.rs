@@ -32,6 +32,9 @@ async fn a_slot_moves_under_load() {
     load.stop();
     let doubled = load.posted().await.answered(&world).await;
     assert!(moved > MOVES * 100, "only {moved} keys moved");
-    assert!(doubled.is_empty(), "sent twice though no sender died: {doubled:?}");
+    assert!(
+        doubled.is_empty(),
+        "sent twice though no sender died: {doubled:?}"
+    );
     eprintln!("{moved} keys moved in {MOVES} moves");
 }

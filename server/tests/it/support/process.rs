@@ -180,7 +180,9 @@ impl Server {
         };
         let entries = std::fs::read_dir("/proc").unwrap().map(Result::unwrap);
         let children = entries.filter(is_child);
-        children.map(|entry| entry.file_name().into_string().unwrap()).collect()
+        children
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect()
     }
 
     /// Process id.

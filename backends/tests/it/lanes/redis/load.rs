@@ -7,9 +7,8 @@ use std::time::Duration;
 use botloom_backends::RedisLanes;
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    AckOut, AfterAck, Commit, DedupKey, Ingest, IngestOutcome, LaneLimits, LaneStats,
-    Lanes as _, NewDeadLetter,
-    NextTurn, OutClass, OutMessage, OutTurn, Outbox as _, StateChange, Turn,
+    AckOut, AfterAck, Commit, DedupKey, Ingest, IngestOutcome, LaneLimits, LaneStats, Lanes as _,
+    NewDeadLetter, NextTurn, OutClass, OutMessage, OutTurn, Outbox as _, StateChange, Turn,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
