@@ -1,5 +1,10 @@
 //! A paused bot takes updates and starts none.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, also in its helpers, a panic is the report"
+)]
+
 use botloom_core::ports::{Direction, Notice};
 
 use crate::support::{Bot, ECHO, World, eventually, text_update};
