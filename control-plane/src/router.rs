@@ -10,8 +10,8 @@ use crate::deps::Watch;
 use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
-    auth, bots, connection, dead_letters, deployments, events, generate, pages, projects, revisions, spec,
-    system, tasks, versions,
+    auth, bots, connection, dead_letters, deployments, events, generate, pages, projects, revisions,
+    simulate, spec, system, tasks, versions,
 };
 use crate::state::App;
 
@@ -42,6 +42,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         // /spec
         .routes(routes!(spec::list_specs, spec::post_spec))
         .routes(routes!(spec::validate_spec))
+        .routes(routes!(simulate::simulate))
         .routes(routes!(spec::latest_spec))
         .routes(routes!(spec::diff_specs))
         .routes(routes!(spec::get_spec, versions::note_version))

@@ -9,6 +9,7 @@ pub(crate) mod deployments;
 mod error;
 pub(crate) mod generations;
 pub(crate) mod revisions;
+pub(crate) mod simulations;
 pub(crate) mod specs;
 pub(crate) mod tasks;
 pub(crate) mod telegram;

@@ -11,6 +11,7 @@ pub(crate) mod pages;
 mod path;
 pub(crate) mod projects;
 pub(crate) mod revisions;
+pub(crate) mod simulate;
 pub(crate) mod spec;
 pub(crate) mod system;
 pub(crate) mod tasks;

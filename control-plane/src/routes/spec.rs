@@ -65,7 +65,7 @@ impl FindingView {
         }
     }
 
-    fn all(findings: Vec<Finding>) -> Vec<Self> {
+    pub(super) fn all(findings: Vec<Finding>) -> Vec<Self> {
         findings.into_iter().map(Self::of).collect()
     }
 }
@@ -231,18 +231,7 @@ fn posted_answer(posted: Posted) -> Result<Answer, Problem> {
             created,
             warnings,
         } => (summary, created, warnings),
-        Posted::Refused(findings) => {
-            let findings = FindingView::all(findings);
-            let errors = findings
-                .iter()
-                .filter(|one| one.severity == botloom_spec::Severity::Error)
-                .count();
-            let detail = match errors {
-                1 => "The spec has one error; nothing was stored.".to_owned(),
-                errors => format!("The spec has {errors} errors; nothing was stored."),
-            };
-            return Err(Problem::new(code::INVALID_SPEC, detail).with_errors(&findings));
-        }
+        Posted::Refused(findings) => return Err(refused(findings)),
     };
     let view = PostedView {
         bot_id: summary.bot.to_string(),
@@ -259,6 +248,20 @@ fn posted_answer(posted: Posted) -> Result<Answer, Problem> {
     Ok(Answer::json(status, &view)
         .with(header::ETAG, &format!("\"{}\"", tag(summary.version)))
         .with(header::LOCATION, &location))
+}
+
+/// A spec with errors.
+pub(super) fn refused(findings: Vec<Finding>) -> Problem {
+    let findings = FindingView::all(findings);
+    let errors = findings
+        .iter()
+        .filter(|one| one.severity == botloom_spec::Severity::Error)
+        .count();
+    let detail = match errors {
+        1 => "The spec has one error; nothing was stored.".to_owned(),
+        errors => format!("The spec has {errors} errors; nothing was stored."),
+    };
+    Problem::new(code::INVALID_SPEC, detail).with_errors(&findings)
 }
 
 /// What the caller says was edited.

@@ -129,6 +129,11 @@ fn sample(method: &Method, path: &str, world: &World, letter: &str) -> Option<Sa
             [401, 404, 204],
         ),
         ("POST", "/spec") => request(path.into(), Some(spec(bot, "Another")), [401, 404, 201]),
+        // This node runs no bots.
+        ("POST", "/simulate") => {
+            let body = json!({ "spec": spec(bot, "x"), "script": [{ "send": "/start" }] });
+            request(path.into(), Some(body), [401, 503, 503])
+        }
         ("POST", "/spec/validate") => request(path.into(), Some(spec(bot, "x")), [401, 200, 200]),
         ("GET", "/spec" | "/spec/latest" | "/revisions" | "/deployments" | "/events") => read(by_bot(path)),
         ("GET", "/spec/{version}") => read(by_bot("/spec/1")),

@@ -16,6 +16,7 @@ mod outbox;
 mod page;
 mod revisions;
 mod sandboxes;
+mod simulations;
 mod tasks;
 mod versions;
 
@@ -42,6 +43,7 @@ pub use outbox::{AckOut, AckOutOutcome, AfterAck, OutClass, OutMessage, OutTurn,
 pub use page::{Page, PageRequest};
 pub use revisions::Revisions;
 pub use sandboxes::{ProbeReport, SandboxError, Sandboxes};
+pub use simulations::{Happening, SimulatedTurn, Simulation, Simulations};
 pub use tasks::{EnqueueOutcome, NewTask, TaskLease, Tasks};
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
 

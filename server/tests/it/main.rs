@@ -20,5 +20,6 @@ mod main_story;
 mod metrics;
 mod nodes;
 mod polling;
+mod simulating;
 mod traces;
 mod tree;

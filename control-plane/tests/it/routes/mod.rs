@@ -8,6 +8,7 @@ mod pages;
 mod pauses;
 mod projects;
 mod revisions;
+mod simulate;
 mod spec;
 mod system;
 mod versions;
