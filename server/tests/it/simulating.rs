@@ -53,6 +53,13 @@ async fn a_pizza_is_ordered_and_nothing_is_left_of_it() {
     assert_eq!(texts(&turns[4]), ["Здравствуйте, Иван! Что желаете?"]);
     assert!(turns.iter().all(|turn| turn["failed"].is_null()), "{told}");
 
+    // The clock stands still until it is told to go on: an intent is in its cooldown meanwhile.
+    let script = json!([{ "send": "thanks" }, { "send": "thanks" }, { "wait": 61 }, { "send": "thanks" }]);
+    let body_of_thanks = json!({ "spec": pizza(), "script": script });
+    let thanks = api.post("/simulate", &body_of_thanks).await.json();
+    let answered: Vec<usize> = (0..3).map(|turn| texts(&thanks["turns"][turn]).len()).collect();
+    assert_eq!(answered, [1, 0, 1], "{thanks}");
+
     // The same again is the same answer; nothing was stored, not even a bot.
     assert_eq!(api.post("/simulate", &body).await.json(), told);
     assert_eq!(api.get("/bots").await.json()["items"], json!([]));
