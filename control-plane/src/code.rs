@@ -66,6 +66,8 @@ codes! {
     UNSUPPORTED_ENCODING = UNSUPPORTED_MEDIA_TYPE "unsupported-encoding" "Bodies must not be compressed";
     VALIDATION_FAILED = UNPROCESSABLE_ENTITY "validation-failed" "Fields are at fault";
     WRONG_PASSWORD = UNPROCESSABLE_ENTITY "wrong-password" "The old password is wrong";
+    PROGRAM_TOO_LARGE = UNPROCESSABLE_ENTITY "program-too-large" "The program of the bot is too large";
+    UNSAFE_PROGRAM = UNPROCESSABLE_ENTITY "unsafe-program" "The program of the bot breaks the rules of safe programs";
     TOKEN_INVALID = UNPROCESSABLE_ENTITY "token-invalid" "This is not a bot token";
     TOKEN_REJECTED = UNPROCESSABLE_ENTITY "token-rejected" "Telegram does not know the token";
     IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY "idempotency-key-reused" "The key was used with another body";

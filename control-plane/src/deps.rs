@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use botloom_core::ports::{Ports, Sandboxes};
+use botloom_core::ports::{Ports, Sandboxes, Simulations};
 use botloom_core::vault::Vault;
 use botloom_telegram::Client;
 
@@ -53,6 +53,8 @@ pub struct Deps {
     pub ports: Ports,
     /// The runtime, as far as a deployment needs it.
     pub sandboxes: Arc<dyn Sandboxes>,
+    /// Simulated conversations, where this node runs bots.
+    pub simulations: Option<Arc<dyn Simulations>>,
     /// Client of the Bot API.
     pub telegram: Client,
     /// Seals bot tokens and webhook secrets.

@@ -84,7 +84,7 @@ pub(crate) fn document() -> OpenApi {
     components
         .security_schemes
         .insert("session".to_owned(), RefOr::T(cookie));
-    let about = "An API token, `btl_…`, of `POST /tokens`; without cookie and CSRF token.";
+    let about = "An API token, `blm_…`, of `POST /tokens`; without cookie and CSRF token.";
     let bearer = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(about))

@@ -11,7 +11,7 @@ use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
     audit, auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages,
-    projects, revisions, sessions, spec, system, tasks, tokens,
+    projects, revisions, sessions, simulate, spec, system, tasks, tokens, versions,
 };
 use crate::state::App;
 
@@ -45,6 +45,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(bots::list_bots, bots::create_bot))
         .routes(routes!(bots::get_bot, bots::update_bot, bots::delete_bot))
         .routes(routes!(bots::set_token))
+        .routes(routes!(bots::pause_bot))
+        .routes(routes!(bots::resume_bot))
         .routes(routes!(connection::connect_bot))
         .routes(routes!(connection::disconnect_bot))
         .routes(routes!(dead_letters::list_dead_letters))
@@ -56,9 +58,11 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         // /spec
         .routes(routes!(spec::list_specs, spec::post_spec))
         .routes(routes!(spec::validate_spec))
+        .routes(routes!(simulate::simulate))
         .routes(routes!(spec::latest_spec))
         .routes(routes!(spec::diff_specs))
-        .routes(routes!(spec::get_spec))
+        .routes(routes!(spec::get_spec, versions::note_version))
+        .routes(routes!(versions::restore_version))
         // /generate, /tasks, /revisions
         .routes(routes!(generate::generate))
         .routes(routes!(tasks::get_task))

@@ -77,6 +77,10 @@ pub enum BotEvent {
     },
     /// The bot takes no updates any more.
     BotDisconnected {},
+    /// The bot's updates wait from now on.
+    BotPaused {},
+    /// The bot's updates wait no longer.
+    BotResumed {},
     /// Telegram's idea of the webhook differs from ours.
     WebhookDrifted {
         /// In words for the author.
@@ -107,6 +111,8 @@ impl BotEvent {
             Self::DeployFailed { .. } => "DeployFailed",
             Self::BotConnected { .. } => "BotConnected",
             Self::BotDisconnected {} => "BotDisconnected",
+            Self::BotPaused {} => "BotPaused",
+            Self::BotResumed {} => "BotResumed",
             Self::WebhookDrifted { .. } => "WebhookDrifted",
             Self::DeadLettered { .. } => "DeadLettered",
         }

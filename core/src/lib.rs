@@ -4,6 +4,7 @@
 //! and gives back), [`model`] (rows of the catalog), [`event`] (what happened), [`ports`] (what backends promise).
 
 pub mod bot_js;
+pub mod conversation;
 pub mod error;
 pub mod event;
 pub mod fault;

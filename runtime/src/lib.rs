@@ -20,6 +20,7 @@ mod reports;
 mod revisions;
 pub mod sandbox;
 mod sandboxes;
+mod simulations;
 pub mod simulator;
 mod slots;
 mod start;

@@ -5,13 +5,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use botloom_core::bot_js::{ApiCall, ApiCallError, Telemetry};
+pub use botloom_core::conversation::{Failed, MadeCall, Person, ScriptedAnswer, Sent, Transcript};
 use botloom_core::ids::ChatId;
 use botloom_core::model::RevJson;
 use botloom_core::ports::OutMessage;
 use botloom_core::time::TimestampMs;
 use botloom_telegram::update::Routed;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::effects::{ApiCalls, ApiOutcome, Attempt, Guard, Matcher, is_callable};
@@ -20,21 +21,6 @@ use crate::sandbox::Pool;
 use crate::slots::Slots;
 use crate::step_loop::{self, Failure, Host, Job, Overtaken};
 
-/// Who speaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// Telegram's user id.
-    pub id: i64,
-    /// First name.
-    pub first_name: String,
-    /// Last name.
-    pub last_name: Option<String>,
-    /// Name without `@`.
-    pub username: Option<String>,
-    /// IETF language tag.
-    pub language_code: Option<String>,
-}
-
 /// Who answers the bot's `apiCall`s.
 #[derive(Debug)]
 pub enum Api {
@@ -42,69 +28,6 @@ pub enum Api {
     Scripted,
     /// The guarded client: real calls.
     Real(Box<Guard>),
-}
-
-/// A prepared answer.
-#[derive(Debug, Clone)]
-pub enum ScriptedAnswer {
-    /// An HTTP answer. A status outside 2xx fails the call.
-    Answer {
-        /// Status.
-        status: u16,
-        /// JSON, or nothing.
-        body: Option<Value>,
-    },
-    /// The call fails so, after its retries.
-    Error(ApiCallError),
-}
-
-/// A call that the bot made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MadeCall {
-    /// HTTP method.
-    pub method: String,
-    /// URL without query and fragment.
-    pub url: String,
-    /// Parameters of the URL and of `query`, in order.
-    pub query: Vec<(String, String)>,
-    /// Headers as the bot set them.
-    pub headers: Vec<(String, String)>,
-    /// JSON body.
-    pub body: Option<Value>,
-    /// Whether a prepared answer was there for it. Always `true` for real calls.
-    pub answered: bool,
-}
-
-/// A message that the bot sent.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sent {
-    /// Method of the Bot API.
-    pub method: String,
-    /// Its parameters, `chat_id` included.
-    pub params: Map<String, Value>,
-}
-
-/// Why an update came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{outcome}: {detail}")]
-pub struct Failed {
-    /// Name of a sandbox outcome, or `no_sandbox`.
-    pub outcome: String,
-    /// In words.
-    pub detail: String,
-}
-
-/// What one update led to.
-#[derive(Debug, Clone)]
-pub struct Transcript {
-    /// In order. Empty when it failed: nothing of a failed update takes effect.
-    pub messages: Vec<Sent>,
-    /// Recorded events.
-    pub telemetry: Vec<Telemetry>,
-    /// Calls, also of a failed update.
-    pub calls: Vec<MadeCall>,
-    /// How it ended.
-    pub outcome: Result<(), Failed>,
 }
 
 /// One bot and the people who talk to it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use botloom_core::ports::{Ports, Sandboxes};
+use botloom_core::ports::{Ports, Sandboxes, Simulations};
 use botloom_core::vault::Vault;
 use botloom_telegram::Client;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,7 @@ use crate::reports::reports;
 use crate::revisions::Revisions;
 use crate::sandbox::{self, Pool};
 use crate::sandboxes::LocalSandboxes;
+use crate::simulations::PoolSimulations;
 use crate::slots::Slots;
 
 /// Calls at a time for each sandbox worker, and the share of one bot in them: enough to keep all workers busy.
@@ -208,6 +209,11 @@ where
 }
 
 impl Handle {
+    /// Simulated conversations in this node's sandboxes.
+    pub fn simulations(&self) -> Arc<dyn Simulations> {
+        Arc::new(PoolSimulations::new(self.node.pool.clone()))
+    }
+
     /// `POST /wh/{botId}`. Serve it with connection info (`into_make_service_with_connect_info::<SocketAddr>`).
     pub fn router(&self) -> Router {
         ingress::router(Arc::clone(&self.node), Arc::clone(&self.door))

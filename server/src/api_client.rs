@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -115,7 +115,20 @@ impl Api {
 
     /// Posts JSON text as it is.
     pub(crate) async fn post_text(&self, path: &str, text: Vec<u8>) -> Result<Answer, CommandError> {
-        Ok(self.send_bytes(Method::POST, path, Bytes::from(text)).await?.0)
+        self.post_on(path, text, None).await
+    }
+
+    /// Posts JSON text, or nothing, on the condition that this is the latest version of the bot's spec.
+    pub(crate) async fn post_on(
+        &self,
+        path: &str,
+        text: Vec<u8>,
+        version: Option<u64>,
+    ) -> Result<Answer, CommandError> {
+        let tag = version.map(|version| format!("\"specVersion-{version}\""));
+        let condition = tag.as_deref().map(|tag| (header::IF_MATCH, tag));
+        let sent = self.send_bytes(Method::POST, path, Bytes::from(text), condition);
+        Ok(sent.await?.0)
     }
 
     async fn send(
@@ -125,7 +138,7 @@ impl Api {
         body: Option<Value>,
     ) -> Result<(Answer, HeaderMap), CommandError> {
         let bytes = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
-        self.send_bytes(method, path, bytes).await
+        self.send_bytes(method, path, bytes, None).await
     }
 
     async fn send_bytes(
@@ -133,6 +146,7 @@ impl Api {
         method: Method,
         path: &str,
         body: Bytes,
+        condition: Option<(HeaderName, &str)>,
     ) -> Result<(Answer, HeaderMap), CommandError> {
         let unreachable = |reason: String| {
             CommandError::Api(format!(
@@ -145,6 +159,9 @@ impl Api {
             .method(method)
             .uri(url)
             .header(header::ACCEPT, "application/json");
+        if let Some((name, value)) = condition {
+            request = request.header(name, value);
+        }
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }

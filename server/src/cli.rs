@@ -31,6 +31,13 @@ pub(crate) struct Cli {
     pub command: Command,
 }
 
+const PULL_EXIT: &str = "Exit codes: 0 the folder has the newest specs (and what was edited in it), 1 a failure or a conflict: \
+                         nothing was written, 64 wrong usage.";
+const DIFF_EXIT: &str =
+    "Exit codes: 0 no differences, 1 a failure, 2 differences, 64 wrong usage. Nothing is ever changed.";
+const APPLY_EXIT: &str = "Exit codes: 0 everything is as the specs say, 1 a failure or a conflict: what was applied before it is \
+                          told, 64 wrong usage.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a node: API, generator, deployer and runtime, or those of them that BOTLOOM_ROLES names.
@@ -104,7 +111,20 @@ pub(crate) enum Command {
         #[command(flatten)]
         login: Login,
     },
+    /// Write the newest spec of each bot of a server into a folder, for git.
+    ///
+    /// A file that has the newest content is not touched, however it is spelled. `botloom.lock` keeps which version each
+    /// file is of, for `diff` and `apply`: commit it with the specs.
+    #[command(after_help = PULL_EXIT)]
+    Pull(PullArgs),
+    /// Say what `apply` of a folder would change on a server.
+    #[command(after_help = DIFF_EXIT)]
+    Diff(DiffArgs),
     /// Bring a BotSpec to a server: create the bot if it is new, store the version, generate, deploy.
+    ///
+    /// Or a folder of specs: all files are checked first, then those that differ from the server are posted. A bot that
+    /// was edited on the server since it was pulled is named, and nothing is posted.
+    #[command(after_help = APPLY_EXIT)]
     Apply(ApplyArgs),
     /// Give a bot its token and let it take updates.
     Connect {
@@ -232,9 +252,40 @@ pub(crate) enum IngressArg {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    /// The folder; made if it is not there. Files are called `<botId>.json`.
+    pub dir: PathBuf,
+    /// Write also over files that were edited here, while their bots were edited on the server too.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub login: Login,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The folder: each of its `.json` files is the spec of one bot.
+    pub dir: PathBuf,
+    /// Print the differences as JSON: in words and as JSON Patch (RFC 6902) from the server's spec to the file's.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub login: Login,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
-    /// The spec, or - for standard input.
+    /// The spec, or - for standard input; or a folder of specs.
     pub file: PathBuf,
+    /// Of a folder: post also over what was edited on the server since it was pulled.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Of a folder: print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
     /// Make the new revision live.
     #[arg(long)]
     pub deploy: bool,

@@ -25,10 +25,26 @@ pub(crate) enum CommandError {
     /// The API answered with a problem.
     #[error("{0}")]
     Api(String),
+    /// What was compared differs; the differences were printed.
+    #[error("there are differences")]
+    Differences,
     /// Something else, in words.
     #[error("{0}")]
     Other(String),
 }
+
+impl CommandError {
+    /// The code that the process ends with.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Differences => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Exit code of a command line that cannot be read: the one of `sysexits.h`, because 2 means differences.
+pub(crate) const WRONG_USAGE: u8 = 64;
 
 /// Result of a command.
 pub(crate) type CommandResult = Result<(), CommandError>;

@@ -20,18 +20,31 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
-use error::CommandResult;
+use error::{CommandError, CommandResult};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and versions that were asked for are no failures. A terminal that went away ends nothing.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(error::WRONG_USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
     if matches!(cli.command, Command::SandboxWorker) {
         return botloom_runtime::sandbox::worker::main();
     }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::note(format!("botloom: {error}"));
-            ExitCode::FAILURE
+            if !matches!(error, CommandError::Differences) {
+                terminal::note(format!("botloom: {error}"));
+            }
+            ExitCode::from(error.exit_code())
         }
     }
 }
@@ -50,6 +63,9 @@ fn run(cli: Cli) -> CommandResult {
         Command::Compile { file, out } => commands::compile::compile(&file, out.as_deref()),
         Command::Simulate(args) => block_on(commands::simulate::simulate(config, &args)),
         Command::Setup { login } => block_on(commands::apply::setup(&login)),
+        Command::Pull(args) => block_on(commands::folder::pull(&args)),
+        Command::Diff(args) => block_on(commands::folder::diff(&args)),
+        Command::Apply(args) if args.file.is_dir() => block_on(commands::folder::apply(&args)),
         Command::Apply(args) => block_on(commands::apply::apply(&args)),
         Command::Connect {
             bot,
@@ -92,6 +108,6 @@ fn block_on(command: impl Future<Output = CommandResult>) -> CommandResult {
         .worker_threads(2)
         .enable_all()
         .build();
-    let runtime = runtime.map_err(|error| error::CommandError::Start(error.to_string()))?;
+    let runtime = runtime.map_err(|error| CommandError::Start(error.to_string()))?;
     runtime.block_on(command)
 }

@@ -14,7 +14,7 @@ use botloom_backends::{
 };
 use botloom_control_plane::{ControlPlane, Dependency, Readiness, Watch};
 use botloom_core::model::{NodeBeat, NodeId};
-use botloom_core::ports::{BEAT_EVERY, LaneLimits, Nodes, Ports, Sandboxes};
+use botloom_core::ports::{BEAT_EVERY, LaneLimits, Nodes, Ports, Sandboxes, Simulations};
 use botloom_core::time::SystemClock;
 use botloom_core::vault::Vault;
 use botloom_core::{BotId, Coded, Secret};
@@ -183,7 +183,7 @@ pub(crate) async fn build(
         let api = control_plane(
             config,
             &ports,
-            Arc::clone(&sandboxes),
+            (Arc::clone(&sandboxes), handle.map(Handle::simulations)),
             telegram,
             vault,
             watch,
@@ -267,7 +267,7 @@ async fn start_runtime(
 async fn control_plane(
     config: &Config,
     ports: &Ports,
-    sandboxes: Arc<dyn Sandboxes>,
+    (sandboxes, simulations): (Arc<dyn Sandboxes>, Option<Arc<dyn Simulations>>),
     telegram: botloom_telegram::Client,
     vault: Vault,
     watch: Watch,
@@ -277,6 +277,7 @@ async fn control_plane(
         botloom_control_plane::Deps {
             ports: ports.clone(),
             sandboxes,
+            simulations,
             telegram,
             vault,
             watch,

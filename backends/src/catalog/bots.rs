@@ -15,7 +15,7 @@ use crate::sql::cursor::{self, Start};
 use crate::sql::{RowExt, Statement};
 
 const COLUMNS: &str = "id, project_id, name, active_rev, epoch, token, telegram_id, telegram_username, ingress, \
-    webhook_secret, suspended, deleted_at, created_at, version";
+    webhook_secret, suspended, paused_at, deleted_at, created_at, version";
 const LIST: &str = "bots";
 
 impl SqlCatalog {
@@ -142,6 +142,21 @@ impl Bots for SqlCatalog {
         .await
     }
 
+    async fn set_paused(&self, id: &BotId, at: Option<TimestampMs>) -> StoreResult<bool> {
+        let update = query(
+            "UPDATE bots SET paused_at = $2, version = version + 1 \
+             WHERE id = $1 AND deleted_at IS NULL AND (paused_at IS NULL) = ($3 = 1)",
+        )
+        .bind(id.as_str())
+        .bind(at.map(|at| at.0))
+        .bind(i64::from(at.is_some()));
+        if self.db.execute(update).await? > 0 {
+            return Ok(true);
+        }
+        let bot = self.bot(id).await?.filter(|bot| bot.deleted_at.is_none());
+        bot.map(|_| false).ok_or(StoreError::Missing("bot"))
+    }
+
     async fn rename_bot(&self, id: &BotId, name: &str) -> StoreResult<()> {
         self.update_bot(
             query("UPDATE bots SET name = $2, version = version + 1 WHERE id = $1 AND deleted_at IS NULL")
@@ -225,6 +240,7 @@ fn bot_row(row: &AnyRow) -> StoreResult<BotRow> {
         ingress: row.opt_parsed("ingress")?,
         webhook_secret: row.opt_bytes("webhook_secret")?.map(SealedToken),
         suspended: row.opt_text("suspended")?,
+        paused_at: row.opt_int("paused_at")?.map(TimestampMs),
         deleted_at: row.opt_int("deleted_at")?.map(TimestampMs),
         created_at: row.time("created_at")?,
         version: row.int("version")?,

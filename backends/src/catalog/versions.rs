@@ -26,7 +26,8 @@ impl Versions for SqlCatalog {
             if version.edited.is_some_and(|edited| edited != latest) {
                 return Ok(NewVersionOutcome::Stale { latest });
             }
-            if let Some(existing) = same_content(tx.connection(), version).await? {
+            let compared_from = if version.restores.is_some() { latest } else { 1 };
+            if let Some(existing) = same_content(tx.connection(), version, compared_from).await? {
                 return Ok(NewVersionOutcome::Existing(existing));
             }
             let summary = SpecVersionSummary {
@@ -35,6 +36,8 @@ impl Versions for SqlCatalog {
                 spec_hash: version.spec_hash,
                 author: version.author,
                 created_at: version.created_at,
+                note: version.note.clone(),
+                restored_from: version.restores,
             };
             // Where transactions run side by side, two may have read the same number: who comes second looks again.
             if insert(tx.connection(), version, summary.version).await? {
@@ -46,7 +49,8 @@ impl Versions for SqlCatalog {
 
     async fn version(&self, bot: &BotId, version: u32) -> StoreResult<Option<SpecVersion>> {
         query(
-            "SELECT bot_id, version, spec_hash, author, created_at, canonical, warnings FROM spec_versions \
+            "SELECT bot_id, version, spec_hash, author, created_at, note, restored_from, canonical, warnings \
+             FROM spec_versions \
              WHERE bot_id = $1 AND version = $2",
         )
         .bind(bot.as_str())
@@ -59,7 +63,8 @@ impl Versions for SqlCatalog {
 
     async fn latest_version(&self, bot: &BotId) -> StoreResult<Option<SpecVersion>> {
         query(
-            "SELECT bot_id, version, spec_hash, author, created_at, canonical, warnings FROM spec_versions \
+            "SELECT bot_id, version, spec_hash, author, created_at, note, restored_from, canonical, warnings \
+             FROM spec_versions \
              WHERE bot_id = $1 ORDER BY version DESC LIMIT 1",
         )
         .bind(bot.as_str())
@@ -67,6 +72,22 @@ impl Versions for SqlCatalog {
         .await?
         .map(|row| spec_version(&row))
         .transpose()
+    }
+
+    async fn set_version_note(
+        &self,
+        bot: &BotId,
+        version: u32,
+        note: Option<&str>,
+    ) -> StoreResult<Option<SpecVersionSummary>> {
+        let update = query("UPDATE spec_versions SET note = $1 WHERE bot_id = $2 AND version = $3")
+            .bind(note)
+            .bind(bot.as_str())
+            .bind(i64::from(version));
+        if self.db.execute(update).await? == 0 {
+            return Ok(None);
+        }
+        Ok(self.version(bot, version).await?.map(|version| version.summary))
     }
 
     async fn versions(&self, bot: &BotId, page: &PageRequest) -> StoreResult<Page<SpecVersionSummary>> {
@@ -80,7 +101,7 @@ impl Versions for SqlCatalog {
             Start::Nowhere => return Ok(cursor::empty()),
         };
         let rows = query(
-            "SELECT bot_id, version, spec_hash, author, created_at FROM spec_versions \
+            "SELECT bot_id, version, spec_hash, author, created_at, note, restored_from FROM spec_versions \
              WHERE bot_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3",
         )
         .bind(bot.as_str())
@@ -105,16 +126,19 @@ async fn latest_number(connection: &mut AnyConnection, bot: &BotId) -> StoreResu
     .number("latest")
 }
 
+/// The newest version with this content among those from `first` on.
 async fn same_content(
     connection: &mut AnyConnection,
     version: &NewVersion,
+    first: u32,
 ) -> StoreResult<Option<SpecVersionSummary>> {
     query(
-        "SELECT bot_id, version, spec_hash, author, created_at FROM spec_versions \
-         WHERE bot_id = $1 AND spec_hash = $2",
+        "SELECT bot_id, version, spec_hash, author, created_at, note, restored_from FROM spec_versions \
+         WHERE bot_id = $1 AND spec_hash = $2 AND version >= $3 ORDER BY version DESC LIMIT 1",
     )
     .bind(version.bot.as_str())
     .bind(version.spec_hash.to_string())
+    .bind(i64::from(first))
     .optional_in(connection)
     .await?
     .map(|row| summary(&row))
@@ -123,8 +147,8 @@ async fn same_content(
 
 async fn insert(connection: &mut AnyConnection, version: &NewVersion, number: u32) -> StoreResult<bool> {
     let done = query(
-        "INSERT INTO spec_versions (bot_id, version, spec_hash, canonical, warnings, author, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        "INSERT INTO spec_versions (bot_id, version, spec_hash, canonical, warnings, author, created_at, note, \
+         restored_from) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
     )
     .bind(version.bot.as_str())
     .bind(i64::from(number))
@@ -133,6 +157,8 @@ async fn insert(connection: &mut AnyConnection, version: &NewVersion, number: u3
     .bind(&*version.warnings)
     .bind(version.author.map(|author| author.to_string()))
     .bind(version.created_at.0)
+    .bind(version.note.as_deref())
+    .bind(version.restores.map(i64::from))
     .execute_in(connection)
     .await?;
     Ok(done > 0)
@@ -145,6 +171,8 @@ fn summary(row: &AnyRow) -> StoreResult<SpecVersionSummary> {
         spec_hash: row.parsed("spec_hash")?,
         author: row.opt_parsed("author")?,
         created_at: row.time("created_at")?,
+        note: row.opt_text("note")?,
+        restored_from: row.opt_number("restored_from")?,
     })
 }
 

@@ -122,6 +122,7 @@ pub(crate) const TABLES: &[Table] = &[
             Text("ingress"),
             Bytes("webhook_secret"),
             Text("suspended"),
+            Int("paused_at"),
             Int("deleted_at"),
             Int("created_at"),
             Int("version"),
@@ -138,6 +139,8 @@ pub(crate) const TABLES: &[Table] = &[
             Text("warnings"),
             Text("author"),
             Int("created_at"),
+            Text("note"),
+            Int("restored_from"),
         ],
     },
     Table {

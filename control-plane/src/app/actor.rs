@@ -14,7 +14,9 @@ pub(crate) mod verb {
     pub(crate) const BOT_CREATED: &str = "bot.created";
     pub(crate) const BOT_DELETED: &str = "bot.deleted";
     pub(crate) const BOT_DISCONNECTED: &str = "bot.disconnected";
+    pub(crate) const BOT_PAUSED: &str = "bot.paused";
     pub(crate) const BOT_RENAMED: &str = "bot.renamed";
+    pub(crate) const BOT_RESUMED: &str = "bot.resumed";
     /// The Telegram token; neither it nor anything made of it is noted.
     pub(crate) const BOT_TOKEN_SET: &str = "bot.token-set";
     pub(crate) const DEAD_LETTER_DISCARDED: &str = "dead-letter.discarded";
@@ -33,6 +35,7 @@ pub(crate) mod verb {
     pub(crate) const SESSION_OPENED: &str = "session.opened";
     /// All but the one that asked.
     pub(crate) const SESSIONS_ENDED: &str = "sessions.ended";
+    pub(crate) const SPEC_NOTED: &str = "spec.noted";
     pub(crate) const SPEC_POSTED: &str = "spec.posted";
     pub(crate) const TOKEN_CREATED: &str = "token.created";
     pub(crate) const TOKEN_REVOKED: &str = "token.revoked";

@@ -1,5 +1,6 @@
 //! Bots: making, naming, giving a token, deleting.
 
+use botloom_core::event::BotEvent;
 use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{BotRow, SealedToken, TelegramIdentity};
 use botloom_core::ports::{NewBot, Notice, Page, PageRequest};
@@ -68,6 +69,30 @@ pub(crate) async fn rename(app: &App, actor: Actor, id: &BotId, name: &str) -> R
     audit::note(app, entry).await;
     changed(app, id).await;
     reread(app, id).await
+}
+
+/// Lets a bot's updates wait, or go on. Repeating it changes nothing.
+pub(crate) async fn set_paused(app: &App, actor: Actor, id: &BotId, paused: bool) -> Result<BotRow, Error> {
+    let bot = access::bot(app, actor, id, Action::Pause).await?;
+    let ports = &app.deps.ports;
+    let at = paused.then(|| app.now());
+    if ports.catalog.set_paused(id, at).await? {
+        changed(app, id).await;
+        let (event, verb) = if paused {
+            (BotEvent::BotPaused {}, verb::BOT_PAUSED)
+        } else {
+            (BotEvent::BotResumed {}, verb::BOT_RESUMED)
+        };
+        audit::note(app, actor.did_to_bot(app, verb, id, bot.project)).await;
+        ports.events.append(bot.project, id, app.now(), &event).await?;
+    }
+    reread(app, id).await
+}
+
+/// Updates of a bot that wait for it, in all its chats.
+pub(crate) async fn waiting(app: &App, id: &BotId) -> Result<u64, Error> {
+    let stats = app.deps.ports.lanes.stats().await?;
+    Ok(stats.updates_by_bot.get(id).copied().unwrap_or_default())
 }
 
 /// Checks a token with Telegram and keeps it sealed.

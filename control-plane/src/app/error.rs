@@ -3,6 +3,7 @@
 use botloom_core::ids::{BotId, TaskId};
 use botloom_core::ports::{ArtifactError, SandboxError, StoreError};
 use botloom_core::{Coded, Kind};
+use botloom_generator::BuildError;
 
 use crate::code::{self, Code};
 
@@ -18,6 +19,9 @@ pub enum Error {
     /// The runtime refused.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// No program can be made of the spec.
+    #[error(transparent)]
+    Build(#[from] BuildError),
     /// It does not exist, or the caller may not know of it.
     #[error("not found")]
     NotFound,
@@ -124,6 +128,7 @@ impl Error {
         match self {
             Self::Store(error) => code::find(error.code()).unwrap_or(code::INTERNAL),
             Self::Artifact(error) => code::find(error.code()).unwrap_or(code::INTERNAL),
+            Self::Build(error) => code::find(error.code()).unwrap_or(code::INTERNAL),
             Self::Sandbox(error) => code::find(error.code()).unwrap_or(code::UNAVAILABLE),
             Self::NotFound => code::NOT_FOUND,
             Self::Forbidden => code::FORBIDDEN,
@@ -165,6 +170,7 @@ impl Coded for Error {
             Self::Store(error) => error.kind(),
             Self::Artifact(error) => error.kind(),
             Self::Sandbox(error) => error.kind(),
+            Self::Build(error) => error.kind(),
             Self::NotFound | Self::InvitationInvalid => Kind::NotFound,
             Self::Forbidden => Kind::Forbidden,
             Self::InvalidCredentials => Kind::Unauthenticated,
@@ -205,6 +211,7 @@ impl Coded for Error {
             Self::Store(error) => error.outside(),
             Self::Artifact(error) => error.outside(),
             Self::Sandbox(error) => error.outside(),
+            Self::Build(error) => error.outside(),
             Self::NotFound => "It does not exist, or you may not know of it.".into(),
             Self::Forbidden => "Ask an owner of the project for a higher role.".into(),
             Self::InvalidAccount(what) => (*what).into(),

@@ -14,9 +14,11 @@ pub(crate) mod invitations;
 pub(crate) mod members;
 pub(crate) mod revisions;
 pub(crate) mod sessions;
+pub(crate) mod simulations;
 pub(crate) mod specs;
 pub(crate) mod tasks;
 pub(crate) mod telegram;
 pub(crate) mod tokens;
+pub(crate) mod versions;
 
 pub use error::Error;

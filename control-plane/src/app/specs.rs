@@ -44,15 +44,30 @@ pub(crate) async fn check(bytes: Bytes) -> Result<Checked, Error> {
         .map_err(|_| Error::Internal("spec check"))
 }
 
-/// Stores a spec as a version of the bot that it names. `repeatable`: the same request may come twice and must find the
-/// first one's effect.
+/// What a version comes with besides its content.
+#[derive(Debug, Default)]
+pub(crate) struct Accompanied {
+    /// What is said about it.
+    pub(crate) note: Option<String>,
+    /// The older version whose content it is.
+    pub(crate) restores: Option<u32>,
+    /// The same request may come twice and must find the first one's effect.
+    pub(crate) repeatable: bool,
+}
+
+/// Stores a spec as a version of the bot that it names.
 pub(crate) async fn post(
     app: &App,
     actor: Actor,
     bytes: Bytes,
     edited: &Edited,
-    repeatable: bool,
+    with: Accompanied,
 ) -> Result<Posted, Error> {
+    let Accompanied {
+        note,
+        restores,
+        repeatable,
+    } = with;
     let Checked { findings, spec } = check(bytes).await?;
     let Some(accepted) = spec else {
         return Ok(Posted::Refused(findings));
@@ -76,6 +91,8 @@ pub(crate) async fn post(
         warnings,
         author: Some(actor.user),
         created_at: app.now(),
+        note,
+        restores,
     };
     let (summary, created) = match app.deps.ports.catalog.add_version(&version).await? {
         NewVersionOutcome::Created(summary) => {

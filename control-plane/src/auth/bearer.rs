@@ -1,4 +1,4 @@
-//! API tokens as they are sent: `Authorization: Bearer btl_…`.
+//! API tokens as they are sent: `Authorization: Bearer blm_…`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use botloom_core::secret::Secret;
 use http::{HeaderMap, header};
 
 /// How every token begins, so that scanners for leaked secrets find it.
-const PREFIX: &str = "btl_";
+const PREFIX: &str = "blm_";
 /// Last use is noted at most this often.
 pub(crate) const TOUCH_MS: i64 = 60_000;
 /// A token that has expired is told as such, and listed, for so long: 30 days.
@@ -86,7 +86,7 @@ mod tests {
         for bad in [
             "Bearer",
             "Bearer ",
-            "Bearer btl_short",
+            "Bearer blm_short",
             "Bearer xyz",
             &format!("{good}x"),
             &format!("{good} x"),

@@ -85,7 +85,7 @@ impl FromRequestParts<App> for Caller {
 }
 
 fn nobody() -> Problem {
-    let detail = "Log in with POST /auth/login, or send an API token: Authorization: Bearer btl_….";
+    let detail = "Log in with POST /auth/login, or send an API token: Authorization: Bearer blm_….";
     Problem::new(code::UNAUTHENTICATED, detail)
 }
 

@@ -19,6 +19,8 @@ pub(crate) enum Action {
     Deploy,
     /// Connect a bot to Telegram, or take it off.
     Connect,
+    /// Pause a bot, or let it go on.
+    Pause,
     /// Replay and discard dead letters.
     HandleDeadLetters,
     /// Leave the project.
@@ -44,6 +46,7 @@ impl Action {
             | Self::Generate
             | Self::Deploy
             | Self::Connect
+            | Self::Pause
             | Self::HandleDeadLetters => Role::Editor,
             Self::ManageMembers | Self::ReadAudit | Self::SetToken | Self::DeleteBot => Role::Owner,
         }

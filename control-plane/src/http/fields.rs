@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::code;
@@ -141,6 +142,48 @@ impl Fields {
         }
         self.fault(name, "wrong-type", "must be an object");
         None
+    }
+
+    /// A list of at most so many entries, each of which reads as a `T` and passes `check`, which says what is wrong.
+    pub(crate) fn list<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+        most: usize,
+        check: impl Fn(&T) -> Option<&'static str>,
+    ) -> Option<Vec<T>> {
+        let value = self.take(name, true)?;
+        let Value::Array(entries) = value else {
+            self.fault(name, "wrong-type", "must be a list");
+            return None;
+        };
+        if entries.len() > most {
+            self.fault(name, "wrong-length", format!("must have at most {most} entries"));
+            return None;
+        }
+        let mut list = Self {
+            at: format!("{}/{name}", self.at),
+            map: Map::new(),
+            faults: Vec::new(),
+        };
+        let mut read = Vec::with_capacity(entries.len());
+        for (index, entry) in entries.into_iter().enumerate() {
+            match serde_json::from_value(entry) {
+                Ok(entry) => {
+                    if let Some(message) = check(&entry) {
+                        list.fault(&index.to_string(), "invalid", message);
+                    }
+                    read.push(entry);
+                }
+                Err(error) => list.fault(&index.to_string(), "invalid", format!("cannot be read: {error}")),
+            }
+        }
+        self.faults.append(&mut list.faults);
+        Some(read)
+    }
+
+    /// Notes that one of several ways to say something is needed.
+    pub(crate) fn missing(&mut self, name: &str, message: &str) {
+        self.fault(name, "required", message);
     }
 
     /// An object of known fields, if there is one.

@@ -102,6 +102,11 @@ pub(crate) struct BotView {
     epoch: u64,
     /// RFC 3339.
     created_at: String,
+    /// RFC 3339; since when the bot's updates wait, `null` if they do not.
+    paused_at: Option<String>,
+    /// Of a paused bot, where one bot is asked for: updates that wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_updates: Option<u64>,
     telegram: TelegramView,
 }
 
@@ -150,6 +155,8 @@ impl BotView {
             active_rev_hash: bot.active_rev.map(|rev| rev.to_string()),
             epoch: bot.epoch.0,
             created_at: bot.created_at.to_rfc3339(),
+            paused_at: bot.paused_at.map(botloom_core::TimestampMs::to_rfc3339),
+            waiting_updates: None,
             telegram,
         }
     }
@@ -217,8 +224,18 @@ pub(crate) async fn get_bot(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let bot = access::bot(&app, caller.actor, &id, Action::Read).await?;
-    let tag = format!("bot-{}-{}", bot.version, bot.epoch);
-    etag::tagged(&headers, &tag, Json(BotView::of(bot, &app.options)))
+    let waiting_updates = if bot.paused_at.is_some() {
+        Some(bots::waiting(&app, &id).await?)
+    } else {
+        None
+    };
+    let waiting = waiting_updates.map_or_else(String::new, |waiting| format!("-{waiting}"));
+    let tag = format!("bot-{}-{}{waiting}", bot.version, bot.epoch);
+    let view = BotView {
+        waiting_updates,
+        ..BotView::of(bot, &app.options)
+    };
+    etag::tagged(&headers, &tag, Json(view))
 }
 
 /// Rename a bot
@@ -235,6 +252,43 @@ pub(crate) async fn update_bot(
     body: Body<UpdateBot>,
 ) -> Result<Json<BotView>, Problem> {
     let bot = bots::rename(&app, caller.actor, &id, &body.value.name).await?;
+    Ok(Json(BotView::of(bot, &app.options)))
+}
+
+/// Pause a bot
+///
+/// Its updates are taken and wait, in order, until it is resumed; messages that it has already decided on are sent. It can
+/// be built, deployed and connected meanwhile.
+#[utoipa::path(
+    post, path = "/bots/{botId}/pause", tag = "bots",
+    extensions(("x-botloom-access" = json!("editor"))),
+    params(("botId" = String, Path, description = "Slug")),
+    responses((status = 200, description = "The bot is paused", body = BotView))
+)]
+pub(crate) async fn pause_bot(
+    State(app): State<App>,
+    caller: Caller,
+    One(id): One<BotId>,
+) -> Result<Json<BotView>, Problem> {
+    let bot = bots::set_paused(&app, caller.actor, &id, true).await?;
+    Ok(Json(BotView::of(bot, &app.options)))
+}
+
+/// Resume a bot
+///
+/// It answers what waited, and then what comes.
+#[utoipa::path(
+    post, path = "/bots/{botId}/resume", tag = "bots",
+    extensions(("x-botloom-access" = json!("editor"))),
+    params(("botId" = String, Path, description = "Slug")),
+    responses((status = 200, description = "The bot is not paused", body = BotView))
+)]
+pub(crate) async fn resume_bot(
+    State(app): State<App>,
+    caller: Caller,
+    One(id): One<BotId>,
+) -> Result<Json<BotView>, Problem> {
+    let bot = bots::set_paused(&app, caller.actor, &id, false).await?;
     Ok(Json(BotView::of(bot, &app.options)))
 }
 

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::path::{One, Version};
 use crate::app::Error;
-use crate::app::specs::{self, Edited, Posted};
+use crate::app::specs::{self, Accompanied, Edited, Posted};
 use crate::auth::caller::Caller;
 use crate::code;
 use crate::etag::{self, Condition};
@@ -26,6 +26,9 @@ use crate::http::query::{Query, invalid};
 use crate::idempotency;
 use crate::problem::Problem;
 use crate::state::App;
+
+/// Longest note, in characters.
+pub(super) const MAX_NOTE: usize = 1000;
 
 /// A finding of the validator.
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,7 +65,7 @@ impl FindingView {
         }
     }
 
-    fn all(findings: Vec<Finding>) -> Vec<Self> {
+    pub(super) fn all(findings: Vec<Finding>) -> Vec<Self> {
         findings.into_iter().map(Self::of).collect()
     }
 }
@@ -101,16 +104,22 @@ pub(crate) struct VersionView {
     author: Option<String>,
     /// RFC 3339.
     created_at: String,
+    /// What its people say about it.
+    note: Option<String>,
+    /// The version whose content was put back with this one.
+    restored_from: Option<u32>,
 }
 
 impl VersionView {
-    fn of(version: &SpecVersionSummary) -> Self {
+    pub(super) fn of(version: &SpecVersionSummary) -> Self {
         Self {
             bot_id: version.bot.to_string(),
             version: version.version,
             spec_hash: version.spec_hash.to_string(),
             author: version.author.map(|author| author.to_string()),
             created_at: version.created_at.to_rfc3339(),
+            note: version.note.clone(),
+            restored_from: version.restored_from,
         }
     }
 }
@@ -147,6 +156,7 @@ fn tag(version: u32) -> String {
     extensions(("x-botloom-access" = json!("editor"))),
     request_body(content = Object, description = "A BotSpec", content_type = "application/json"),
     params(
+        ("note" = Option<String>, Query, max_length = 1000, description = "Said about the version, if it is a new one"),
         ("If-Match" = Option<String>, Header, description = "`\"specVersion-N\"` of the version that you edited"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key again gives the same answer"),
     ),
@@ -161,33 +171,58 @@ fn tag(version: u32) -> String {
 pub(crate) async fn post_spec(
     State(app): State<App>,
     caller: Caller,
+    query: Query,
     headers: HeaderMap,
     JsonText(bytes): JsonText,
 ) -> Result<Response, Problem> {
     let edited = edited(&headers)?;
+    let note = note(&query)?;
     let actor = caller.actor;
     // What is no JSON has no canonical form; the findings say what is wrong with it.
     let fingerprint = json::read(&bytes).map_or_else(
         |_| Sha256Hash::of(&bytes),
         |body| Sha256Hash::of(canonical(&body)),
     );
-    let repeatable = idempotency::is_keyed(&headers);
-    let posting = app.clone();
-    let work = move |_| async move {
-        match specs::post(&posting, actor, bytes, &edited, repeatable).await {
-            Ok(posted) => posted_answer(posted),
-            Err(Error::Stale { latest }) => {
-                let problem = Problem::from(Error::Stale { latest });
-                Err(if latest == 0 {
-                    problem
-                } else {
-                    problem.with_header(header::ETAG, &format!("\"{}\"", tag(latest)))
-                })
-            }
-            Err(error) => Err(error.into()),
-        }
+    let fingerprint = match &note {
+        Some(note) => Sha256Hash::of(format!("{fingerprint}\n{note}")),
+        None => fingerprint,
     };
+    let with = Accompanied {
+        note,
+        restores: None,
+        repeatable: idempotency::is_keyed(&headers),
+    };
+    let posting = app.clone();
+    let work = move |_| async move { answer(specs::post(&posting, actor, bytes, &edited, with).await) };
     idempotency::once(&app, actor, "POST /spec", &headers, fingerprint, work).await
+}
+
+/// `note`, if it says something.
+pub(super) fn note(query: &Query) -> Result<Option<String>, Problem> {
+    let note = query.optional("note")?.filter(|note| !note.is_empty());
+    if note.is_some_and(|note| note.chars().count() > MAX_NOTE || note.contains('\0')) {
+        return Err(invalid(
+            "note",
+            "must have at most 1000 characters, none of them U+0000",
+        ));
+    }
+    Ok(note.map(ToOwned::to_owned))
+}
+
+/// The answer to who wants to store a version.
+pub(super) fn answer(outcome: Result<Posted, Error>) -> Result<Answer, Problem> {
+    match outcome {
+        Ok(posted) => posted_answer(posted),
+        Err(Error::Stale { latest }) => {
+            let problem = Problem::from(Error::Stale { latest });
+            Err(if latest == 0 {
+                problem
+            } else {
+                problem.with_header(header::ETAG, &format!("\"{}\"", tag(latest)))
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn posted_answer(posted: Posted) -> Result<Answer, Problem> {
@@ -197,18 +232,7 @@ fn posted_answer(posted: Posted) -> Result<Answer, Problem> {
             created,
             warnings,
         } => (summary, created, warnings),
-        Posted::Refused(findings) => {
-            let findings = FindingView::all(findings);
-            let errors = findings
-                .iter()
-                .filter(|one| one.severity == botloom_spec::Severity::Error)
-                .count();
-            let detail = match errors {
-                1 => "The spec has one error; nothing was stored.".to_owned(),
-                errors => format!("The spec has {errors} errors; nothing was stored."),
-            };
-            return Err(Problem::new(code::INVALID_SPEC, detail).with_errors(&findings));
-        }
+        Posted::Refused(findings) => return Err(refused(findings)),
     };
     let view = PostedView {
         bot_id: summary.bot.to_string(),
@@ -227,7 +251,22 @@ fn posted_answer(posted: Posted) -> Result<Answer, Problem> {
         .with(header::LOCATION, &location))
 }
 
-fn edited(headers: &HeaderMap) -> Result<Edited, Problem> {
+/// A spec with errors.
+pub(super) fn refused(findings: Vec<Finding>) -> Problem {
+    let findings = FindingView::all(findings);
+    let errors = findings
+        .iter()
+        .filter(|one| one.severity == botloom_spec::Severity::Error)
+        .count();
+    let detail = match errors {
+        1 => "The spec has one error; nothing was stored.".to_owned(),
+        errors => format!("The spec has {errors} errors; nothing was stored."),
+    };
+    Problem::new(code::INVALID_SPEC, detail).with_errors(&findings)
+}
+
+/// What the caller says was edited.
+pub(super) fn edited(headers: &HeaderMap) -> Result<Edited, Problem> {
     Ok(match etag::condition(headers, &header::IF_MATCH)? {
         None => Edited::Unsaid,
         Some(Condition::Any) => Edited::Any,

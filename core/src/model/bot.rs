@@ -89,6 +89,8 @@ pub struct BotRow {
     pub webhook_secret: Option<SealedToken>,
     /// Why the runtime stopped sending (`token-revoked`), until a new token is set.
     pub suspended: Option<String>,
+    /// Since when its updates wait; `None`: they do not.
+    pub paused_at: Option<TimestampMs>,
     /// Set when the bot was deleted; its id stays taken.
     pub deleted_at: Option<TimestampMs>,
     /// When it was made.

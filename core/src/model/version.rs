@@ -17,6 +17,10 @@ pub struct SpecVersionSummary {
     pub author: Option<UserId>,
     /// When.
     pub created_at: TimestampMs,
+    /// What its people say about it; may change.
+    pub note: Option<String>,
+    /// The version whose content was put back with this one.
+    pub restored_from: Option<u32>,
 }
 
 /// A version of a spec.

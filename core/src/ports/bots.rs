@@ -64,6 +64,10 @@ pub trait Bots: Debug + Send + Sync {
     /// Suspends with a reason, or lifts it. `Missing` if there is no such bot.
     async fn set_suspended(&self, id: &BotId, reason: Option<&str>) -> StoreResult<()>;
 
+    /// Pauses (`Some`: since when) or resumes (`None`). Answers whether something changed: a pause keeps its beginning.
+    /// `Missing` if there is no such bot.
+    async fn set_paused(&self, id: &BotId, at: Option<TimestampMs>) -> StoreResult<bool>;
+
     /// Renames. `Missing` if there is no such bot.
     async fn rename_bot(&self, id: &BotId, name: &str) -> StoreResult<()>;
 

@@ -27,6 +27,10 @@ pub struct NewVersion {
     pub created_at: TimestampMs,
     /// The version that was edited, if the caller states one (`If-Match`).
     pub edited: Option<u32>,
+    /// What is said about it, if anything.
+    pub note: Option<String>,
+    /// The older version whose content this is: it becomes a version of its own then, unless the latest has it already.
+    pub restores: Option<u32>,
 }
 
 /// What became of it.
@@ -34,7 +38,7 @@ pub struct NewVersion {
 pub enum NewVersionOutcome {
     /// Stored under a new number.
     Created(SpecVersionSummary),
-    /// The bot has a version with this content; nothing was stored.
+    /// The bot has a version with this content, the newest such; nothing was stored.
     Existing(SpecVersionSummary),
     /// `edited` is not the latest version; nothing was stored. `0` if there is none.
     Stale {
@@ -54,6 +58,14 @@ pub trait Versions: Debug + Send + Sync {
 
     /// The version with the highest number.
     async fn latest_version(&self, bot: &BotId) -> StoreResult<Option<SpecVersion>>;
+
+    /// Sets what is said about a version, or takes it away; the version as it is now, `None` if there is none.
+    async fn set_version_note(
+        &self,
+        bot: &BotId,
+        version: u32,
+        note: Option<&str>,
+    ) -> StoreResult<Option<SpecVersionSummary>>;
 
     /// Newest first.
     async fn versions(&self, bot: &BotId, page: &PageRequest) -> StoreResult<Page<SpecVersionSummary>>;

@@ -225,6 +225,8 @@ async fn store(storage: &Connected, bot: &BotId, seed: u64) -> RevHash {
         author: None,
         created_at: now,
         edited: None,
+        note: None,
+        restores: None,
     };
     ports.catalog.add_version(&version).await.unwrap();
     let inputs = BuildInputs {

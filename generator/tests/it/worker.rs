@@ -78,6 +78,8 @@ impl World {
             author: Some(AUTHOR),
             created_at: START,
             edited: None,
+            note: None,
+            restores: None,
         };
         catalog.add_version(&version).await.unwrap();
         world

@@ -20,6 +20,8 @@ pub(crate) struct LiveBot {
     pub(crate) token: Option<Token>,
     pub(crate) ingress: Option<IngressMode>,
     pub(crate) suspended: bool,
+    /// Whether its updates wait.
+    pub(crate) paused: bool,
     /// What the catalog says is live.
     pub(crate) revision: Option<ActiveRevision>,
     /// The secret itself is not kept: digests compare in constant time whatever the lengths.
@@ -59,6 +61,7 @@ impl LiveBot {
             token: token.and_then(|token| Token::new(token.expose()).ok()),
             ingress: row.ingress,
             suspended: row.suspended.is_some(),
+            paused: row.paused_at.is_some(),
             revision: row.active_rev.map(|rev| ActiveRevision {
                 epoch: row.epoch,
                 rev,

@@ -1,4 +1,4 @@
-//! What the deployer says: a revision will go live, or is.
+//! What others say: a revision will go live, or is; a bot changed.
 
 use std::sync::Arc;
 
@@ -15,16 +15,21 @@ impl Executor {
     /// checked against it.
     pub(crate) async fn follow_notices(self: Arc<Self>) {
         let mut notices = self.node.ports.bus.subscribe();
+        let mut bots = self.node.bots.changes();
         loop {
             let notice = tokio::select! {
                 () = self.node.draining.cancelled() => return,
+                Ok(()) = bots.changed() => {
+                    self.resume().await;
+                    continue;
+                }
                 notice = notices.recv() => notice,
             };
             match notice {
                 Ok(Notice::RevisionPrepare { bot, rev }) => self.prepare(bot, rev),
                 Ok(Notice::RevisionSet { bot, revision }) => {
                     self.floors.raise(&bot, revision.epoch);
-                    self.wake(&bot).await;
+                    self.wake(&bot, Why::NoRevision).await;
                 }
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return self.node.draining.cancelled().await,
@@ -45,9 +50,18 @@ impl Executor {
         });
     }
 
-    async fn wake(self: &Arc<Self>, bot: &BotId) {
+    /// Starts what waited for the end of a pause.
+    async fn resume(self: &Arc<Self>) {
+        for bot in self.parking.waiting_for(Why::Paused) {
+            if self.node.bots.known(&bot).is_none_or(|bot| !bot.paused) {
+                self.wake(&bot, Why::Paused).await;
+            }
+        }
+    }
+
+    async fn wake(self: &Arc<Self>, bot: &BotId, why: Why) {
         let mut refused = Vec::new();
-        while let Some(held) = self.parking.take(bot, Why::NoRevision) {
+        while let Some(held) = self.parking.take(bot, why) {
             refused.extend(self.start_or_park(held));
         }
         self.give_back(&refused).await;

@@ -25,6 +25,8 @@ pub(super) enum Why {
     Capped,
     /// A revision of its bot.
     NoRevision,
+    /// The end of its bot's pause.
+    Paused,
     /// A store, a sandbox, its turn in quarantine.
     Trouble,
 }
@@ -93,6 +95,16 @@ impl Parking {
         }
         lot.count -= 1;
         Some(parked.held)
+    }
+
+    /// Bots with turns that wait for this.
+    pub(super) fn waiting_for(&self, why: Why) -> Vec<BotId> {
+        let lot = self.lock();
+        let waiting = lot
+            .by_bot
+            .iter()
+            .filter(|(_, queue)| queue.iter().any(|parked| parked.why == why));
+        waiting.map(|(bot, _)| bot.clone()).collect()
     }
 
     /// Leases to be given back: those whose time is over, or all.

@@ -142,6 +142,10 @@ impl Executor {
                 return None;
             }
         };
+        if bot.as_ref().is_some_and(|bot| bot.paused) {
+            self.wait(held, (self.node.options.park, Why::Paused)).await;
+            return None;
+        }
         let active = match self.active(&mut held).await {
             Ok(active) => active,
             Err(wait) => {

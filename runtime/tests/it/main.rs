@@ -11,6 +11,7 @@ mod order;
 mod outages;
 mod outcomes;
 mod outside;
+mod pausing;
 mod poison;
 mod polling;
 mod probing;

@@ -32,19 +32,18 @@ pub(crate) async fn connect(bot: &str, connection: &Connection, login: &Login) -
 
 /// Brings a spec to a server.
 pub(crate) async fn apply(args: &ApplyArgs) -> CommandResult {
+    if args.json || args.overwrite {
+        let message = "--json and --overwrite are for a folder of specs";
+        return Err(CommandError::Other(message.to_owned()));
+    }
     let text = error::read(&args.file)?;
     let spec = super::validate::accept(&args.file, &text)?;
     let (bot, name) = (spec.spec.meta.bot_id.clone(), spec.spec.meta.name.clone());
     let api = Api::login(&args.login).await?;
 
-    let found = api.get(&format!("/bots/{bot}")).await?;
-    if found.status == StatusCode::NOT_FOUND {
-        api.post("/bots", json!({ "botId": bot, "name": name }))
-            .await?
-            .ok()?;
+    if ensure_bot(&api, &bot, &name).await? {
         say(format!("bot {bot} created"));
     } else {
-        found.ok()?;
         tell_of_rollback(&api, &bot).await?;
     }
 
@@ -58,33 +57,49 @@ pub(crate) async fn apply(args: &ApplyArgs) -> CommandResult {
         stored["specHash"].as_str().unwrap_or_default()
     ));
 
-    let task = api
-        .post("/generate", json!({ "botId": bot, "specVersion": version }))
-        .await?
-        .ok()?;
+    let task = generate(&api, &bot, version).await?;
     if !args.wait && !args.deploy {
-        say(format!("generating: task {}", task_id(&task)));
+        say(format!("generating: task {task}"));
         return attach(&api, &bot, &args.connection).await;
     }
-    let revision = generated(&api, &task_id(&task)).await?;
+    let revision = generated(&api, &task).await?;
     say(format!("revision {revision}"));
 
     if args.deploy {
-        let task = api
-            .post(
-                "/deploy",
-                json!({ "botId": bot, "revHash": revision, "strategy": "flip" }),
-            )
-            .await?
-            .ok()?;
-        let task = task_id(&task);
+        let task = deploy(&api, &bot, &revision).await?;
         if args.wait {
-            deployed(&api, &task).await?;
+            let epoch = deployed(&api, &task, say).await?;
+            say(format!("live, epoch {epoch}"));
         } else {
             say(format!("deploying: task {task}"));
         }
     }
     attach(&api, &bot, &args.connection).await
+}
+
+/// Makes the bot if it is not there; answers whether it did.
+pub(super) async fn ensure_bot(api: &Api, bot: &str, name: &str) -> Result<bool, CommandError> {
+    let found = api.get(&format!("/bots/{bot}")).await?;
+    if found.status != StatusCode::NOT_FOUND {
+        found.ok()?;
+        return Ok(false);
+    }
+    api.post("/bots", json!({ "botId": bot, "name": name }))
+        .await?
+        .ok()?;
+    Ok(true)
+}
+
+/// Has a version built; answers the task.
+pub(super) async fn generate(api: &Api, bot: &str, version: u64) -> Result<String, CommandError> {
+    let body = json!({ "botId": bot, "specVersion": version });
+    Ok(task_id(&api.post("/generate", body).await?.ok()?))
+}
+
+/// Has a revision put live; answers the task.
+pub(super) async fn deploy(api: &Api, bot: &str, revision: &str) -> Result<String, CommandError> {
+    let body = json!({ "botId": bot, "revHash": revision, "strategy": "flip" });
+    Ok(task_id(&api.post("/deploy", body).await?.ok()?))
 }
 
 async fn attach(api: &Api, bot: &str, connection: &Connection) -> CommandResult {
@@ -115,7 +130,7 @@ fn task_id(answer: &Value) -> String {
 }
 
 /// Waits for a generation and answers its revision.
-async fn generated(api: &Api, task: &str) -> Result<String, CommandError> {
+pub(super) async fn generated(api: &Api, task: &str) -> Result<String, CommandError> {
     loop {
         let state = api.get(&format!("/tasks/{task}")).await?.ok()?;
         match state["status"].as_str() {
@@ -131,8 +146,12 @@ async fn generated(api: &Api, task: &str) -> Result<String, CommandError> {
     }
 }
 
-/// Waits for a deployment and shows its stages as they end.
-async fn deployed(api: &Api, task: &str) -> CommandResult {
+/// Waits for a deployment and shows its stages as they end; answers the epoch.
+pub(super) async fn deployed(
+    api: &Api,
+    task: &str,
+    mut show: impl FnMut(String),
+) -> Result<u64, CommandError> {
     let mut shown = 0;
     loop {
         let state = api.get(&format!("/deployments/{task}")).await?.ok()?;
@@ -144,17 +163,17 @@ async fn deployed(api: &Api, task: &str) -> CommandResult {
         {
             shown += 1;
             let detail = stage["detail"].as_str().unwrap_or_default();
-            say(format!("  {:<11} {detail}", stage["name"].as_str().unwrap_or_default()).trim_end());
+            let line = format!("  {:<11} {detail}", stage["name"].as_str().unwrap_or_default());
+            show(line.trim_end().to_owned());
         }
         match state["status"].as_str() {
             Some("succeeded") => {
-                say(format!("live, epoch {}", state["epoch"]));
                 if let Some(until) = state["watchedUntil"].as_str() {
                     note(format!(
                         "until {until} the revision before comes back by itself if too many updates fail"
                     ));
                 }
-                return Ok(());
+                return Ok(state["epoch"].as_u64().unwrap_or_default());
             }
             Some("failed") => {
                 note("nothing changed for users: the revision that was live still is");

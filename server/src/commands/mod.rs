@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod compile;
 pub(crate) mod config;
+pub(crate) mod folder;
 pub(crate) mod health;
 pub(crate) mod lanes;
 mod listing;

@@ -45,7 +45,7 @@ fn refused(file: &Path, findings: &[Finding]) -> CommandError {
 }
 
 /// `error   unknown-flow  /commands/0/flow  There is no flow "x".  (hint)`
-fn line(finding: &Finding) -> String {
+pub(crate) fn line(finding: &Finding) -> String {
     let severity = match finding.severity {
         Severity::Error => "error  ",
         Severity::Warning => "warning",

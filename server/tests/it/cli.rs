@@ -30,6 +30,8 @@ fn help_is_what_it_was() {
         "rotate-master-key",
         "spread",
         "simulate",
+        "pull",
+        "diff",
         "apply",
         "connect",
         "audit",

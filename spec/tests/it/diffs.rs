@@ -1,6 +1,6 @@
 //! What changed between two specs.
 
-use botloom_spec::{Diff, PatchOp, diff};
+use botloom_spec::{Change, Diff, PatchOp, diff};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -44,9 +44,28 @@ fn apply(document: &mut Value, patch: &[PatchOp]) {
 fn assert_patches(from: &Value, to: &Value) -> Diff {
     let diff = compare(from, to);
     let normal = |value: &Value| serde_json::to_value(accepted(&value.to_string()).spec).unwrap();
-    let mut patched = normal(from);
+    let (mut patched, to) = (normal(from), normal(to));
     apply(&mut patched, &diff.patch);
-    assert_eq!(patched, normal(to));
+    assert_eq!(patched, to);
+    assert_eq!(diff.changes.is_empty(), diff.patch.is_empty(), "{diff:?}");
+    // Nothing changes unsaid: every section that is patched has a sentence.
+    for op in &diff.patch {
+        let (PatchOp::Add { path, .. } | PatchOp::Replace { path, .. } | PatchOp::Remove { path }) = op;
+        let section = format!("/{}", path.split('/').nth(1).unwrap());
+        let said = diff
+            .changes
+            .iter()
+            .any(|change| change.pointer.starts_with(&section));
+        assert!(said, "nothing is said about {path}: {diff:?}");
+    }
+    // A sentence points at something, in the second spec or in the first.
+    let from = normal(from);
+    for Change { pointer, message } in &diff.changes {
+        assert!(
+            to.pointer(pointer).or_else(|| from.pointer(pointer)).is_some(),
+            "{pointer}: {message}"
+        );
+    }
     diff
 }
 
@@ -68,13 +87,57 @@ fn changes_in_words() {
     to["intents"].as_array_mut().unwrap().remove(1);
     to["meta"]["locales"] = json!(["en", "ru", "de"]);
     let diff = assert_patches(&from, &to);
-    let words: Vec<_> = diff
+    insta::assert_snapshot!(words(&diff));
+    insta::assert_json_snapshot!(diff.patch);
+}
+
+fn words(diff: &Diff) -> String {
+    let lines: Vec<_> = diff
         .changes
         .iter()
         .map(|change| format!("{}: {}", change.pointer, change.message))
         .collect();
-    insta::assert_snapshot!(words.join("\n"));
-    insta::assert_json_snapshot!(diff.patch);
+    lines.join("\n")
+}
+
+/// Every section, and everything that can happen in it.
+#[test]
+fn every_section_has_words_of_its_own() {
+    let from = pizza();
+    let mut to = from.clone();
+    to["meta"]["name"] = json!("Pizza & Pasta");
+    to["meta"]["timezone"] = json!("Europe/Berlin");
+    to["meta"]["defaultLocale"] = json!("ru");
+    to["meta"]["retention"]["stateDays"] = json!(7);
+    to["commands"][0]["flow"] = json!("order");
+    to["commands"][1]["description"] = json!({"key": "hello"});
+    to["intents"][0]["keywords"]["en"] = json!(["calzone"]);
+    to["intents"][0]["priority"] = json!(77);
+    let flows = to["flows"].as_array_mut().unwrap();
+    flows.push(json!({"id": "bye", "steps": [{"id": "a", "type": "reply", "text": "Bye"}]}));
+    to["commands"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"command": "/bye", "flow": "bye"}));
+    let steps = to["flows"][3]["steps"].as_array_mut().unwrap();
+    let last = steps.pop().unwrap();
+    steps.insert(1, last);
+    steps[2] = json!({"id": steps[2]["id"], "type": "reply", "text": "Now a reply"});
+    to["state"]["keys"]["note"] = json!({"type": "string", "maxBytes": 100});
+    to["state"]["keys"]["size"]["pii"] = json!(true);
+    to["state"]["maxKB"] = json!(32);
+    to["localization"]["en"]["bye"] = json!("Bye!");
+    to["localization"]["ru"]["bye"] = json!("Пока!");
+    to["localization"]["ru"]["hello"] = json!("Привет!");
+    to["localization"]["ru"]["party"] = json!("Вечеринка?");
+    to["telemetry"]["events"] = json!(["flow_completed"]);
+    to["security"]["allowDomains"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!("*.example.org"));
+    to["security"]["maxApiResponseKB"] = json!(8);
+    insta::assert_snapshot!(words(&assert_patches(&from, &to)));
+    insta::assert_snapshot!(words(&assert_patches(&to, &from)));
 }
 
 #[test]
@@ -102,7 +165,7 @@ proptest! {
 
     #[test]
     fn a_patch_makes_the_second_of_the_first(
-        seeds in prop::collection::vec((0_usize..1000, 0_usize..6), 0..12),
+        seeds in prop::collection::vec((0_usize..1000, 0_usize..11), 0..12),
         start in prop::sample::select(vec!["pizza-demo", "weather", "quiz-night", "gallery"]),
     ) {
         let from = read(&format!("examples/{start}/spec.json"));
@@ -138,6 +201,22 @@ fn change(spec: &mut Value, seed: usize, kind: usize) {
         }
         4 => flows.rotate_left(1),
         5 => spec["meta"]["name"] = json!(format!("Name {seed}")),
+        6 => {
+            let last_reply = steps.iter().rposition(|step| step["type"] == "reply");
+            if let Some(step) = last_reply.map(|index| steps.remove(index)) {
+                steps.insert(at.min(steps.len()), step);
+            }
+        }
+        7 => spec["commands"].as_array_mut().unwrap().rotate_right(1),
+        8 => {
+            let locale = spec["meta"]["defaultLocale"].as_str().unwrap().to_owned();
+            spec["localization"][locale][format!("added/{}~", seed % 3)] = json!(format!("text {seed}"));
+        }
+        9 => spec["state"]["keys"][format!("k{}", seed % 3)] = json!({"type": "number", "ttlSec": seed + 1}),
+        10 => {
+            let events = &["flow_started", "api_ok"][..seed % 3];
+            spec["telemetry"] = json!({"events": events});
+        }
         _ => {}
     }
     // Ids stay unique.

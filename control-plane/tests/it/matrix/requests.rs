@@ -211,6 +211,12 @@ impl<'a> World<'a> {
         let found = match (method.as_str(), path) {
             ("GET", "/bots/{botId}") | ("POST", "/bots/{botId}/disconnect") => (at, None, 200),
             ("PATCH", "/bots/{botId}") => (at, Some(json!({ "name": "N" })), 200),
+            ("POST", "/bots/{botId}/pause") => (at, None, 200),
+            ("POST", "/bots/{botId}/resume") => {
+                let pause = format!("/bots/{bot}/pause");
+                self.owner.post(&pause, &Value::Null).await.expect(200);
+                (at, None, 200)
+            }
             ("DELETE", "/bots/{botId}") => (at, None, 204),
             ("PUT", "/bots/{botId}/token") => (at, Some(token), 200),
             ("POST", "/bots/{botId}/connect") => (at, Some(json!({ "ingress": "polling" })), 409),
@@ -234,6 +240,18 @@ impl<'a> World<'a> {
                 (by_bot, None, 200)
             }
             ("GET", "/spec/{version}") => (format!("/spec/1?botId={bot}"), None, 200),
+            ("PATCH", "/spec/{version}") => {
+                (format!("/spec/1?botId={bot}"), Some(json!({ "note": "n" })), 200)
+            }
+            ("POST", "/spec/{version}/restore") => {
+                self.owner.post("/spec", &spec(&bot, "two")).await.expect(201);
+                (format!("/spec/1/restore?botId={bot}"), None, 201)
+            }
+            // This node runs no bots.
+            ("POST", "/simulate") => {
+                let conversation = json!({ "spec": spec(&bot, "x"), "script": [{ "send": "/start" }] });
+                (path.to_owned(), Some(conversation), 503)
+            }
             ("GET", "/spec/diff") => (format!("{by_bot}&from=1&to=1"), None, 200),
             ("POST", "/generate") => {
                 let build = json!({ "botId": bot, "specVersion": 1 });

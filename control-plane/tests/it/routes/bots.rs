@@ -73,7 +73,7 @@ async fn a_bot_is_made_looked_at_renamed_and_deleted() {
     assert_eq!(made.header("location"), "/bots/pizza-demo");
     let expected = json!({
         "botId": "pizza-demo", "name": "Pizza", "projectId": made.json()["projectId"], "activeRevHash": null, "epoch": 0,
-        "createdAt": made.json()["createdAt"],
+        "createdAt": made.json()["createdAt"], "pausedAt": null,
         "telegram": {
             "tokenSet": false, "id": null, "username": null, "ingress": null, "suspended": null, "webhook": null,
         },

@@ -32,7 +32,7 @@ async fn a_token_acts_for_its_person_without_cookie_and_csrf_token() {
     let owner = server.with_bot().await;
     let (ci, made) = program(&owner, &json!({ "name": "CI", "role": "editor" })).await;
     let token = made["token"].as_str().unwrap();
-    assert!(token.starts_with("btl_") && token.len() == 47, "{token}");
+    assert!(token.starts_with("blm_") && token.len() == 47, "{token}");
     let answer = ci.post("/spec", &spec("a-bot", "Hello")).await.expect(201);
     assert_eq!(answer.header("set-cookie"), "");
     let me = ci.get("/auth/me").await.expect(200).json();
@@ -197,8 +197,8 @@ async fn a_program_that_may_less_cannot_take_its_person_out() {
 async fn what_is_no_token_is_nobody_even_with_a_session() {
     let server = Server::start().await;
     let owner = server.owner().await;
-    let unknown = format!("Bearer btl_{}", "A".repeat(43));
-    for bad in ["Bearer btl_short", "Bearer", "bearer x y", &unknown] {
+    let unknown = format!("Bearer blm_{}", "A".repeat(43));
+    for bad in ["Bearer blm_short", "Bearer", "bearer x y", &unknown] {
         owner
             .get_with("/bots", &[("authorization", bad)])
             .await

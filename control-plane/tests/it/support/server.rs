@@ -163,6 +163,7 @@ impl Server {
         let deps = Deps {
             ports: ports.clone(),
             sandboxes: rest.clone(),
+            simulations: None,
             telegram: client,
             vault: vault.clone(),
             watch: Watch {

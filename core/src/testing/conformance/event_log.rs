@@ -89,6 +89,8 @@ async fn every_kind_of_event_is_read_as_it_was_written(subject: Subject) -> Case
             ingress: IngressMode::Polling,
         },
         BotEvent::BotDisconnected {},
+        BotEvent::BotPaused {},
+        BotEvent::BotResumed {},
         BotEvent::WebhookDrifted {
             reason: reason.clone(),
         },

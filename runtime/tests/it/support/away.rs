@@ -108,6 +108,7 @@ forward! { Bots
     fn bot_of_telegram_id(telegram_id: i64, except: &BotId) -> Option<BotId>;
     fn set_connection(id: &BotId, connection: Option<&Connection>) -> ();
     fn set_suspended(id: &BotId, reason: Option<&str>) -> ();
+    fn set_paused(id: &BotId, at: Option<TimestampMs>) -> bool;
     fn rename_bot(id: &BotId, name: &str) -> ();
     fn delete_bot(id: &BotId, at: TimestampMs) -> bool;
     fn sealed_bots(after: Option<&BotId>) -> Vec<BotRow>;
@@ -120,6 +121,7 @@ forward! { Versions
     fn add_version(version: &NewVersion) -> NewVersionOutcome;
     fn version(bot: &BotId, version: u32) -> Option<SpecVersion>;
     fn latest_version(bot: &BotId) -> Option<SpecVersion>;
+    fn set_version_note(bot: &BotId, version: u32, note: Option<&str>) -> Option<SpecVersionSummary>;
     fn versions(bot: &BotId, page: &PageRequest) -> Page<SpecVersionSummary>;
 }
 

@@ -193,6 +193,8 @@ impl World {
             author: None,
             created_at: at,
             edited: None,
+            note: None,
+            restores: None,
         };
         self.ports.catalog.add_version(&version).await.unwrap();
         let files = [

@@ -15,6 +15,7 @@ cases!(($) bots_conformance, catalog::bots, Subject, [
     a_bot_needs_a_project,
     a_token_lifts_the_suspension,
     connecting_and_disconnecting,
+    a_pause_keeps_its_beginning,
     renaming,
     every_change_counts_but_activations,
     a_deleted_bot_keeps_its_id_and_nothing_else,
@@ -64,6 +65,7 @@ async fn a_new_bot_is_empty(catalog: Subject) -> CaseResult {
         ingress: None,
         webhook_secret: None,
         suspended: None,
+        paused_at: None,
         deleted_at: None,
         created_at: T0,
         version: stored.version,
@@ -134,6 +136,26 @@ async fn connecting_and_disconnecting(catalog: Subject) -> CaseResult {
     catalog.set_connection(&id, None).await?;
     let bot = catalog.bot(&id).await?.ok_or("stored")?;
     assert_eq!((bot.ingress, bot.webhook_secret), (None, None));
+    Ok(())
+}
+
+async fn a_pause_keeps_its_beginning(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    let before = catalog.bot(&id).await?.ok_or("stored")?;
+    assert!(!catalog.set_paused(&id, None).await?);
+    assert!(catalog.set_paused(&id, Some(T0)).await?);
+    assert!(!catalog.set_paused(&id, Some(T0.plus(1))).await?);
+    let paused = catalog.bot(&id).await?.ok_or("stored")?;
+    assert_eq!(paused.paused_at, Some(T0));
+    assert!(paused.version > before.version);
+    assert!(catalog.set_paused(&id, None).await?);
+    assert_eq!(catalog.bot(&id).await?.ok_or("stored")?.paused_at, None);
+    assert!(catalog.set_paused(&id, Some(T0.plus(2))).await?);
+    catalog.delete_bot(&id, T0).await?;
+    for id in [id, BotId::new("never-made")?] {
+        let answer = catalog.set_paused(&id, None).await;
+        assert!(matches!(answer, Err(StoreError::Missing("bot"))), "{answer:?}");
+    }
     Ok(())
 }
 

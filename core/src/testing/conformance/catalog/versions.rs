@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Subject, a_bot, add_bot, pages};
 use crate::hash::{Sha256Hash, SpecHash};
 use crate::ids::{BotId, UserId};
+use crate::model::SpecVersion;
 use crate::ports::{NewVersion, NewVersionOutcome, PageRequest, StoreError};
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
@@ -17,6 +18,9 @@ cases!(($) versions_conformance, catalog::versions, Subject, [
     the_same_content_at_the_same_time_is_one_version,
     an_edit_of_an_old_version_is_refused,
     of_concurrent_edits_of_one_version_one_is_stored,
+    old_content_is_restored_as_a_version_of_its_own,
+    of_concurrent_restores_one_is_stored,
+    notes_are_kept_and_changed,
     bots_count_for_themselves,
     a_version_needs_a_bot,
     lists_are_newest_first_and_come_in_pages,
@@ -32,6 +36,8 @@ fn version(bot: &BotId, content: &str) -> NewVersion {
         author: None,
         created_at: T0,
         edited: None,
+        note: None,
+        restores: None,
     }
 }
 
@@ -190,6 +196,82 @@ async fn of_concurrent_edits_of_one_version_one_is_stored(catalog: Subject) -> C
         .iter()
         .filter(|outcome| **outcome == NewVersionOutcome::Stale { latest: 2 });
     assert_eq!(stale.count(), 29);
+    Ok(())
+}
+
+async fn old_content_is_restored_as_a_version_of_its_own(catalog: Subject) -> CaseResult {
+    let bot = a_bot(&catalog).await?;
+    catalog.add_version(&version(&bot, "one")).await?;
+    catalog.add_version(&version(&bot, "two")).await?;
+    let restore = NewVersion {
+        restores: Some(1),
+        ..version(&bot, "one")
+    };
+    let NewVersionOutcome::Created(restored) = catalog.add_version(&restore).await? else {
+        panic!("what is not the latest content is restored");
+    };
+    assert_eq!((restored.version, restored.restored_from), (3, Some(1)));
+    let latest = catalog.latest_version(&bot).await?.ok_or("stored")?;
+    assert_eq!(
+        (&latest.summary, &latest.canonical),
+        (&restored, &restore.canonical)
+    );
+    // What is the latest content already stays that version, for a restore and for a post.
+    for again in [restore, version(&bot, "one")] {
+        assert_eq!(
+            catalog.add_version(&again).await?,
+            NewVersionOutcome::Existing(restored.clone())
+        );
+    }
+    let stale = NewVersion {
+        restores: Some(2),
+        edited: Some(2),
+        ..version(&bot, "two")
+    };
+    assert_eq!(
+        catalog.add_version(&stale).await?,
+        NewVersionOutcome::Stale { latest: 3 }
+    );
+    Ok(())
+}
+
+async fn of_concurrent_restores_one_is_stored(catalog: Subject) -> CaseResult {
+    let bot = a_bot(&catalog).await?;
+    catalog.add_version(&version(&bot, "one")).await?;
+    catalog.add_version(&version(&bot, "two")).await?;
+    let answers = race(30, |_| {
+        let catalog = Arc::clone(&catalog);
+        let restore = NewVersion {
+            restores: Some(1),
+            ..version(&bot, "one")
+        };
+        async move { catalog.add_version(&restore).await }
+    })
+    .await;
+    let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    assert_eq!(answers.iter().filter_map(created).collect::<Vec<_>>(), [3]);
+    Ok(())
+}
+
+async fn notes_are_kept_and_changed(catalog: Subject) -> CaseResult {
+    let bot = a_bot(&catalog).await?;
+    let noted = NewVersion {
+        note: Some("Für Weihnachten 🎄".to_owned()),
+        ..version(&bot, "one")
+    };
+    catalog.add_version(&noted).await?;
+    let stored = catalog.version(&bot, 1).await?.ok_or("stored")?;
+    assert_eq!(stored.summary.note, noted.note);
+    for note in [Some("Another"), None] {
+        let now = catalog.set_version_note(&bot, 1, note).await?.ok_or("stored")?;
+        assert_eq!(now.note.as_deref(), note);
+        let expected = SpecVersion {
+            summary: now,
+            ..stored.clone()
+        };
+        assert_eq!(catalog.version(&bot, 1).await?, Some(expected));
+    }
+    assert_eq!(catalog.set_version_note(&bot, 2, Some("x")).await?, None);
     Ok(())
 }
 

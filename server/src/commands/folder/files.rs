@@ -1,0 +1,102 @@
+//! The specs of a folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use botloom_spec::Accepted;
+use botloom_spec::model::BotSpec;
+
+use crate::commands::validate;
+use crate::error::{self, CommandError};
+use crate::terminal::note;
+
+/// A file and the spec in it.
+#[derive(Debug)]
+pub(super) struct LocalSpec {
+    /// As it is in the file.
+    pub(super) text: Vec<u8>,
+    pub(super) accepted: Accepted,
+}
+
+impl LocalSpec {
+    pub(super) fn name(&self) -> &str {
+        &self.accepted.spec.meta.name
+    }
+}
+
+/// Where a bot's spec is.
+pub(super) fn path(dir: &Path, bot: &str) -> PathBuf {
+    dir.join(format!("{bot}.json"))
+}
+
+/// Every spec of the folder by its bot. All files are judged, and all findings told, before one is refused.
+pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, LocalSpec>, CommandError> {
+    let failed = |source| CommandError::File {
+        path: dir.to_owned(),
+        source,
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.extension().is_some_and(|extension| extension == "json") && !name.starts_with('.') {
+            files.push(path);
+        }
+    }
+    files.sort();
+    let mut specs = BTreeMap::new();
+    let mut refused = 0;
+    for file in &files {
+        let text = error::read(file)?;
+        let checked = botloom_spec::check(&text);
+        for finding in &checked.findings {
+            note(format!("{}: {}", file.display(), validate::line(finding)));
+        }
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        match checked.spec {
+            Some(accepted) if accepted.spec.meta.bot_id == stem => {
+                let bot = accepted.spec.meta.bot_id.clone();
+                specs.insert(bot, LocalSpec { text, accepted });
+            }
+            Some(accepted) => {
+                refused += 1;
+                let bot = &accepted.spec.meta.bot_id;
+                note(format!(
+                    "{}: holds the bot {bot}; call it {bot}.json",
+                    file.display()
+                ));
+            }
+            None => refused += 1,
+        }
+    }
+    if refused > 0 {
+        let message = format!(
+            "{}: {refused} of {} file(s) cannot be used; nothing was changed",
+            dir.display(),
+            files.len()
+        );
+        return Err(CommandError::Other(message));
+    }
+    Ok(specs)
+}
+
+/// The spec as files hold it: sections and fields in the order of the format, two spaces, one line break at the end.
+/// The same content always gives the same bytes.
+pub(super) fn pretty(spec: &BotSpec) -> Result<String, CommandError> {
+    let text = serde_json::to_string_pretty(spec);
+    text.map(|text| text + "\n")
+        .map_err(|error| CommandError::Other(error.to_string()))
+}
+
+/// Writes a file whole: whoever reads it sees the old text or the new one.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), CommandError> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".tmp");
+    let draft = PathBuf::from(draft);
+    std::fs::write(&draft, text)
+        .and_then(|()| std::fs::rename(&draft, path))
+        .map_err(|source| CommandError::File {
+            path: path.to_owned(),
+            source,
+        })
+}

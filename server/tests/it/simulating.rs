@@ -1,0 +1,79 @@
+//! `POST /simulate`: a conversation with a bot that is not live.
+
+use serde_json::{Value, json};
+
+use crate::support::api::Api;
+use crate::support::process::Server;
+use crate::support::specs::pizza;
+
+fn texts(turn: &Value) -> Vec<&str> {
+    let messages = turn["messages"].as_array().unwrap();
+    messages
+        .iter()
+        .map(|message| message["params"]["text"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pizza_is_ordered_and_nothing_is_left_of_it() {
+    let server = Server::start(&[("BOTLOOM_SANDBOX_BUDGET_MS", "1000")]).await;
+    let api = Api::set_up(&server).await;
+    let script = json!([
+        { "send": "/order" },
+        { "send": "50" },
+        { "wait": 60 },
+        { "send": "40" },
+        { "api": {
+            "method": "POST", "url": "https://api.pizza.example/price", "body": { "total": { "amount": 12.5 } },
+        } },
+        { "send": "+4930123456" },
+        { "user": { "id": 7, "firstName": "Иван", "languageCode": "ru" } },
+        { "send": "/start" },
+    ]);
+    let body = json!({ "spec": pizza(), "script": script });
+    let answer = api.post("/simulate", &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let told = answer.json();
+    let turns = told["turns"].as_array().unwrap();
+    let entries: Vec<_> = turns.iter().map(|turn| turn["entry"].as_u64().unwrap()).collect();
+    assert_eq!(entries, [0, 1, 3, 5, 7]);
+    assert_eq!(texts(&turns[0]), ["Which size, 30 or 40 cm?"]);
+    assert_eq!(texts(&turns[1]), ["30 or 40, please."]);
+    assert_eq!(turns[0]["at"], "2026-01-01T12:00:00.000Z");
+    assert_eq!(turns[2]["at"], "2026-01-01T12:01:00.000Z");
+    assert_eq!(turns[2]["stateBefore"].get("size"), None);
+    assert_eq!(turns[2]["stateAfter"]["size"], 40);
+    assert_eq!(turns[3]["stateBefore"], turns[2]["stateAfter"]);
+    assert_eq!(turns[3]["calls"][0]["url"], "https://api.pizza.example/price");
+    assert_eq!(turns[3]["calls"][0]["body"], json!({ "size": 40 }));
+    assert_eq!(turns[3]["calls"][0]["answered"], true);
+    assert_eq!(turns[3]["stateAfter"]["price"], 12.5);
+    let order = texts(&turns[3]);
+    assert!(order.iter().any(|text| text.contains("12.5")), "{order:?}");
+    assert_eq!(texts(&turns[4]), ["Здравствуйте, Иван! Что желаете?"]);
+    assert!(turns.iter().all(|turn| turn["failed"].is_null()), "{told}");
+
+    // The clock stands still until it is told to go on: an intent is in its cooldown meanwhile.
+    let script = json!([{ "send": "thanks" }, { "send": "thanks" }, { "wait": 61 }, { "send": "thanks" }]);
+    let body_of_thanks = json!({ "spec": pizza(), "script": script });
+    let thanks = api.post("/simulate", &body_of_thanks).await.json();
+    let answered: Vec<usize> = (0..3).map(|turn| texts(&thanks["turns"][turn]).len()).collect();
+    assert_eq!(answered, [1, 0, 1], "{thanks}");
+
+    // The same again is the same answer; nothing was stored, not even a bot.
+    assert_eq!(api.post("/simulate", &body).await.json(), told);
+    assert_eq!(api.get("/bots").await.json()["items"], json!([]));
+
+    // A version of a bot, and a call that nothing was prepared for.
+    api.create_bot(&pizza()).await;
+    api.post("/spec", &pizza()).await;
+    let script = json!([{ "send": "/order" }, { "send": "30" }, { "send": "+4930123456" }]);
+    let body = json!({ "botId": "pizza-demo", "version": 1, "begins": 0, "script": script });
+    let told = api.post("/simulate", &body).await.json();
+    assert_eq!(told["turns"][0]["at"], "1970-01-01T00:00:00.000Z");
+    assert_eq!(told["turns"][2]["calls"][0]["answered"], false, "{told}");
+    assert!(
+        texts(&told["turns"][2]).contains(&"Our oven is cold, try again later."),
+        "{told}"
+    );
+}
