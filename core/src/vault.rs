@@ -143,7 +143,7 @@ impl Vault {
             secret.expose().as_bytes(),
             &context.of_value(),
         );
-        self.envelope(&*key, &value, context)
+        self.envelope(&key, &value, context)
     }
 
     fn envelope(&self, key: &[u8; KEY], value: &[u8], context: &SecretContext<'_>) -> Vec<u8> {

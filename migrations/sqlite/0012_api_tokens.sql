@@ -6,10 +6,11 @@ CREATE TABLE api_tokens (
     user_id      TEXT   NOT NULL REFERENCES users (id),
     name         TEXT   NOT NULL,
     role         TEXT   NOT NULL,        -- at most this, and at most the user's own
-    project_id   TEXT   REFERENCES projects (id), -- only there
+    project_id   TEXT   NOT NULL REFERENCES projects (id), -- only there
     created_at   BIGINT NOT NULL,
     expires_at   BIGINT NOT NULL,
     last_used_at BIGINT
 );
-CREATE INDEX api_tokens_by_user ON api_tokens (user_id, created_at, id);
+CREATE INDEX api_tokens_by_project ON api_tokens (project_id, created_at, id);
+CREATE INDEX api_tokens_by_user ON api_tokens (user_id);
 CREATE INDEX api_tokens_by_expiry ON api_tokens (expires_at);

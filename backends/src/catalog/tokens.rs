@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use botloom_core::hash::Sha256Hash;
-use botloom_core::ids::{TokenId, UserId};
+use botloom_core::ids::{ProjectId, TokenId};
 use botloom_core::model::{ApiToken, AuditEntry};
 use botloom_core::ports::{Page, PageRequest, StoreError, StoreResult, Tokens};
 use botloom_core::time::TimestampMs;
@@ -26,14 +26,12 @@ impl Tokens for SqlCatalog {
         if user.is_none() {
             return Err(StoreError::Missing("user"));
         }
-        if let Some(project) = token.project {
-            let project = query("SELECT id FROM projects WHERE id = $1")
-                .bind(project.to_string())
-                .optional_in(tx.connection())
-                .await?;
-            if project.is_none() {
-                return Err(StoreError::Missing("project"));
-            }
+        let project = query("SELECT id FROM projects WHERE id = $1")
+            .bind(token.project.to_string())
+            .optional_in(tx.connection())
+            .await?;
+        if project.is_none() {
+            return Err(StoreError::Missing("project"));
         }
         query(
             "INSERT INTO api_tokens (id, hash, user_id, name, role, project_id, created_at, expires_at) \
@@ -44,7 +42,7 @@ impl Tokens for SqlCatalog {
         .bind(token.user.to_string())
         .bind(&*token.name)
         .bind(token.role.as_str())
-        .bind(token.project.map(|project| project.to_string()))
+        .bind(token.project.to_string())
         .bind(token.created_at.0)
         .bind(token.expires_at.0)
         .execute_in(tx.connection())
@@ -65,17 +63,17 @@ impl Tokens for SqlCatalog {
         .transpose()
     }
 
-    async fn tokens(&self, user: UserId, page: &PageRequest) -> StoreResult<Page<ApiToken>> {
-        let list = format!("tokens:{user}");
+    async fn tokens(&self, project: ProjectId, page: &PageRequest) -> StoreResult<Page<ApiToken>> {
+        let list = format!("tokens:{project}");
         let Some((at, id)) = cursor::before(cursor::start(&list, page)) else {
             return Ok(cursor::empty());
         };
         let rows = query(
             "SELECT id, hash, user_id, name, role, project_id, created_at, expires_at, last_used_at FROM api_tokens \
-             WHERE user_id = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)) \
+             WHERE project_id = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)) \
              ORDER BY created_at DESC, id DESC LIMIT $4",
         )
-        .bind(user.to_string())
+        .bind(project.to_string())
         .bind(at)
         .bind(id)
         .bind(cursor::rows_to_fetch(page))
@@ -95,10 +93,10 @@ impl Tokens for SqlCatalog {
         self.db.execute(update).await.map(drop)
     }
 
-    async fn revoke_token(&self, user: UserId, id: TokenId, entry: &AuditEntry) -> StoreResult<bool> {
+    async fn revoke_token(&self, project: ProjectId, id: TokenId, entry: &AuditEntry) -> StoreResult<bool> {
         let mut tx = self.db.write().await?;
-        let deleted = query("DELETE FROM api_tokens WHERE user_id = $1 AND id = $2")
-            .bind(user.to_string())
+        let deleted = query("DELETE FROM api_tokens WHERE project_id = $1 AND id = $2")
+            .bind(project.to_string())
             .bind(id.to_string())
             .execute_in(tx.connection())
             .await?;
@@ -123,7 +121,7 @@ fn token(row: &AnyRow) -> StoreResult<ApiToken> {
         user: row.parsed("user_id")?,
         name: row.text("name")?,
         role: row.parsed("role")?,
-        project: row.opt_parsed("project_id")?,
+        project: row.parsed("project_id")?,
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
         last_used_at: row.opt_int("last_used_at")?.map(TimestampMs),

@@ -13,7 +13,7 @@ use crate::state::App;
 pub(crate) async fn memberships(app: &App, actor: Actor) -> Result<Vec<Membership>, Error> {
     let mut memberships = app.deps.ports.catalog.memberships(actor.user).await?;
     if let Some(grant) = actor.grant {
-        memberships.retain(|membership| grant.project.is_none_or(|only| membership.project.id == only));
+        memberships.retain(|membership| membership.project.id == grant.project);
         for membership in &mut memberships {
             membership.role = membership.role.min(grant.role);
         }

@@ -65,8 +65,8 @@ pub(crate) struct Origin {
 pub(crate) struct Grant {
     pub(crate) token: TokenId,
     pub(crate) role: Role,
-    /// The only project in which it works.
-    pub(crate) project: Option<ProjectId>,
+    /// The project in which it works.
+    pub(crate) project: ProjectId,
 }
 
 /// Who wants something.

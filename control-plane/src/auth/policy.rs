@@ -25,6 +25,8 @@ pub(crate) enum Action {
     HandleDeadLetters,
     /// Leave the project.
     Leave,
+    /// Make, list and revoke API tokens of the project.
+    ManageTokens,
     /// Invite people, change their roles, remove them.
     ManageMembers,
     /// See who did what.
@@ -48,7 +50,9 @@ impl Action {
             | Self::Connect
             | Self::Pause
             | Self::HandleDeadLetters => Role::Editor,
-            Self::ManageMembers | Self::ReadAudit | Self::SetToken | Self::DeleteBot => Role::Owner,
+            Self::ManageTokens | Self::ManageMembers | Self::ReadAudit | Self::SetToken | Self::DeleteBot => {
+                Role::Owner
+            }
         }
     }
 }

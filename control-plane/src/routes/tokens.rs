@@ -1,4 +1,4 @@
-//! `/tokens`: the caller's API tokens.
+//! `/projects/{projectId}/tokens`: API tokens of a project.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::members::ROLE_RULE;
-use super::path::One;
+use super::path::{One, Two};
 use crate::app::tokens::{self, DEFAULT_DAYS, MAX_DAYS, Wanted};
 use crate::auth::caller::Person;
 use crate::http::answer::Answer;
@@ -29,12 +29,9 @@ pub(crate) struct CreateToken {
     /// For people: what it is used for.
     #[schema(min_length = 1, max_length = 128, example = "CI of the pizza bot")]
     name: String,
-    /// The most that it may do: `owner`, `editor` or `viewer`. At most your own role.
+    /// The most that it may do: `owner`, `editor` or `viewer`; never more than you may at that moment.
     #[schema(value_type = String, example = "editor")]
     role: Role,
-    /// The only project in which it works; all of yours where absent.
-    #[schema(value_type = Option<String>)]
-    project_id: Option<ProjectId>,
     /// How long it holds; 90 where absent.
     #[schema(minimum = 1, maximum = 366)]
     days: Option<u64>,
@@ -44,12 +41,10 @@ impl FromFields for CreateToken {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let name = fields.text("name", 1..=128);
         let role = fields.parsed("role", ROLE_RULE);
-        let project_id = fields.optional_parsed("projectId", "must be a UUID");
         let days = fields.optional_integer("days", 1..=MAX_DAYS);
         Some(Self {
             name: name?,
             role: role?,
-            project_id,
             days,
         })
     }
@@ -65,8 +60,8 @@ pub(crate) struct TokenView {
     name: String,
     /// The most that it may do.
     role: &'static str,
-    /// The only project in which it works; `null`: all of yours.
-    project_id: Option<String>,
+    /// Whom it acts for.
+    user_id: String,
     /// RFC 3339.
     created_at: String,
     /// RFC 3339.
@@ -84,7 +79,7 @@ impl TokenView {
             token_id: token.id.to_string(),
             name: token.name,
             role: token.role.as_str(),
-            project_id: token.project.map(|project| project.to_string()),
+            user_id: token.user.to_string(),
             created_at: token.created_at.to_rfc3339(),
             expires_at: token.expires_at.to_rfc3339(),
             last_used_at: token.last_used_at.map(TimestampMs::to_rfc3339),
@@ -100,24 +95,26 @@ impl TokenView {
     }
 }
 
-/// List your API tokens
+/// List the API tokens of a project
 ///
-/// Newest first, without the tokens themselves.
+/// Newest first, whoever made them, without the tokens themselves.
 #[utoipa::path(
-    get, path = "/tokens", tag = "tokens",
-    extensions(("x-botloom-access" = json!("session"))),
+    get, path = "/projects/{projectId}/tokens", tag = "tokens",
+    extensions(("x-botloom-access" = json!("owner-session"))),
     params(
+        ("projectId" = String, Path, description = "UUID"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most this many; 50 where absent"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
     ),
-    responses((status = 200, description = "Your tokens", body = List<TokenView>))
+    responses((status = 200, description = "Tokens", body = List<TokenView>))
 )]
 pub(crate) async fn list_tokens(
     State(app): State<App>,
     Person { actor, .. }: Person,
+    One(project): One<ProjectId>,
     query: Query,
 ) -> Result<Json<List<TokenView>>, Problem> {
-    let page = tokens::list(&app, actor, &query.page()?).await?;
+    let page = tokens::list(&app, actor, project, &query.page()?).await?;
     Ok(Json(List::of(page, TokenView::of)))
 }
 
@@ -125,8 +122,9 @@ pub(crate) async fn list_tokens(
 ///
 /// For programs: `Authorization: Bearer <token>`, without cookie and CSRF token. It is told this once.
 #[utoipa::path(
-    post, path = "/tokens", tag = "tokens", request_body = CreateToken,
-    extensions(("x-botloom-access" = json!("session"))),
+    post, path = "/projects/{projectId}/tokens", tag = "tokens", request_body = CreateToken,
+    params(("projectId" = String, Path, description = "UUID")),
+    extensions(("x-botloom-access" = json!("owner-session"))),
     responses((
         status = 201, description = "The token", body = TokenView,
         headers(("Location" = String, description = "Its address"))
@@ -135,22 +133,17 @@ pub(crate) async fn list_tokens(
 pub(crate) async fn create_token(
     State(app): State<App>,
     Person { actor, .. }: Person,
+    One(project): One<ProjectId>,
     body: Body<CreateToken>,
 ) -> Result<Answer, Problem> {
-    let CreateToken {
-        name,
-        role,
-        project_id: project,
-        days,
-    } = body.value;
+    let CreateToken { name, role, days } = body.value;
     let wanted = Wanted {
         name,
         role,
-        project,
         days: days.unwrap_or(DEFAULT_DAYS),
     };
-    let (token, secret) = tokens::create(&app, actor, wanted).await?;
-    let location = format!("/tokens/{}", token.id);
+    let (token, secret) = tokens::create(&app, actor, project, wanted).await?;
+    let location = format!("/projects/{project}/tokens/{}", token.id);
     let view = TokenView::once(token, &secret);
     Ok(Answer::json(StatusCode::CREATED, &view).with(header::LOCATION, &location))
 }
@@ -159,16 +152,19 @@ pub(crate) async fn create_token(
 ///
 /// Its requests are refused at once.
 #[utoipa::path(
-    delete, path = "/tokens/{tokenId}", tag = "tokens",
-    extensions(("x-botloom-access" = json!("session"))),
-    params(("tokenId" = String, Path, description = "UUID")),
+    delete, path = "/projects/{projectId}/tokens/{tokenId}", tag = "tokens",
+    extensions(("x-botloom-access" = json!("owner-session"))),
+    params(
+        ("projectId" = String, Path, description = "UUID"),
+        ("tokenId" = String, Path, description = "UUID"),
+    ),
     responses((status = 204, description = "It does not work any more"))
 )]
 pub(crate) async fn revoke_token(
     State(app): State<App>,
     Person { actor, .. }: Person,
-    One(id): One<TokenId>,
+    Two(project, id): Two<ProjectId, TokenId>,
 ) -> Result<StatusCode, Problem> {
-    tokens::revoke(&app, actor, id).await?;
+    tokens::revoke(&app, actor, project, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -18,8 +18,8 @@ pub struct ApiToken {
     pub name: String,
     /// The most that it may do; never more than its user may at that moment.
     pub role: Role,
-    /// The only project in which it works; `None`: all of its user's.
-    pub project: Option<ProjectId>,
+    /// The project in which it works.
+    pub project: ProjectId,
     /// When it was made.
     pub created_at: TimestampMs,
     /// From then on it is refused.

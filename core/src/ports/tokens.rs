@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Page, PageRequest, StoreResult};
 use crate::hash::Sha256Hash;
-use crate::ids::{TokenId, UserId};
+use crate::ids::{ProjectId, TokenId};
 use crate::model::{ApiToken, AuditEntry};
 use crate::time::TimestampMs;
 
@@ -19,14 +19,14 @@ pub trait Tokens: Debug + Send + Sync {
     /// By the digest of the token. Expiry is the caller's to judge.
     async fn token(&self, hash: &Sha256Hash) -> StoreResult<Option<ApiToken>>;
 
-    /// Tokens of a user, newest first, expired ones included.
-    async fn tokens(&self, user: UserId, page: &PageRequest) -> StoreResult<Page<ApiToken>>;
+    /// Tokens of a project, newest first, expired ones included.
+    async fn tokens(&self, project: ProjectId, page: &PageRequest) -> StoreResult<Page<ApiToken>>;
 
     /// Moves `last_used_at` forward; never back. Nothing happens if the token is gone.
     async fn touch_token(&self, id: TokenId, at: TimestampMs) -> StoreResult<()>;
 
-    /// Deletes a token of this user; answers whether it was there.
-    async fn revoke_token(&self, user: UserId, id: TokenId, entry: &AuditEntry) -> StoreResult<bool>;
+    /// Deletes a token of this project; answers whether it was there.
+    async fn revoke_token(&self, project: ProjectId, id: TokenId, entry: &AuditEntry) -> StoreResult<bool>;
 
     /// Deletes tokens that expired at or before this time; answers how many.
     async fn expire_tokens(&self, at: TimestampMs) -> StoreResult<u64>;

@@ -96,38 +96,29 @@ pub(crate) enum MembersCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokensCommand {
-    /// List your API tokens; the tokens themselves are not shown again.
+    /// List the API tokens of a project; the tokens themselves are not shown again.
     List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
         #[command(flatten)]
-        login: Login,
+        at: ProjectArgs,
     },
     /// Make an API token and print it, this once.
     Create {
         /// What it is for.
         name: String,
-        /// The most that it may do; at most your own role.
+        /// The most that it may do; never more than you may at that moment.
         role: RoleArg,
         /// Days that it holds.
         #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=366))]
         days: u64,
-        /// The only project in which it works, by name or id; without it all of yours.
-        #[arg(long, value_name = "PROJECT")]
-        only: Option<String>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
         #[command(flatten)]
-        login: Login,
+        at: ProjectArgs,
     },
     /// Revoke an API token.
     Revoke {
         /// Its id, as `list` shows it.
         token: String,
         #[command(flatten)]
-        login: Login,
+        at: ProjectArgs,
     },
 }
 

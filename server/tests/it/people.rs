@@ -114,7 +114,7 @@ async fn a_program_acts_with_a_token_from_the_environment_or_a_private_file() {
     let server = Server::start(&[]).await;
     let owner = Person::at(&server, EMAIL);
     owner.prints(&["setup"]);
-    let token = owner.prints(&["tokens", "create", "CI", "viewer", "--only", "default"]);
+    let token = owner.prints(&["tokens", "create", "CI", "viewer", "--project", "default"]);
     let url = server.url("");
     let dir = tempfile::tempdir().unwrap();
     let list = ["members", "list", "--json"];

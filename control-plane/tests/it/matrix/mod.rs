@@ -22,6 +22,8 @@ enum Access {
     Session,
     /// Members of the project with at least this role.
     Role(Role),
+    /// Such members with a session.
+    RoleInSession(Role),
 }
 
 impl Access {
@@ -30,7 +32,10 @@ impl Access {
             "public" => Some(Self::Public),
             "account" => Some(Self::Account),
             "session" => Some(Self::Session),
-            role => role.parse().ok().map(Self::Role),
+            role => match role.strip_suffix("-session") {
+                Some(role) => role.parse().ok().map(Self::RoleInSession),
+                None => role.parse().ok().map(Self::Role),
+            },
         }
     }
 }
@@ -51,9 +56,9 @@ impl Caller {
         match access {
             Access::Public => (success, None),
             _ if !self.known => (401, Some("unauthenticated")),
-            Access::Session if self.token => (403, Some("session-required")),
+            Access::Session | Access::RoleInSession(_) if self.token => (403, Some("session-required")),
             Access::Account | Access::Session => (success, None),
-            Access::Role(least) => match self.role {
+            Access::Role(least) | Access::RoleInSession(least) => match self.role {
                 None => (404, Some("not-found")),
                 Some(role) if role < least => (403, Some("forbidden")),
                 Some(_) => (success, None),
@@ -89,7 +94,6 @@ async fn callers(server: &Server, owner: &Client, world: &World<'_>) -> Vec<Call
         known: true,
     };
     let elsewhere = server.other_project(owner, "other-bot").await;
-    let editor = server.member("editor").await;
     let mut all = vec![
         Caller {
             known: false,
@@ -98,37 +102,18 @@ async fn callers(server: &Server, owner: &Client, world: &World<'_>) -> Vec<Call
         person("the owner of another project", server.foreign_owner().await, None),
         person("somebody without a project", server.stranger().await, None),
         person("a viewer", server.member("viewer").await, Some(Role::Viewer)),
-        person("an editor", editor.clone(), Some(Role::Editor)),
+        person("an editor", server.member("editor").await, Some(Role::Editor)),
         person("the owner", owner.clone(), Some(Role::Owner)),
     ];
-    for (name, of, role, project, may) in [
-        (
-            "a token for another project",
-            owner,
-            "owner",
-            Some(&elsewhere),
-            None,
-        ),
-        ("a viewer's token", owner, "viewer", None, Some(Role::Viewer)),
-        ("an editor's token", owner, "editor", None, Some(Role::Editor)),
-        ("an owner's token", owner, "owner", None, Some(Role::Owner)),
-        (
-            "a token for the project",
-            owner,
-            "owner",
-            Some(&world.project),
-            Some(Role::Owner),
-        ),
-        (
-            "a token of an editor",
-            &editor,
-            "editor",
-            None,
-            Some(Role::Editor),
-        ),
+    for (name, role, project, may) in [
+        ("a token for another project", "owner", &elsewhere, None),
+        ("a viewer's token", "viewer", &world.project, Some(Role::Viewer)),
+        ("an editor's token", "editor", &world.project, Some(Role::Editor)),
+        ("an owner's token", "owner", &world.project, Some(Role::Owner)),
     ] {
-        let body = json!({ "name": name, "role": role, "projectId": project });
-        let made = of.post("/tokens", &body).await.expect(201).json();
+        let path = format!("/projects/{project}/tokens");
+        let body = json!({ "name": name, "role": role });
+        let made = owner.post(&path, &body).await.expect(201).json();
         let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
         let client = Client {
             bearer: Some(bearer),

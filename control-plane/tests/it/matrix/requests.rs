@@ -99,7 +99,7 @@ impl<'a> World<'a> {
     /// The request for a route.
     pub(super) async fn request(&self, method: &Method, path: &str) -> Option<Request> {
         let found = match path.split('/').nth(1).unwrap_or_default() {
-            "auth" | "tokens" | "invitations" => self.own(method, path),
+            "auth" | "invitations" => self.own(method, path),
             "projects" | "audit" => self.of_the_project(method, path).await,
             "bots" => self.of_a_bot(method, path).await,
             "healthz" | "readyz" | "metrics" | "openapi.json" => Some((path.to_owned(), None, 200)),
@@ -117,7 +117,6 @@ impl<'a> World<'a> {
     /// About the caller's own affairs; nothing here belongs to a project.
     fn own(&self, method: &Method, path: &str) -> Option<(String, Option<Value>, u16)> {
         let nobody = format!("nobody-{}@example.org", self.next());
-        let nothing = uuid();
         let secret = json!({ "secret": "none" });
         let (path, body, success) = match (method.as_str(), path) {
             ("POST", "/auth/setup") => {
@@ -137,18 +136,12 @@ impl<'a> World<'a> {
                 let change = json!({ "oldPassword": "not it", "newPassword": "long enough" });
                 (path.to_owned(), Some(change), 422)
             }
-            ("GET", "/auth/me" | "/auth/sessions" | "/tokens") | ("DELETE", "/auth/sessions") => {
+            ("GET", "/auth/me" | "/auth/sessions") | ("DELETE", "/auth/sessions") => {
                 (path.to_owned(), None, 200)
             }
             ("DELETE", "/auth/sessions/{sessionId}") => {
                 (format!("/auth/sessions/{}", "0".repeat(64)), None, 404)
             }
-            // Of a project that nobody knows.
-            ("POST", "/tokens") => {
-                let token = json!({ "name": "x", "role": "viewer", "projectId": nothing });
-                (path.to_owned(), Some(token), 404)
-            }
-            ("DELETE", "/tokens/{tokenId}") => (format!("/tokens/{nothing}"), None, 404),
             ("POST", "/invitations/look-up" | "/invitations/accept") => (path.to_owned(), Some(secret), 404),
             _ => return None,
         };
@@ -158,6 +151,8 @@ impl<'a> World<'a> {
     async fn of_the_project(&self, method: &Method, path: &str) -> Option<(String, Option<Value>, u16)> {
         let project = &self.project;
         let invitations = format!("/projects/{project}/invitations");
+        let tokens = format!("/projects/{project}/tokens");
+        let token = json!({ "name": "x", "role": "viewer" });
         let found = match (method.as_str(), path) {
             ("GET", "/projects") => (path.to_owned(), None, 200),
             ("GET", "/audit" | "/audit/export") => (format!("{path}?projectId={project}"), None, 200),
@@ -170,6 +165,13 @@ impl<'a> World<'a> {
             ("DELETE", "/projects/{projectId}/members/{userId}") => {
                 let member = self.member().await;
                 (format!("/projects/{project}/members/{member}"), None, 204)
+            }
+            ("GET", "/projects/{projectId}/tokens") => (tokens, None, 200),
+            ("POST", "/projects/{projectId}/tokens") => (tokens, Some(token), 201),
+            ("DELETE", "/projects/{projectId}/tokens/{tokenId}") => {
+                let made = self.owner.post(&tokens, &token).await.expect(201).json();
+                let id = made["tokenId"].as_str().unwrap();
+                (format!("{tokens}/{id}"), None, 204)
             }
             ("GET", "/projects/{projectId}/invitations") => (invitations, None, 200),
             ("POST", "/projects/{projectId}/invitations") => {
@@ -209,9 +211,10 @@ impl<'a> World<'a> {
         }
         let of_letter = at.replace("{id}", &letter);
         let found = match (method.as_str(), path) {
-            ("GET", "/bots/{botId}") | ("POST", "/bots/{botId}/disconnect") => (at, None, 200),
+            ("GET", "/bots/{botId}") | ("POST", "/bots/{botId}/disconnect" | "/bots/{botId}/pause") => {
+                (at, None, 200)
+            }
             ("PATCH", "/bots/{botId}") => (at, Some(json!({ "name": "N" })), 200),
-            ("POST", "/bots/{botId}/pause") => (at, None, 200),
             ("POST", "/bots/{botId}/resume") => {
                 let pause = format!("/bots/{bot}/pause");
                 self.owner.post(&pause, &Value::Null).await.expect(200);
@@ -287,8 +290,4 @@ impl<'a> World<'a> {
         };
         Some(found)
     }
-}
-
-fn uuid() -> String {
-    botloom_core::ids::UserId::generate().to_string()
 }

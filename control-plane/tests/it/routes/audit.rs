@@ -98,8 +98,9 @@ async fn versions_and_deployments_are_noted_with_their_hashes() {
 async fn programs_are_told_from_their_persons() {
     let server = Server::start().await;
     let owner = server.with_bot().await;
+    let tokens = format!("/projects/{}/tokens", project(&owner).await);
     let made = owner
-        .post("/tokens", &json!({ "name": "CI", "role": "owner" }))
+        .post(&tokens, &json!({ "name": "CI", "role": "owner" }))
         .await
         .expect(201)
         .json();
@@ -117,11 +118,19 @@ async fn programs_are_told_from_their_persons() {
         ),
         (&json!("token"), &json!(EMAIL), &made["tokenId"])
     );
-    // A program reads its projects' log, not its person's affairs.
-    assert_eq!(verbs(&entries(&ci, "verb=token.created").await), [""; 0]);
+    // A program reads its project's log, not its person's affairs.
+    for reader in [&ci, &owner] {
+        assert_eq!(
+            verbs(&entries(reader, "verb=token.created").await),
+            ["token.created"]
+        );
+    }
+    let change = json!({ "oldPassword": PASSWORD, "newPassword": "another password" });
+    owner.post("/auth/password", &change).await.expect(204);
+    assert_eq!(verbs(&entries(&ci, "verb=password.changed").await), [""; 0]);
     assert_eq!(
-        verbs(&entries(&owner, "verb=token.created").await),
-        ["token.created"]
+        verbs(&entries(&owner, "verb=password.changed").await),
+        ["password.changed"]
     );
 }
 
@@ -233,8 +242,9 @@ async fn no_secret_is_noted() {
         .unwrap()
         .1
         .to_owned();
+    let tokens = format!("/projects/{}/tokens", project(&owner).await);
     let token = owner
-        .post("/tokens", &json!({ "name": "CI", "role": "owner" }))
+        .post(&tokens, &json!({ "name": "CI", "role": "owner" }))
         .await
         .expect(201)
         .json();

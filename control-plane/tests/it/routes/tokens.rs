@@ -15,7 +15,8 @@ async fn project(client: &Client) -> String {
 
 /// A program with a new token of this person.
 async fn program(person: &Client, body: &Value) -> (Client, Value) {
-    let made = person.post("/tokens", body).await.expect(201).json();
+    let path = format!("/projects/{}/tokens", project(person).await);
+    let made = person.post(&path, body).await.expect(201).json();
     (bearing(person, made["token"].as_str().unwrap()), made)
 }
 
@@ -40,7 +41,8 @@ async fn a_token_acts_for_its_person_without_cookie_and_csrf_token() {
     assert_eq!(me["csrfToken"], Value::Null);
     ci.delete("/bots/a-bot").await.refused(403, "forbidden");
 
-    let listed = owner.get("/tokens").await.expect(200);
+    let tokens = format!("/projects/{}/tokens", project(&owner).await);
+    let listed = owner.get(&tokens).await.expect(200);
     assert!(!listed.text().contains(token), "a token is told once");
     let row = &listed.json()["items"][0];
     assert_eq!((&row["name"], &row["role"]), (&json!("CI"), &json!("editor")));
@@ -50,23 +52,10 @@ async fn a_token_acts_for_its_person_without_cookie_and_csrf_token() {
 #[tokio::test]
 async fn a_token_may_at_most_what_its_person_may_now() {
     let server = Server::start().await;
-    let owner = server.with_bot().await;
-    let editor = server.member("editor").await;
-    for body in [
-        json!({ "name": "x", "role": "owner" }),
-        json!({ "name": "x", "role": "owner", "projectId": project(&owner).await }),
-    ] {
-        editor.post("/tokens", &body).await.refused(403, "forbidden");
-    }
-    let foreign = json!({ "name": "x", "role": "viewer", "projectId": project(&owner).await });
-    server
-        .stranger()
-        .await
-        .post("/tokens", &foreign)
-        .await
-        .refused(404, "not-found");
-    let (ci, _) = program(&editor, &json!({ "name": "CI", "role": "editor" })).await;
-    let me = editor.get("/auth/me").await.expect(200).json();
+    let first = server.with_bot().await;
+    let owner = server.member("owner").await;
+    let (ci, _) = program(&owner, &json!({ "name": "CI", "role": "editor" })).await;
+    let me = owner.get("/auth/me").await.expect(200).json();
     let path = format!(
         "/projects/{}/members/{}",
         project(&owner).await,
@@ -74,7 +63,7 @@ async fn a_token_may_at_most_what_its_person_may_now() {
     );
     let rename = json!({ "name": "N" });
     ci.json(Method::PATCH, "/bots/a-bot", &rename).await.expect(200);
-    owner
+    first
         .json(Method::PATCH, &path, &json!({ "role": "viewer" }))
         .await
         .expect(200);
@@ -82,38 +71,32 @@ async fn a_token_may_at_most_what_its_person_may_now() {
         .await
         .refused(403, "forbidden");
     ci.get("/bots/a-bot").await.expect(200);
-    owner.delete(&path).await.expect(204);
-    ci.get("/bots/a-bot").await.refused(404, "not-found");
+    first.delete(&path).await.expect(204);
+    ci.get("/bots/a-bot").await.refused(401, "unauthenticated");
 }
 
 #[tokio::test]
-async fn a_token_for_one_project_knows_no_other() {
+async fn a_token_knows_no_project_but_its_own() {
     let server = Server::start().await;
     let owner = server.with_bot().await;
     let other = server.other_project(&owner, "other-bot").await;
     let first = project(&owner).await;
     assert_ne!(first, other);
-    let (all, _) = program(&owner, &json!({ "name": "all", "role": "owner" })).await;
-    let (one, _) = program(
-        &owner,
-        &json!({ "name": "one", "role": "owner", "projectId": other }),
-    )
-    .await;
-    let bots = |answer: Value| -> Vec<String> {
-        let items = answer["items"].as_array().unwrap().clone();
-        items
-            .iter()
-            .map(|bot| bot["botId"].as_str().unwrap().to_owned())
-            .collect()
-    };
-    assert_eq!(bots(all.get("/bots").await.json()), ["a-bot", "other-bot"]);
-    assert_eq!(bots(one.get("/bots").await.json()), ["other-bot"]);
+    let path = format!("/projects/{other}/tokens");
+    let body = json!({ "name": "one", "role": "owner" });
+    let made = owner.post(&path, &body).await.expect(201).json();
+    let one = bearing(&owner, made["token"].as_str().unwrap());
+    let bots = one.get("/bots").await.expect(200).json();
+    assert_eq!(bots["items"].as_array().unwrap().len(), 1);
+    assert_eq!(bots["items"][0]["botId"], "other-bot");
     one.get("/bots/a-bot").await.refused(404, "not-found");
     one.delete("/bots/a-bot").await.refused(404, "not-found");
     one.get(&format!("/projects/{first}/members"))
         .await
         .refused(404, "not-found");
     one.delete("/bots/other-bot").await.expect(204);
+    let elsewhere = format!("/projects/{first}/tokens/{}", made["tokenId"].as_str().unwrap());
+    owner.delete(&elsewhere).await.refused(404, "not-found");
 }
 
 #[tokio::test]
@@ -124,13 +107,8 @@ async fn tokens_end_by_being_revoked_and_by_their_time() {
     let (late, _) = program(&owner, &json!({ "name": "late", "role": "viewer", "days": 1 })).await;
     let stream = ci.open(Method::GET, "/events?botId=a-bot", &[], "").await;
     assert_eq!(stream.status(), 200);
-    let path = format!("/tokens/{}", made["tokenId"].as_str().unwrap());
-    server
-        .member("owner")
-        .await
-        .delete(&path)
-        .await
-        .refused(404, "not-found");
+    let tokens = format!("/projects/{}/tokens", project(&owner).await);
+    let path = format!("{tokens}/{}", made["tokenId"].as_str().unwrap());
     ci.get("/bots/a-bot").await.expect(200);
     owner.delete(&path).await.expect(204);
     ci.get("/bots/a-bot").await.refused(401, "unauthenticated");
@@ -150,9 +128,10 @@ async fn a_persons_own_affairs_are_not_a_tokens() {
     let server = Server::start().await;
     let owner = server.owner().await;
     let (ci, made) = program(&owner, &json!({ "name": "CI", "role": "owner" })).await;
-    let own = format!("/tokens/{}", made["tokenId"].as_str().unwrap());
-    ci.get("/tokens").await.refused(403, "session-required");
-    ci.post("/tokens", &json!({ "name": "x", "role": "viewer" }))
+    let tokens = format!("/projects/{}/tokens", project(&owner).await);
+    let own = format!("{tokens}/{}", made["tokenId"].as_str().unwrap());
+    ci.get(&tokens).await.refused(403, "session-required");
+    ci.post(&tokens, &json!({ "name": "x", "role": "viewer" }))
         .await
         .refused(403, "session-required");
     ci.delete(&own).await.refused(403, "session-required");
@@ -181,16 +160,16 @@ async fn a_persons_own_affairs_are_not_a_tokens() {
 async fn a_program_that_may_less_cannot_take_its_person_out() {
     let server = Server::start().await;
     server.owner().await;
-    let viewer = server.member("viewer").await;
-    let (ci, _) = program(&viewer, &json!({ "name": "CI", "role": "viewer" })).await;
-    let me = viewer.get("/auth/me").await.expect(200).json();
+    let owner = server.member("owner").await;
+    let (ci, _) = program(&owner, &json!({ "name": "CI", "role": "viewer" })).await;
+    let me = owner.get("/auth/me").await.expect(200).json();
     let path = format!(
         "/projects/{}/members/{}",
-        project(&viewer).await,
+        project(&owner).await,
         me["user"]["userId"].as_str().unwrap()
     );
     ci.delete(&path).await.refused(403, "forbidden");
-    viewer.delete(&path).await.expect(204);
+    owner.delete(&path).await.expect(204);
 }
 
 #[tokio::test]

@@ -88,9 +88,9 @@ forward! { Members
 forward! { Tokens
     fn create_token(token: &ApiToken, entry: &AuditEntry) -> ();
     fn token(hash: &Sha256Hash) -> Option<ApiToken>;
-    fn tokens(user: UserId, page: &PageRequest) -> Page<ApiToken>;
+    fn tokens(project: ProjectId, page: &PageRequest) -> Page<ApiToken>;
     fn touch_token(id: TokenId, at: TimestampMs) -> ();
-    fn revoke_token(user: UserId, id: TokenId, entry: &AuditEntry) -> bool;
+    fn revoke_token(project: ProjectId, id: TokenId, entry: &AuditEntry) -> bool;
     fn expire_tokens(at: TimestampMs) -> u64;
 }
 
