@@ -22,6 +22,8 @@ const ENOUGH: u64 = 20;
 const AT_LEAST_FAILED: u64 = 2;
 /// The share of failed updates that is never too much is one in so many: 5 %.
 const ONE_IN: u64 = 20;
+/// A watch that nobody looked at for so long after its end is given up, ms.
+const STALE_MS: i64 = 5 * 60_000;
 /// So many times the share of the revision before is not too much either.
 const TIMES_BEFORE: u64 = 3;
 
@@ -97,6 +99,13 @@ async fn judge(deps: &Deps, row: Deployment) -> StoreResult<()> {
         let started = ports.catalog.deployment(&row.task.of_its_rollback()).await?;
         return end(deps, &bot, row, started.and_then(|rollback| rollback.reason)).await;
     }
+    if until.plus(STALE_MS) < now {
+        // Nobody looked in time: what was counted since says nothing about the flip.
+        return end(deps, &bot, row, None).await;
+    }
+    if bot.paused_at.is_some() {
+        return postpone(deps, row, now).await;
+    }
     let after = ports.outcomes.counts(&row.bot, epoch).await?;
     let before = ports.outcomes.counts(&row.bot, row.seen_epoch).await?;
     let over = until <= now;
@@ -105,6 +114,20 @@ async fn judge(deps: &Deps, row: Deployment) -> StoreResult<()> {
         None if over => end(deps, &bot, row, None).await,
         None => Ok(()),
     }
+}
+
+/// A bot that is paused shows nothing: its minute begins when it goes on. Written now and then, not at every look.
+async fn postpone(deps: &Deps, row: Deployment, now: TimestampMs) -> StoreResult<()> {
+    let whole = i64::try_from(WATCH.as_millis()).unwrap_or(i64::MAX);
+    if row.watch_until.is_some_and(|until| until > now.plus(whole / 2)) {
+        return Ok(());
+    }
+    let later = Deployment {
+        watch_until: Some(now.plus(whole)),
+        ..row
+    };
+    // Another deployer may have been faster.
+    deps.ports.catalog.save_deployment(&later).await.map(drop)
 }
 
 /// Starts the rollback unless another deployment of the bot is under way: then the next look decides anew.

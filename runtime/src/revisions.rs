@@ -23,6 +23,9 @@ const OVERHEAD: usize = 4 * 1024;
 /// How long a caller waits for a read: less than any lease, so that a turn can give its lane back. The read goes on.
 const WAIT: Duration = Duration::from_secs(1);
 
+/// How long a node that is asked to stage a revision waits for its files.
+const STAGE_WAIT: Duration = Duration::from_secs(2);
+
 type Read = Result<Arc<Program>, Arc<RevisionError>>;
 /// A read that several callers wait for.
 type Reading = Shared<BoxFuture<'static, Read>>;
@@ -163,7 +166,14 @@ impl Revisions {
     }
 
     /// Reads all files of a revision, which puts them where this node can reach them fast, and checks their digests.
+    /// [`Slow`](RevisionError::Slow) after two seconds.
     pub(crate) async fn stage(&self, bot: &BotId, rev: &RevHash) -> Result<(), RevisionError> {
+        timeout(STAGE_WAIT, self.read_all(bot, rev))
+            .await
+            .unwrap_or(Err(RevisionError::Slow))
+    }
+
+    async fn read_all(&self, bot: &BotId, rev: &RevHash) -> Result<(), RevisionError> {
         let (row, _) = self.row(bot, rev).await?;
         for name in ArtifactName::ALL {
             let digest = match name {

@@ -60,8 +60,8 @@ pub(crate) enum Command {
     /// Put all secrets under the current master key.
     ///
     /// A key in the data folder is replaced by a new one first; stop the server for that. A key from BOTLOOM_MASTER_KEY is
-    /// replaced while nodes run: give them the new one, and the one before as BOTLOOM_MASTER_KEY_PREVIOUS, restart them one
-    /// after the other, and run this.
+    /// replaced while nodes run: restart them one after the other with the new key as BOTLOOM_MASTER_KEY_SECOND, then with
+    /// both changed places, and run this.
     RotateMasterKey,
     /// Spread a very busy bot (above some 4,000 updates/s) over several shards of Redis, or bring it back to one.
     ///

@@ -46,7 +46,7 @@ pub(crate) fn vault(config: &Config, data_dir: &Path) -> Result<Vault, CommandEr
         vault.map_err(|error| CommandError::Start(format!("{from}: {error}")))
     };
     if let Some(key) = &config.master_key {
-        return opened(key, config.previous_master_key.as_ref(), "BOTLOOM_MASTER_KEY");
+        return opened(key, config.second_master_key.as_ref(), "BOTLOOM_MASTER_KEY");
     }
     let path = file(data_dir);
     let key = if let Some(key) = stored(&path)? {
@@ -91,6 +91,12 @@ pub(crate) fn forget_previous(data_dir: &Path) -> CommandResult {
 /// Before secrets are moved: both sides must be started with the key that sealed them. A folder without a key gets it, so
 /// that a start without the setting does not make another one.
 pub(crate) fn carry(config: &Config, data_dir: &Path) -> CommandResult {
+    if config.second_master_key.is_some() || previous_file(data_dir).exists() {
+        return Err(CommandError::Other(
+            "the master key is being replaced: finish that with `botloom rotate-master-key` before the move"
+                .to_owned(),
+        ));
+    }
     let Some(key) = &config.master_key else {
         return Ok(());
     };
@@ -116,5 +122,12 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
         .open(&part)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    std::fs::rename(part, path)
+    std::fs::rename(part, path)?;
+    sync_folder(path)
+}
+
+/// A name is safe when its folder is: secrets may be sealed under the key the next moment, in a database elsewhere.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
 }

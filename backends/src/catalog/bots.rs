@@ -192,7 +192,7 @@ impl Bots for SqlCatalog {
         token: Option<&SealedToken>,
         webhook_secret: Option<&SealedToken>,
     ) -> StoreResult<bool> {
-        let update = query("UPDATE bots SET token = $3, webhook_secret = $4 WHERE id = $1 AND version = $2")
+        let update = query("UPDATE bots SET token = $3, webhook_secret = $4, version = version + 1 WHERE id = $1 AND version = $2")
             .bind(read.id.as_str())
             .bind(read.version)
             .bind(token.map(|token| &*token.0))

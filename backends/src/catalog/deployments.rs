@@ -104,11 +104,13 @@ impl Deployments for SqlCatalog {
 
     async fn previous_revision(&self, bot: &BotId) -> StoreResult<Option<RevHash>> {
         let last_flip = query(
-            "SELECT from_rev FROM deployments WHERE bot_id = $1 AND epoch IS NOT NULL ORDER BY epoch DESC LIMIT 1",
+            // What was found unhealthy, and its way back, count as if they had not been.
+            "SELECT from_rev FROM deployments WHERE bot_id = $1 AND epoch IS NOT NULL AND reason IS NULL \
+             ORDER BY epoch DESC LIMIT 1",
         )
         .bind(bot.as_str())
         .optional(&self.db)
-.await?;
+        .await?;
         last_flip.map_or(Ok(None), |row| row.opt_parsed("from_rev"))
     }
 }

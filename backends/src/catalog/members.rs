@@ -104,14 +104,8 @@ impl Members for SqlCatalog {
 
     async fn create_invitation(&self, invitation: &Invitation, entry: &AuditEntry) -> StoreResult<()> {
         let mut tx = self.db.write().await?;
-        // Asked first: a broken reference would be told as corrupt data here.
-        let found = query("SELECT p.id FROM projects p, users u WHERE p.id = $1 AND u.id = $2")
-            .bind(invitation.project.to_string())
-            .bind(invitation.created_by.to_string())
-            .optional_in(tx.connection())
-            .await?;
-        if found.is_none() {
-            return Err(StoreError::Missing("project"));
+        if !owns(tx.connection(), invitation.project, invitation.created_by).await? {
+            return Err(StoreError::Missing("owner"));
         }
         query(
             "INSERT INTO invitations (id, hash, project_id, role, created_by, created_at, expires_at) \
@@ -237,10 +231,7 @@ async fn may_change(
     user: UserId,
     to: Option<Role>,
 ) -> StoreResult<Result<Role, MemberChange>> {
-    query("UPDATE projects SET name = name WHERE id = $1")
-        .bind(project.to_string())
-        .execute_in(connection)
-        .await?;
+    lock(connection, project).await?;
     let row = query(
         "SELECT role, (SELECT COUNT(*) FROM members WHERE project_id = $1 AND role = 'owner') AS owners \
          FROM members WHERE project_id = $1 AND user_id = $2",
@@ -257,6 +248,30 @@ async fn may_change(
         return Ok(Err(MemberChange::LastOwner));
     }
     Ok(Ok(before))
+}
+
+/// Whether somebody owns a project, which stays so until the transaction ends.
+pub(super) async fn owns(
+    connection: &mut AnyConnection,
+    project: ProjectId,
+    user: UserId,
+) -> StoreResult<bool> {
+    lock(connection, project).await?;
+    let row = query("SELECT role FROM members WHERE project_id = $1 AND user_id = $2 AND role = 'owner'")
+        .bind(project.to_string())
+        .bind(user.to_string())
+        .optional_in(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Members of a project change one transaction after the other.
+async fn lock(connection: &mut AnyConnection, project: ProjectId) -> StoreResult<()> {
+    query("UPDATE projects SET name = name WHERE id = $1")
+        .bind(project.to_string())
+        .execute_in(connection)
+        .await
+        .map(drop)
 }
 
 async fn end_invitations(connection: &mut AnyConnection, project: ProjectId, by: UserId) -> StoreResult<()> {
@@ -285,6 +300,10 @@ async fn take(
     let Some(found) = row.map(|row| invitation(&row)).transpose()? else {
         return Ok(None);
     };
+    // It is its author's word, and holds as long as they may give it.
+    if !owns(connection, found.project, found.created_by).await? {
+        return Ok(None);
+    }
     let deleted = query("DELETE FROM invitations WHERE id = $1")
         .bind(found.id.to_string())
         .execute_in(connection)

@@ -11,6 +11,7 @@ use sqlx::query;
 
 use super::SqlCatalog;
 use super::audit::record_in;
+use super::members::owns;
 use crate::sql::cursor;
 use crate::sql::{RowExt, Statement};
 
@@ -18,20 +19,8 @@ use crate::sql::{RowExt, Statement};
 impl Tokens for SqlCatalog {
     async fn create_token(&self, token: &ApiToken, entry: &AuditEntry) -> StoreResult<()> {
         let mut tx = self.db.write().await?;
-        // Asked first: a broken reference would be told as corrupt data here.
-        let user = query("SELECT id FROM users WHERE id = $1")
-            .bind(token.user.to_string())
-            .optional_in(tx.connection())
-            .await?;
-        if user.is_none() {
-            return Err(StoreError::Missing("user"));
-        }
-        let project = query("SELECT id FROM projects WHERE id = $1")
-            .bind(token.project.to_string())
-            .optional_in(tx.connection())
-            .await?;
-        if project.is_none() {
-            return Err(StoreError::Missing("project"));
+        if !owns(tx.connection(), token.project, token.user).await? {
+            return Err(StoreError::Missing("owner"));
         }
         query(
             "INSERT INTO api_tokens (id, hash, user_id, name, role, project_id, created_at, expires_at) \

@@ -89,10 +89,10 @@ pub(crate) async fn set_paused(app: &App, actor: Actor, id: &BotId, paused: bool
     reread(app, id).await
 }
 
-/// Updates of a bot that wait for it, in all its chats.
-pub(crate) async fn waiting(app: &App, id: &BotId) -> Result<u64, Error> {
-    let stats = app.deps.ports.lanes.stats().await?;
-    Ok(stats.updates_by_bot.get(id).copied().unwrap_or_default())
+/// Updates of a bot that wait for it, in all its chats; `None` while the queues are away.
+pub(crate) async fn waiting(app: &App, id: &BotId) -> Option<u64> {
+    let stats = app.deps.ports.lanes.stats().await.ok()?;
+    Some(stats.updates_by_bot.get(id).copied().unwrap_or_default())
 }
 
 /// Checks a token with Telegram and keeps it sealed.

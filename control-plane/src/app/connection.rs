@@ -62,7 +62,10 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
         .as_ref()
         .filter(|_| bot.ingress == Some(IngressMode::Webhook));
     let (secret, sealed) = if let Some(sealed) = kept {
-        (telegram::open(app, sealed, &context)?, sealed.clone())
+        // Under the present key: a new one may be taking over right now.
+        let renewed = app.deps.vault.renewed(&sealed.0, &context).ok().flatten();
+        let present = renewed.map_or_else(|| sealed.clone(), SealedToken);
+        (telegram::open(app, sealed, &context)?, present)
     } else {
         let secret = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
         let sealed = SealedToken(app.deps.vault.seal(&secret, &context));
@@ -96,7 +99,7 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
         // Nothing changed at Telegram, so nothing changes here.
         let before = bot.ingress.map(|ingress| Connection {
             ingress,
-            webhook_secret: bot.webhook_secret.clone(),
+            webhook_secret: connection.webhook_secret.clone().filter(|_| kept.is_some()),
         });
         catalog.set_connection(&bot.id, before.as_ref()).await?;
         changed(app, &bot.id).await;

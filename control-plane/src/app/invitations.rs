@@ -104,6 +104,7 @@ pub(crate) async fn look_at(app: &App, secret: &Secret) -> Result<(Invitation, P
     let memberships = catalog.memberships(invitation.created_by).await?;
     let project = memberships
         .into_iter()
+        .filter(|membership| membership.role == Role::Owner)
         .map(|membership| membership.project)
         .find(|project| project.id == invitation.project)
         .ok_or(Error::InvitationInvalid)?;

@@ -96,7 +96,7 @@ pub(crate) async fn post(
     };
     let (summary, created) = match app.deps.ports.catalog.add_version(&version).await? {
         NewVersionOutcome::Created(summary) => {
-            note_posted(app, actor, &summary, bot.project).await?;
+            note_posted(app, actor, &summary, bot.project).await;
             (summary, true)
         }
         NewVersionOutcome::Existing(summary) => (summary, false),
@@ -115,22 +115,17 @@ pub(crate) async fn post(
 }
 
 /// Notes a new version, with the hash of the one before.
-async fn note_posted(
-    app: &App,
-    actor: Actor,
-    posted: &SpecVersionSummary,
-    project: ProjectId,
-) -> Result<(), Error> {
+async fn note_posted(app: &App, actor: Actor, posted: &SpecVersionSummary, project: ProjectId) {
     let catalog = &app.deps.ports.catalog;
     let before = match posted.version {
         1 => None,
-        number => catalog.version(&posted.bot, number - 1).await?,
+        // Stored is stored: an entry that lacks the hash before is better than none.
+        number => catalog.version(&posted.bot, number - 1).await.ok().flatten(),
     };
     let mut entry = actor.did_to_bot(app, verb::SPEC_POSTED, &posted.bot, project);
     entry.before = before.map(|version| version.summary.spec_hash.to_string());
     entry.after = Some(posted.spec_hash.to_string());
     audit::note(app, entry).await;
-    Ok(())
 }
 
 /// The version that the stated precondition means, for the store to compare once more when it writes.

@@ -89,7 +89,17 @@ async fn handle(app: &App, request: Request, next: Next, route: &str) -> (Respon
     {
         return (problem.into_response(), secure);
     }
+    let changes = !parts.method.is_safe();
     let work = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind();
+    let work = async move {
+        if !changes {
+            return work.await;
+        }
+        // What changes something comes to its end, the entry in the audit log included, though the caller hangs up or the
+        // deadline passes.
+        let ended = tokio::spawn(work.in_current_span()).await;
+        ended.unwrap_or_else(|error| Err(Box::new(error)))
+    };
     let response = match tokio::time::timeout(app.options.limits.deadline, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {

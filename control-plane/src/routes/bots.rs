@@ -225,7 +225,7 @@ pub(crate) async fn get_bot(
 ) -> Result<Response, Problem> {
     let bot = access::bot(&app, caller.actor, &id, Action::Read).await?;
     let waiting_updates = if bot.paused_at.is_some() {
-        Some(bots::waiting(&app, &id).await?)
+        bots::waiting(&app, &id).await
     } else {
         None
     };

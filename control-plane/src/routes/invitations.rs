@@ -170,7 +170,7 @@ pub(crate) async fn list_invitations(
 /// The link is told this once; whoever has it may join once.
 #[utoipa::path(
     post, path = "/projects/{projectId}/invitations", tag = "projects", request_body = CreateInvitation,
-    extensions(("x-botloom-access" = json!("owner"))),
+    extensions(("x-botloom-access" = json!("owner-session"))),
     params(("projectId" = String, Path, description = "UUID")),
     responses((
         status = 201, description = "The invitation with its link", body = InvitationView,
@@ -179,16 +179,16 @@ pub(crate) async fn list_invitations(
 )]
 pub(crate) async fn create_invitation(
     State(app): State<App>,
-    caller: Caller,
+    Person { actor, site, .. }: Person,
     One(project): One<ProjectId>,
     body: Body<CreateInvitation>,
 ) -> Result<Answer, Problem> {
     let CreateInvitation { role, days } = body.value;
     let days = days.unwrap_or(DEFAULT_DAYS);
-    let (invitation, secret) = invitations::create(&app, caller.actor, project, role, days).await?;
+    let (invitation, secret) = invitations::create(&app, actor, project, role, days).await?;
     let location = format!("/projects/{project}/invitations/{}", invitation.id);
     let view = InvitationView {
-        url: Some(link(&app.options, &caller.site, &secret)),
+        url: Some(link(&app.options, &site, &secret)),
         ..InvitationView::of(&invitation)
     };
     Ok(Answer::json(StatusCode::CREATED, &view).with(header::LOCATION, &location))

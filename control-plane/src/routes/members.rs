@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::path::{One, Two};
 use crate::app::members;
-use crate::auth::caller::Caller;
+use crate::auth::caller::{Caller, Person};
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
 use crate::http::page::List;
@@ -86,17 +86,17 @@ pub(crate) async fn list_members(
 /// A project keeps an owner. Open invitations of somebody who is no owner any more end.
 #[utoipa::path(
     patch, path = "/projects/{projectId}/members/{userId}", tag = "projects", request_body = UpdateMember,
-    extensions(("x-botloom-access" = json!("owner"))),
+    extensions(("x-botloom-access" = json!("owner-session"))),
     params(("projectId" = String, Path, description = "UUID"), ("userId" = String, Path, description = "UUID")),
     responses((status = 200, description = "The member as they are now", body = MemberView))
 )]
 pub(crate) async fn update_member(
     State(app): State<App>,
-    caller: Caller,
+    Person { actor, .. }: Person,
     Two(project, user): Two<ProjectId, UserId>,
     body: Body<UpdateMember>,
 ) -> Result<Json<MemberView>, Problem> {
-    let member = members::set_role(&app, caller.actor, project, user, body.value.role).await?;
+    let member = members::set_role(&app, actor, project, user, body.value.role).await?;
     Ok(Json(MemberView::of(member)))
 }
 
@@ -106,15 +106,15 @@ pub(crate) async fn update_member(
 /// project keeps an owner.
 #[utoipa::path(
     delete, path = "/projects/{projectId}/members/{userId}", tag = "projects",
-    extensions(("x-botloom-access" = json!("owner"))),
+    extensions(("x-botloom-access" = json!("owner-session"))),
     params(("projectId" = String, Path, description = "UUID"), ("userId" = String, Path, description = "UUID")),
     responses((status = 204, description = "They are no member any more"))
 )]
 pub(crate) async fn remove_member(
     State(app): State<App>,
-    caller: Caller,
+    Person { actor, .. }: Person,
     Two(project, user): Two<ProjectId, UserId>,
 ) -> Result<StatusCode, Problem> {
-    members::remove(&app, caller.actor, project, user).await?;
+    members::remove(&app, actor, project, user).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -78,7 +78,7 @@ pub trait Bots: Debug + Send + Sync {
     async fn sealed_bots(&self, after: Option<&BotId>) -> StoreResult<Vec<BotRow>>;
 
     /// Puts the same secrets, sealed anew, in the place of those of a row that was read, if the bot has not changed since.
-    /// That is no change of the bot: its version stays.
+    /// Counts as a change, so that nodes which could not open the old ones read them again.
     async fn reseal(
         &self,
         read: &BotRow,

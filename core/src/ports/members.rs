@@ -63,7 +63,7 @@ pub trait Members: Debug + Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<MemberChange>;
 
-    /// Stores an invitation. `Missing` if there is no such project or user.
+    /// Stores an invitation. `Missing` if its author does not own the project.
     async fn create_invitation(&self, invitation: &Invitation, entry: &AuditEntry) -> StoreResult<()>;
 
     /// By the digest of its secret. Expiry is the caller's to judge.

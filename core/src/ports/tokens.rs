@@ -13,7 +13,7 @@ use crate::time::TimestampMs;
 /// API tokens. Every method is one transaction; a change and its entry in the audit log are the same one.
 #[async_trait]
 pub trait Tokens: Debug + Send + Sync {
-    /// Stores a token. `Missing` if there is no such user or project.
+    /// Stores a token. `Missing` if its user does not own the project.
     async fn create_token(&self, token: &ApiToken, entry: &AuditEntry) -> StoreResult<()>;
 
     /// By the digest of the token. Expiry is the caller's to judge.

@@ -3,7 +3,7 @@
 use botloom_core::model::Deployment;
 use botloom_core::ports::Notice;
 
-use super::{StepDone, StepFailed};
+use super::{StepDone, StepFailed, or_urgent};
 use crate::Deps;
 
 pub(super) async fn run(deps: &Deps, row: &Deployment) -> Result<StepDone, StepFailed> {
@@ -14,8 +14,8 @@ pub(super) async fn run(deps: &Deps, row: &Deployment) -> Result<StepDone, StepF
             rev: row.to_rev,
         })
         .await;
-    deps.sandboxes
-        .prewarm(&row.bot, &row.to_rev, row.min_sandboxes)
-        .await?;
+    let sandboxes = &deps.sandboxes;
+    let done = sandboxes.prewarm(&row.bot, &row.to_rev, row.min_sandboxes).await;
+    or_urgent(row, done)?;
     Ok(StepDone::Plain(Some(format!("{} sandboxes", row.min_sandboxes))))
 }

@@ -82,8 +82,13 @@ impl Installation {
 
     /// As if the minute were over.
     async fn a_minute_later(&self, task: TaskId) {
+        self.over_since(task, 0).await;
+    }
+
+    /// As if the minute had been over for so many milliseconds.
+    async fn over_since(&self, task: TaskId, ms: i64) {
         let mut row = self.read(task).await.unwrap();
-        row.watch_until = Some(SystemClock.now());
+        row.watch_until = Some(SystemClock.now().plus(-ms));
         assert!(self.storage.ports.catalog.save_deployment(&row).await.unwrap());
     }
 
@@ -317,4 +322,40 @@ async fn a_deployer_looks_by_itself() {
         .unwrap();
     stop.cancel();
     running.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_watch_that_nobody_looked_at_for_long_ends_without_a_verdict() {
+    let installation = Installation::new().await;
+    let row = installation.flipped().await;
+    installation.count(2, counts(0, 40)).await;
+    installation.over_since(row.task, 10 * 60_000).await;
+    look(&installation.deps()).await.unwrap();
+    assert_eq!(installation.watched().await, []);
+    assert_eq!(installation.deployments().await, 2);
+    assert_eq!(installation.told().await, []);
+}
+
+#[tokio::test]
+async fn a_paused_bot_is_watched_when_it_goes_on() {
+    let installation = Installation::new().await;
+    let row = installation.flipped().await;
+    let catalog = &installation.storage.ports.catalog;
+    let deps = installation.deps();
+    catalog
+        .set_paused(&installation.bot, Some(SystemClock.now()))
+        .await
+        .unwrap();
+    installation.a_minute_later(row.task).await;
+    look(&deps).await.unwrap();
+    assert_eq!(
+        installation.watched().await,
+        [row.task],
+        "its minute has not begun"
+    );
+    catalog.set_paused(&installation.bot, None).await.unwrap();
+    installation.count(2, counts(0, 40)).await;
+    look(&deps).await.unwrap();
+    let back = installation.deployed(row.task.of_its_rollback()).await;
+    assert_eq!(back.epoch, Some(Epoch(3)));
 }

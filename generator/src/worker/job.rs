@@ -190,10 +190,19 @@ impl Job<'_> {
             Err(ArtifactError::Missing) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let same = |passport: &RevJson| {
-            passport.rev_hash == *rev && passport.bot_id == *bot && passport.hashes == built.rev.hashes
+        // All but what a build does not decide: when, by whom, from which version of the same content.
+        let same = |mut passport: RevJson| {
+            passport.spec_version = built.rev.spec_version;
+            passport.author.clone_from(&built.rev.author);
+            passport.notes.clone_from(&built.rev.notes);
+            passport.build.built_at.clone_from(&built.rev.build.built_at);
+            passport
+                .build
+                .generator_git_sha
+                .clone_from(&built.rev.build.generator_git_sha);
+            passport == built.rev
         };
-        let known = serde_json::from_slice(&bytes).is_ok_and(|passport: RevJson| same(&passport));
+        let known = serde_json::from_slice(&bytes).is_ok_and(same);
         // What is something else makes the put of ours a conflict.
         Ok(String::from_utf8(bytes.into()).ok().filter(|_| known))
     }

@@ -113,11 +113,14 @@ impl Answering {
             Ok(answer) => return answer,
             Err(SandboxError::Outcome { outcome, detail }) => return AskAnswer::Outcome { outcome, detail },
             Err(SandboxError::NoNode) => return AskAnswer::Away,
+            Err(SandboxError::Timeout) => {
+                tracing::warn!(
+                    ?ask,
+                    "this node is too busy for what is asked, the others go on without it"
+                );
+                return AskAnswer::Away;
+            }
             Err(SandboxError::Artifact { code, detail }) => (code, detail),
-            Err(SandboxError::Timeout) => (
-                "unavailable",
-                "A node takes too long to load the revision.".to_owned(),
-            ),
         };
         let temporary = matches!(code, "unavailable" | "storage-full");
         tracing::warn!(?ask, code, detail, "this node cannot load a revision");

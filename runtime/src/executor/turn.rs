@@ -92,6 +92,11 @@ impl Executor {
     }
 
     async fn turn(self: &Arc<Self>, mut held: Held, may_keep: bool) -> Option<Held> {
+        // Before anything is counted: what waits for a pause waits for no place, and was not begun.
+        if self.node.bots.known(held.bot()).is_some_and(|bot| bot.paused) {
+            self.wait(held, (self.node.options.park, Why::Paused)).await;
+            return None;
+        }
         let attempts = held.turn.attempts;
         let alone = if attempts >= SUSPECT {
             self.quarantine.enter(held.bot())

@@ -318,7 +318,7 @@ impl LaneSender {
     /// else takes the lane over without that store. `None`: somebody did, or the node goes down.
     async fn note(&mut self, ack: &mut AckOut) -> Option<AckOutOutcome> {
         let sender = Arc::clone(&self.sender);
-        let (node, mut tries) = (&sender.node, 0);
+        let (node, mut tries, mut last) = (&sender.node, 0, 0);
         loop {
             let error = match node.ports.outbox.ack_out(vec![ack.clone()]).await {
                 Ok(outcomes) => return outcomes.into_iter().next(),
@@ -328,8 +328,11 @@ impl LaneSender {
                 tracing::warn!(lane = %self.lease.lane, error = %error, "a send could not be noted yet");
             }
             tries += 1;
-            if node.draining.is_cancelled() && tries > LAST_ACKS {
-                return None;
+            if node.draining.is_cancelled() {
+                last += 1;
+                if last > LAST_ACKS {
+                    return None;
+                }
             }
             tokio::time::sleep(ACK_PAUSE).await;
             if self.leased.elapsed() > node.options.out_lease_part(RENEWED_AFTER) {

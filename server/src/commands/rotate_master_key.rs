@@ -13,10 +13,10 @@ use crate::{master_key, wiring};
 pub(crate) async fn rotate_master_key(file: Option<&Path>) -> CommandResult {
     let config = Config::load(file)?;
     let in_folder = config.master_key.is_none();
-    if !in_folder && config.previous_master_key.is_none() {
+    if !in_folder && config.second_master_key.is_none() {
         return Err(CommandError::Other(
-            "BOTLOOM_MASTER_KEY_PREVIOUS is not set. Give all nodes the new key as BOTLOOM_MASTER_KEY and the one before as \
-             BOTLOOM_MASTER_KEY_PREVIOUS, restart them one after the other, and run this again"
+            "BOTLOOM_MASTER_KEY_SECOND is not set. Restart all nodes with the new key as the second one, then with the new key as \
+             BOTLOOM_MASTER_KEY and the old one as the second, and run this again with these settings"
                 .to_owned(),
         ));
     }
@@ -38,7 +38,7 @@ pub(crate) async fn rotate_master_key(file: Option<&Path>) -> CommandResult {
         master_key::forget_previous(folder)?;
         say("the key is master.key in the data folder; back it up apart from the data");
     } else {
-        say("BOTLOOM_MASTER_KEY_PREVIOUS can be taken away from all nodes");
+        say("BOTLOOM_MASTER_KEY_SECOND can be taken away from all nodes");
     }
     Ok(())
 }

@@ -63,8 +63,8 @@ pub(crate) struct Config {
     pub public_url: Option<Url>,
     pub console_origin: Option<Url>,
     pub master_key: Option<Secret>,
-    /// The master key before it, while secrets are sealed anew.
-    pub previous_master_key: Option<Secret>,
+    /// A second key that opens secrets, while one replaces the other.
+    pub second_master_key: Option<Secret>,
     pub telegram_api_root: Url,
     pub owner: Option<(String, Secret)>,
     pub dev_hosts: DevHosts,
@@ -94,11 +94,11 @@ impl Config {
             ));
         }
         let services = Services::read(&read)?;
-        let previous_master_key = master_key(&read, "BOTLOOM_MASTER_KEY_PREVIOUS")?;
+        let second_master_key = master_key(&read, "BOTLOOM_MASTER_KEY_SECOND")?;
         let master_key = master_key(&read, "BOTLOOM_MASTER_KEY")?;
-        if master_key.is_none() && previous_master_key.is_some() {
+        if master_key.is_none() && second_master_key.is_some() {
             return Err(invalid(
-                "BOTLOOM_MASTER_KEY_PREVIOUS",
+                "BOTLOOM_MASTER_KEY_SECOND",
                 "goes with BOTLOOM_MASTER_KEY: a key in the data folder is replaced by `botloom rotate-master-key` alone",
             ));
         }
@@ -132,7 +132,7 @@ impl Config {
             data_dir: PathBuf::from(read.text("BOTLOOM_DATA_DIR")),
             console_origin: origin(&read)?,
             master_key,
-            previous_master_key,
+            second_master_key,
             roles: Roles::parse(&read.text("BOTLOOM_ROLES"), &services)?,
             services,
             artifact_cache: read.number::<u64>("BOTLOOM_ARTIFACT_CACHE_MB", 1, 1_048_576)? << 20,

@@ -114,8 +114,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Base64 of 32 bytes that seal secrets at rest. Without it one is made in the data folder (`master.key`, mode 0600).",
     ),
     secret(
-        "BOTLOOM_MASTER_KEY_PREVIOUS",
-        "The master key before `BOTLOOM_MASTER_KEY`: opens what was sealed under it until `botloom rotate-master-key` has sealed everything anew.",
+        "BOTLOOM_MASTER_KEY_SECOND",
+        "A second master key that opens what was sealed under it, while one replaces the other (`botloom rotate-master-key`). Nothing is sealed under it.",
     ),
     setting(
         "BOTLOOM_TELEGRAM_API_ROOT",

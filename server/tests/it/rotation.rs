@@ -37,7 +37,7 @@ async fn a_master_key_is_replaced_under_load() {
     let load = Load::start(&world, "rotated", bot, plan);
     let both = [
         ("BOTLOOM_MASTER_KEY", NEW_KEY),
-        ("BOTLOOM_MASTER_KEY_PREVIOUS", old_key.as_str()),
+        ("BOTLOOM_MASTER_KEY_SECOND", old_key.as_str()),
     ];
     let settings: Vec<(&str, &str)> = shared
         .iter()
@@ -55,9 +55,14 @@ async fn a_master_key_is_replaced_under_load() {
     load.more(200).await;
     let alone = rotate(&[]);
     assert!(
-        alone.code != Some(0) && alone.err.contains("BOTLOOM_MASTER_KEY_PREVIOUS is not set"),
+        alone.code != Some(0) && alone.err.contains("BOTLOOM_MASTER_KEY_SECOND is not set"),
         "{alone:?}"
     );
+    let learn = [
+        ("BOTLOOM_MASTER_KEY", old_key.as_str()),
+        ("BOTLOOM_MASTER_KEY_SECOND", NEW_KEY),
+    ];
+    restart(&mut world, &learn).await;
     restart(&mut world, &both).await;
     load.more(200).await;
     let done = rotate(&both);
@@ -79,12 +84,12 @@ async fn a_master_key_is_replaced_under_load() {
     );
     let stranger = rotate(&[
         ("BOTLOOM_MASTER_KEY", &old_key),
-        ("BOTLOOM_MASTER_KEY_PREVIOUS", &old_key),
+        ("BOTLOOM_MASTER_KEY_SECOND", &old_key),
     ]);
     assert!(
         stranger
             .err
-            .contains("a secret of the bot rotated opens with neither master key"),
+            .contains("these bots open with neither master key: rotated"),
         "{stranger:?}"
     );
 }

@@ -103,6 +103,9 @@ async fn an_unhealthy_revision_goes_back_and_says_why(storage: Storage) {
     );
     let path = format!("/deployments/{}", deployed["taskId"].as_str().unwrap());
     assert_eq!(world.api.get(&path).await.json()["reason"], json!(reason));
+    // The one that went back is not what a rollback leads to.
+    let again = world.api.post("/rollback", &json!({ "botId": BOT })).await;
+    assert_eq!(again.status, 409, "{again:?}");
     let told = format!("\"stage\":\"health\",\"reason\":\"{reason}\"");
     let events = world
         .api

@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use botloom_telegram::simulator::{Action, Fault};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -267,5 +270,34 @@ async fn no_secret_is_noted() {
     ];
     for secret in secrets {
         assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_caller_hung_up_on_is_done_and_noted() {
+    let server = Server::start().await;
+    let owner = server.with_bot().await;
+    server.telegram.add_fault(Fault {
+        bot: None,
+        method: Some("getMe".into()),
+        chat: None,
+        skip: 0,
+        count: Some(1),
+        executed: false,
+        action: Action::Delay { ms: 500 },
+    });
+    let body = json!({ "token": "7100000009:AA-token" });
+    tokio::select! {
+        _ = owner.json(Method::PUT, "/bots/a-bot/token", &body) => panic!("it was answered"),
+        () = async {
+            while !server.telegram.faults().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        } => {}
+    }
+    let end = tokio::time::Instant::now() + Duration::from_secs(30);
+    while entries(&owner, "verb=bot.token-set").await.is_empty() {
+        assert!(tokio::time::Instant::now() < end, "it is not in the audit log");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

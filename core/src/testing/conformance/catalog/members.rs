@@ -25,7 +25,7 @@ cases!(($) members_conformance, catalog::members, Subject, [
     invitations_are_listed_and_revoked,
     invitations_end_with_the_ownership_of_their_author,
     invitations_expire,
-    an_invitation_needs_a_project_and_a_user,
+    an_invitation_needs_an_owner_of_the_project,
 ]);
 
 fn invitation(project: ProjectId, by: UserId, secret: &str, role: Role) -> Invitation {
@@ -443,11 +443,13 @@ async fn invitations_expire(catalog: Subject) -> CaseResult {
     Ok(())
 }
 
-async fn an_invitation_needs_a_project_and_a_user(catalog: Subject) -> CaseResult {
+async fn an_invitation_needs_an_owner_of_the_project(catalog: Subject) -> CaseResult {
     let (owner, project) = owner(&catalog).await?;
+    let ada = joined(&catalog, &owner, &project, "ada", Role::Editor).await?;
     for (project, user) in [
         (ProjectId::generate(), owner.id),
         (project.id, UserId::generate()),
+        (project.id, ada.id),
     ] {
         let one = invitation(project, user, "nowhere", Role::Editor);
         let answer = catalog
