@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Default)]
 pub(crate) struct Runtime {
     pub(crate) health: Mutex<Option<SandboxError>>,
+    /// What staging and prewarming are answered.
+    pub(crate) readable: Mutex<Option<SandboxError>>,
     pub(crate) asked: Mutex<Vec<&'static str>>,
 }
 
@@ -37,12 +39,12 @@ impl Sandboxes for Runtime {
 
     async fn stage(&self, _: &BotId, _: &RevHash) -> Result<(), SandboxError> {
         self.ask("stage");
-        Ok(())
+        self.readable.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
     async fn prewarm(&self, _: &BotId, _: &RevHash, _: u32) -> Result<(), SandboxError> {
         self.ask("prewarm");
-        Ok(())
+        self.readable.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
     async fn probe(&self, _: &BotId, _: &RevHash) -> Result<ProbeReport, SandboxError> {

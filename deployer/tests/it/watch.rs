@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use botloom_core::event::BotEvent;
 use botloom_core::model::{Deployment, TaskStatus};
-use botloom_core::ports::{BotOutcomes, OutcomeCounts, PageRequest};
+use botloom_core::ports::{BotOutcomes, OutcomeCounts, PageRequest, SandboxError};
 use botloom_core::{Clock as _, Epoch, SystemClock, TaskId};
 use botloom_deployer::Options;
 use botloom_deployer::watch::{WATCH, look, verdict};
@@ -358,4 +358,36 @@ async fn a_paused_bot_is_watched_when_it_goes_on() {
     look(&deps).await.unwrap();
     let back = installation.deployed(row.task.of_its_rollback()).await;
     assert_eq!(back.epoch, Some(Epoch(3)));
+}
+
+/// A node that cannot read a revision stops a deployment; a way back does not wait for it.
+#[tokio::test]
+async fn a_rollback_goes_on_without_a_node_that_cannot_read() {
+    let installation = Installation::new().await;
+    let row = installation.flipped().await;
+    installation.count(2, counts(0, 40)).await;
+    let away = SandboxError::Artifact {
+        code: "unavailable",
+        detail: "The artifact store takes too long to answer.".to_owned(),
+    };
+    *installation.runtime.readable.lock().unwrap() = Some(away);
+    look(&installation.deps()).await.unwrap();
+    let back = installation.deployed(row.task.of_its_rollback()).await;
+    assert_eq!((back.status, back.epoch), (TaskStatus::Succeeded, Some(Epoch(3))));
+    let task = installation
+        .ask_for(installation.second, Epoch(3), Some(installation.rev))
+        .await;
+    let refused = installation.deployed(task).await;
+    assert_eq!((refused.status, refused.epoch), (TaskStatus::Failed, None));
+    assert_eq!(refused.error.unwrap().code, "unavailable");
+    // What the store says of the files themselves holds for everybody.
+    let damaged = SandboxError::Artifact {
+        code: "artifact-corrupt",
+        detail: String::new(),
+    };
+    *installation.runtime.readable.lock().unwrap() = Some(damaged);
+    let task = installation
+        .ask_for(installation.second, Epoch(3), Some(installation.rev))
+        .await;
+    assert_eq!(installation.deployed(task).await.status, TaskStatus::Failed);
 }

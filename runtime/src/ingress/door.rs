@@ -77,8 +77,7 @@ impl Door {
         bodies: Vec<Bytes>,
     ) -> Result<(), Refusal> {
         let meters = &self.node.meters;
-        // What waits for a pause is no sign that the bot is slow; the cap of each chat holds.
-        if !bot.paused && self.load.is_behind(&bot.id) {
+        if self.load.is_behind(&bot.id) {
             meters.refused_busy.increment(1);
             return Err(Refusal::Busy);
         }

@@ -5,9 +5,11 @@
     reason = "in a test, also in its helpers, a panic is the report"
 )]
 
+use std::time::Duration;
+
 use botloom_core::ports::{Direction, Notice};
 
-use crate::support::{Bot, ECHO, World, eventually, text_update};
+use crate::support::{Bot, ECHO, Setup, World, eventually, text_update};
 
 async fn pause(world: &World, bot: &Bot, paused: bool) {
     let at = paused.then(|| world.ports.clock.now());
@@ -82,4 +84,35 @@ async fn updates_wait_in_order_and_are_answered_after() {
     }
     assert_eq!(all, 41);
     assert!(world.dead_letters(&bot.id, Direction::In).await.is_empty());
+}
+
+/// Nodes die while a bot is paused, with its chats in their hands.
+#[tokio::test]
+async fn what_waits_for_a_pause_is_not_given_up() {
+    let mut setup = Setup::default();
+    setup.options.lanes.lease_ms = 300;
+    let mut world = World::with(setup).await;
+    let (bot, other) = (
+        world.bot("pausing", ECHO).await,
+        world.bot("going-on", ECHO).await,
+    );
+    pause(&world, &bot, true).await;
+    let last = paused(&world, &bot, &other).await;
+    world.shutdown.cancel();
+    world.node.drained().await;
+    // More often than an update is tried that ends whole processes.
+    for _ in 0..12 {
+        eventually("the lease of the one before has ended", async || {
+            !world.ports.lanes.claim(10).await.unwrap().turns.is_empty()
+        })
+        .await;
+    }
+    world.start_again().await;
+    for id in last + 1..=last + 3 {
+        world.deliver(&other, &text_update(id, 7, "x")).await;
+    }
+    eventually("another bot goes on", async || world.texts(&other, 7).len() == 3).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(world.dead_letters(&bot.id, Direction::In).await.is_empty());
+    assert!(world.ports.lanes.stats().await.unwrap().updates_by_bot[&bot.id] >= 1);
 }

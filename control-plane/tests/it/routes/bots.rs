@@ -1,7 +1,7 @@
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::{BotId, Epoch};
-use botloom_core::model::IngressMode;
-use botloom_core::ports::Notice;
+use botloom_core::model::{IngressMode, SealedToken};
+use botloom_core::ports::{Connection, Notice};
 use botloom_telegram::Token;
 use botloom_telegram::simulator::{Action, Event, Fault, Filter};
 use http::Method;
@@ -266,6 +266,31 @@ async fn a_webhook_is_set_with_a_secret_that_was_stored_before() {
     // Connecting again keeps the secret under which Telegram may be delivering right now.
     owner.post("/bots/a-bot/connect", &connect).await.expect(200);
     assert_eq!(calls(&server, "setWebhook")[1]["secret_token"], secret.expose());
+
+    // Also when a new master key takes over, and it is not put back under the old one.
+    let catalog = &server.ports.catalog;
+    let old = SealedToken(server.old_vault.seal(&secret, &row.webhook_context()));
+    let connection = Connection {
+        ingress: IngressMode::Webhook,
+        webhook_secret: Some(old),
+    };
+    catalog.set_connection(&id, Some(&connection)).await.unwrap();
+    for refused in [false, true] {
+        if refused {
+            server.telegram.add_fault(fail("setWebhook", 400));
+        }
+        owner.post("/bots/a-bot/connect", &connect).await;
+        let row = catalog.bot(&id).await.unwrap().unwrap();
+        let sealed = row.webhook_secret.as_ref().unwrap();
+        assert_eq!(
+            server.vault.open(&sealed.0, &row.webhook_context()).as_ref(),
+            Ok(&secret)
+        );
+        assert_eq!(server.vault.renewed(&sealed.0, &row.webhook_context()), Ok(None));
+        if !refused {
+            catalog.set_connection(&id, Some(&connection)).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]

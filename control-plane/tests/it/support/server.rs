@@ -114,6 +114,8 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) telegram: simulator::Handle,
     pub(crate) vault: Vault,
+    /// Of the key that the present one takes over from.
+    pub(crate) old_vault: Vault,
     pub(crate) rest: Arc<Rest>,
     pub(crate) api: ControlPlane,
     pub(crate) stop: CancellationToken,
@@ -159,7 +161,10 @@ impl Server {
             lanes_away: AtomicU32::new(0),
             broken: AtomicBool::new(false),
         });
+        let old_key = Vault::generate_key();
+        let old_vault = Vault::from_base64(old_key.expose()).unwrap();
         let vault = Vault::from_base64(Vault::generate_key().expose()).unwrap();
+        let vault = vault.with_previous(old_key.expose()).unwrap();
         let deps = Deps {
             ports: ports.clone(),
             sandboxes: rest.clone(),
@@ -192,6 +197,7 @@ impl Server {
             clock,
             telegram,
             vault,
+            old_vault,
             rest,
             api,
             guard: stop.clone().drop_guard(),
