@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use botloom_core::model::NodeId;
 use botloom_core::ports::{
-    Analytics, Artifacts, Bus, DeadLetters, EventLog, LaneLimits, Lanes, Nodes, Outbox, Outcomes, Ports,
-    StoreError, StoreResult, Tasks,
+    Analytics, Artifacts, Bus, Chats, DeadLetters, EventLog, LaneLimits, Lanes, Nodes, Outbox, Outcomes,
+    Ports, StoreError, StoreResult, Tasks,
 };
 use botloom_core::time::SharedClock;
 use botloom_core::{BotId, Secret};
@@ -137,6 +137,7 @@ pub async fn connect(options: StorageOptions) -> Result<Connected, ConnectError>
         lanes,
         outbox,
         dead_letters,
+        chats,
         tasks,
         bus,
         nodes,
@@ -150,6 +151,7 @@ pub async fn connect(options: StorageOptions) -> Result<Connected, ConnectError>
         lanes,
         outbox,
         dead_letters,
+        chats,
         tasks,
         bus,
         nodes,
@@ -207,6 +209,7 @@ struct Queues {
     lanes: Arc<dyn Lanes>,
     outbox: Arc<dyn Outbox>,
     dead_letters: Arc<dyn DeadLetters>,
+    chats: Arc<dyn Chats>,
     tasks: Arc<dyn Tasks>,
     bus: Arc<dyn Bus>,
     nodes: Arc<dyn Nodes>,
@@ -234,7 +237,8 @@ impl Queues {
         Ok(Self {
             lanes: Arc::clone(&lanes) as _,
             outbox: Arc::clone(&lanes) as _,
-            dead_letters: lanes,
+            dead_letters: Arc::clone(&lanes) as _,
+            chats: lanes,
             tasks: Arc::new(tasks),
             nodes: Arc::new(LocalNodes::new(Arc::clone(&bus) as _)),
             events: Arc::new(SqlEventLog::new(db, Arc::clone(&bus) as _)),
@@ -260,7 +264,8 @@ impl Queues {
         Ok(Self {
             lanes: Arc::clone(&lanes) as _,
             outbox: Arc::clone(&lanes) as _,
-            dead_letters: lanes,
+            dead_letters: Arc::clone(&lanes) as _,
+            chats: lanes,
             tasks: Arc::new(RedisTasks::new(&link, db, &shared_bus, me)),
             nodes: Arc::new(RedisNodes::new(&link, homes, Arc::clone(&bus))),
             events: Arc::new(RedisEventLog::new(&link, Arc::clone(&bus))),

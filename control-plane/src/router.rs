@@ -10,8 +10,9 @@ use crate::deps::Watch;
 use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
-    audit, auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages,
-    projects, revisions, sessions, simulate, spec, system, tasks, tokens, versions,
+    analytics, audit, auth, bots, chats, connection, dead_letters, deployments, events, generate,
+    invitations, members, pages, projects, revisions, sessions, simulate, spec, system, tasks, tokens,
+    versions,
 };
 use crate::state::App;
 
@@ -49,7 +50,15 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(bots::resume_bot))
         .routes(routes!(connection::connect_bot))
         .routes(routes!(connection::disconnect_bot))
+        .routes(routes!(chats::list_chats))
+        .routes(routes!(chats::get_chat))
+        .routes(routes!(chats::unblock_chat))
+        .routes(routes!(chats::forget_chat))
+        .routes(routes!(analytics::totals))
+        .routes(routes!(analytics::ask))
         .routes(routes!(dead_letters::list_dead_letters))
+        .routes(routes!(dead_letters::replay_dead_letters))
+        .routes(routes!(dead_letters::discard_dead_letters))
         .routes(routes!(
             dead_letters::get_dead_letter,
             dead_letters::discard_dead_letter

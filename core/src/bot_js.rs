@@ -303,6 +303,21 @@ pub enum ApiCallError {
     Limit,
 }
 
+impl ApiCallError {
+    /// As bot code and telemetry name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Connect => "connect",
+            Self::Status => "status",
+            Self::TooLarge => "too_large",
+            Self::NotJson => "not_json",
+            Self::Denied => "denied",
+            Self::Limit => "limit",
+        }
+    }
+}
+
 /// One recorded event, a flat object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Telemetry {

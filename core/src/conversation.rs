@@ -46,8 +46,21 @@ pub struct MadeCall {
     pub headers: Vec<(String, String)>,
     /// JSON body.
     pub body: Option<Value>,
-    /// Whether a prepared answer was there for it. Always `true` for real calls.
+    /// Whether there was somebody to answer it: a prepared answer, or the service itself.
     pub answered: bool,
+    /// What the bot was told.
+    pub answer: CallAnswer,
+}
+
+/// What a bot was told about its call.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CallAnswer {
+    /// Status, if there was one.
+    pub status: Option<u16>,
+    /// JSON of an answer within 2xx.
+    pub body: Option<Value>,
+    /// Why it failed, if it did.
+    pub error: Option<ApiCallError>,
 }
 
 /// A message that the bot sent.

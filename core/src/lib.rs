@@ -8,6 +8,7 @@ pub mod conversation;
 pub mod error;
 pub mod event;
 pub mod fault;
+pub mod grid;
 pub mod hash;
 pub mod homes;
 pub mod ids;

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use retention::Retention;
-pub(crate) use telemetry::{CHAT_BLOCKED, Run, from_bot_code, plain, sent};
+pub(crate) use telemetry::{CHAT_BLOCKED, Run, api_calls, from_bot_code, plain, sent};
 
 /// Rows that wait.
 const BUFFER: usize = 8_192;

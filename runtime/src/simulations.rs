@@ -1,11 +1,15 @@
-//! Simulated conversations for others, in this node's sandboxes.
+//! Simulated conversations for others, in this node's sandboxes; real calls go out by the way that those of live bots take.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use botloom_core::ports::{Happening, SandboxError, SimulatedTurn, Simulation, Simulations};
+use botloom_core::ports::{
+    Happening, LIVE_LONGEST, SandboxError, SimulatedHttp, SimulatedTurn, Simulation, Simulations,
+};
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
+use crate::effects::Guard;
 use crate::sandbox::Pool;
 use crate::simulator::{Api, Conversation};
 
@@ -18,13 +22,15 @@ const WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct PoolSimulations {
     pool: Pool,
+    guard: Guard,
     places: Semaphore,
 }
 
 impl PoolSimulations {
-    pub(crate) fn new(pool: Pool) -> Self {
+    pub(crate) fn new(pool: Pool, guard: Guard) -> Self {
         Self {
             pool,
+            guard,
             places: Semaphore::new(AT_ONCE),
         }
     }
@@ -42,8 +48,15 @@ impl Simulations for PoolSimulations {
             passport,
             begins,
             happenings,
+            http,
         } = simulation;
-        let mut conversation = Conversation::new(self.pool.clone(), bot_js, passport, Api::Scripted, begins);
+        let (api, longest) = match http {
+            // Nothing that it waits for takes real time.
+            SimulatedHttp::Prepared => (Api::Scripted, Duration::from_hours(1)),
+            SimulatedHttp::Live => (Api::Real(Box::new(self.guard.clone())), LIVE_LONGEST),
+        };
+        let end = Instant::now() + longest;
+        let mut conversation = Conversation::new(self.pool.clone(), bot_js, passport, api, begins);
         let (mut now, mut turns) = (begins, Vec::new());
         for happening in happenings {
             match happening {
@@ -54,7 +67,10 @@ impl Simulations for PoolSimulations {
                 }
                 Happening::Says { person, text } => {
                     let before = conversation.state(person.id).map(ToOwned::to_owned);
-                    let transcript = conversation.send(&person, person.id, &text).await;
+                    let sent = conversation.send(&person, person.id, &text);
+                    let Ok(transcript) = timeout_at(end, sent).await else {
+                        break;
+                    };
                     let after = conversation.state(person.id).map(ToOwned::to_owned);
                     turns.push(SimulatedTurn {
                         at: now,

@@ -5,7 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use botloom_core::bot_js::{ApiCall, ApiCallError, Telemetry};
-pub use botloom_core::conversation::{Failed, MadeCall, Person, ScriptedAnswer, Sent, Transcript};
+pub use botloom_core::conversation::{
+    CallAnswer, Failed, MadeCall, Person, ScriptedAnswer, Sent, Transcript,
+};
 use botloom_core::ids::ChatId;
 use botloom_core::model::RevJson;
 use botloom_core::ports::OutMessage;
@@ -14,6 +16,7 @@ use botloom_telegram::update::Routed;
 use serde_json::json;
 use serde_json::value::RawValue;
 use url::Url;
+use uuid::Uuid;
 
 use crate::effects::{ApiCalls, ApiOutcome, Attempt, Guard, Matcher, is_callable};
 use crate::program::Program;
@@ -41,6 +44,9 @@ pub struct Conversation {
     now: TimestampMs,
     states: HashMap<i64, Box<RawValue>>,
     updates: i64,
+    /// What the idempotency keys of its calls begin with: services that are really called must not take one conversation
+    /// for another.
+    key: String,
 }
 
 #[derive(Debug)]
@@ -53,7 +59,12 @@ struct World {
 impl Conversation {
     /// A bot that nobody has spoken to yet, at the moment `now`.
     pub fn new(pool: Pool, bot_js: impl Into<String>, passport: RevJson, api: Api, now: TimestampMs) -> Self {
+        let key = match &api {
+            Api::Scripted => "simulated".to_owned(),
+            Api::Real(_) => format!("simulated-{}", Uuid::new_v4()),
+        };
         Self {
+            key,
             pool,
             program: Program::new(bot_js.into(), passport),
             matcher: Matcher::default(),
@@ -156,7 +167,7 @@ impl Conversation {
             event: &step_loop::event(&update),
             context: &step_loop::context(&update, self.now, &self.program.zone, None),
             state: self.states.get(&chat).map(|state| &**state),
-            key: "simulated",
+            key: &format!("{}:{}", self.key, self.updates),
             now: self.now,
             fresh: false,
         };
@@ -194,14 +205,24 @@ fn sent(message: OutMessage) -> Sent {
 impl ApiCalls for World {
     async fn call(&self, call: &ApiCall, attempt: Attempt<'_>) -> ApiOutcome {
         let mut made = made(call);
-        if let Api::Real(guard) = &self.api {
-            made.answered = true;
-            self.calls
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(made);
-            return ApiCalls::call(&**guard, call, attempt).await;
-        }
+        let outcome = match &self.api {
+            Api::Real(guard) => {
+                made.answered = true;
+                ApiCalls::call(&**guard, call, attempt).await
+            }
+            Api::Scripted => self.scripted(call, attempt, &mut made),
+        };
+        made.answer = told(&outcome);
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(made);
+        outcome
+    }
+}
+
+impl World {
+    fn scripted(&self, call: &ApiCall, attempt: Attempt<'_>, made: &mut MadeCall) -> ApiOutcome {
         let allowed = is_callable(call, attempt.allow);
         let answer = if allowed {
             self.answers
@@ -212,10 +233,6 @@ impl ApiCalls for World {
             None
         };
         made.answered = answer.is_some() || !allowed;
-        self.calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(made);
         match answer {
             _ if !allowed => Err((ApiCallError::Denied, None)),
             None => Err((ApiCallError::Connect, None)),
@@ -229,6 +246,24 @@ impl ApiCalls for World {
                 Ok((status, body))
             }
         }
+    }
+}
+
+/// An outcome as the bot is told of it.
+fn told(outcome: &ApiOutcome) -> CallAnswer {
+    match outcome {
+        Ok((status, body)) => CallAnswer {
+            status: Some(*status),
+            body: body
+                .as_ref()
+                .and_then(|body| serde_json::from_str(body.get()).ok()),
+            error: None,
+        },
+        Err((error, status)) => CallAnswer {
+            status: *status,
+            body: None,
+            error: Some(*error),
+        },
     }
 }
 
@@ -254,5 +289,6 @@ fn made(call: &ApiCall) -> MadeCall {
             .as_ref()
             .and_then(|body| serde_json::from_str(body.get()).ok()),
         answered: false,
+        answer: CallAnswer::default(),
     }
 }

@@ -211,7 +211,10 @@ where
 impl Handle {
     /// Simulated conversations in this node's sandboxes.
     pub fn simulations(&self) -> Arc<dyn Simulations> {
-        Arc::new(PoolSimulations::new(self.node.pool.clone()))
+        Arc::new(PoolSimulations::new(
+            self.node.pool.clone(),
+            self.node.guard.clone(),
+        ))
     }
 
     /// `POST /wh/{botId}`. Serve it with connection info (`into_make_service_with_connect_info::<SocketAddr>`).

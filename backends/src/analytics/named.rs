@@ -3,9 +3,13 @@
 //!
 //! Every statement answers a text `label` and the columns of [`AnalyticsQuery::columns`] as whole numbers.
 
+use std::fmt::Write as _;
+
+use botloom_core::grid::{Grid, Shift, Width};
 use botloom_core::ports::AnalyticsQuery;
 use botloom_core::ports::analytics::event::{
-    DEPLOYED, ERROR, FLOW_COMPLETED, FLOW_STARTED, MESSAGE_SENT, STEP_COMPLETED, UPDATE_HANDLED,
+    API_CALL, API_CALL_OK, DEPLOYED, ERROR, FLOW_COMPLETED, FLOW_STARTED, MESSAGE_SENT, STEP_COMPLETED,
+    UPDATE_HANDLED,
 };
 
 /// What engines write differently.
@@ -20,8 +24,9 @@ pub(crate) struct Dialect {
     pub(crate) from: &'static str,
     pub(crate) to: &'static str,
     pub(crate) flow: &'static str,
-    /// The UTC day of `at`.
+    /// The day and the hour of the time `{at}` in ms, as texts that sort: `2026-11-20`, `2026-11-20T18:00`.
     pub(crate) day: &'static str,
+    pub(crate) hour: &'static str,
     /// The field `latencyMs`, or NULL.
     pub(crate) latency: &'static str,
     /// The field `reason`, or an empty text.
@@ -43,8 +48,9 @@ pub(crate) fn statement(dialect: &Dialect, query: &AnalyticsQuery) -> String {
         from,
         to,
         flow,
-        day,
-        latency,
+        day: _,
+        hour: _,
+        latency: _,
         reason,
         epoch,
         step,
@@ -55,12 +61,39 @@ pub(crate) fn statement(dialect: &Dialect, query: &AnalyticsQuery) -> String {
         AnalyticsQuery::Events => format!(
             "SELECT event AS label, COUNT(*) AS n FROM {events} WHERE {within} GROUP BY event ORDER BY event"
         ),
-        AnalyticsQuery::Messages => format!(
-            "SELECT {day} AS label, COUNT(*) FILTER (WHERE event = '{UPDATE_HANDLED}') AS n_in, \
-             COUNT(*) FILTER (WHERE event = '{MESSAGE_SENT}') AS n_out FROM {events} \
-             WHERE {within} AND event IN ('{UPDATE_HANDLED}', '{MESSAGE_SENT}') GROUP BY label ORDER BY label"
+        AnalyticsQuery::Totals => format!(
+            "SELECT '' AS label, COUNT(*) FILTER (WHERE event = '{UPDATE_HANDLED}') AS n_updates, \
+             COUNT(*) FILTER (WHERE event = '{MESSAGE_SENT}') AS n_messages, \
+             COUNT(*) FILTER (WHERE event = '{ERROR}') AS n_errors, \
+             COUNT(DISTINCT CASE WHEN event = '{UPDATE_HANDLED}' THEN chat END) AS n_chats, \
+             COUNT(*) FILTER (WHERE event = '{API_CALL}') AS n_calls, \
+             COUNT(*) FILTER (WHERE event = '{API_CALL}' AND {reason} <> '{API_CALL_OK}') AS n_failed \
+             FROM {events} WHERE {within}"
         ),
-        AnalyticsQuery::Chats => format!(
+        AnalyticsQuery::Messages(grid) => format!(
+            "SELECT {} AS label, COUNT(*) FILTER (WHERE event = '{UPDATE_HANDLED}') AS n_in, \
+             COUNT(*) FILTER (WHERE event = '{MESSAGE_SENT}') AS n_out FROM {events} \
+             WHERE {within} AND event IN ('{UPDATE_HANDLED}', '{MESSAGE_SENT}') GROUP BY label ORDER BY label",
+            cut(dialect, grid)
+        ),
+        AnalyticsQuery::Flows => format!(
+            "SELECT flow AS label, COUNT(*) FILTER (WHERE event = '{FLOW_STARTED}') AS n_started, \
+             COUNT(*) FILTER (WHERE event = '{FLOW_COMPLETED}') AS n_completed, \
+             COUNT(DISTINCT CASE WHEN event = '{FLOW_STARTED}' THEN chat END) AS n_chats FROM {events} \
+             WHERE {within} AND event IN ('{FLOW_STARTED}', '{FLOW_COMPLETED}') AND flow <> '' \
+             GROUP BY flow ORDER BY label"
+        ),
+        // In the window it is the events that count; before it, chats are known by their first moments alone.
+        AnalyticsQuery::Chats(grid) if !grid.is_utc_days() => format!(
+            "SELECT piece AS label, COUNT(*) AS n_active, \
+             COUNT(*) FILTER (WHERE first_in_piece = ever AND ever >= {from}) AS n_new FROM ( \
+             SELECT {} AS piece, chat, MIN(at) AS first_in_piece FROM {events} \
+             WHERE {within} AND event = '{UPDATE_HANDLED}' GROUP BY piece, chat) AS pieces \
+             JOIN (SELECT chat, MIN(first_at) AS ever FROM {chat_days} AS days GROUP BY chat) AS chats USING (chat) \
+             GROUP BY piece ORDER BY label",
+            cut(dialect, grid)
+        ),
+        AnalyticsQuery::Chats(_) => format!(
             "SELECT day AS label, COUNT(*) AS n_active, \
              COUNT(*) FILTER (WHERE first_on_day = ever AND ever >= {from}) AS n_new FROM ( \
              SELECT day, last_on_day, first_on_day, MIN(first_on_day) OVER (PARTITION BY chat) AS ever FROM ( \
@@ -82,21 +115,62 @@ pub(crate) fn statement(dialect: &Dialect, query: &AnalyticsQuery) -> String {
             "SELECT {reason} AS label, COUNT(*) AS n FROM {events} WHERE {within} AND event = '{ERROR}' \
              GROUP BY label ORDER BY label"
         ),
-        // Equal times are counted together before anything is ranked: what is held is bounded by how many different
-        // times there are.
-        AnalyticsQuery::Latency => format!(
-            "SELECT day AS label, MAX(total) AS n, MIN(ms) FILTER (WHERE upto * 100 >= total * 50) AS p50, \
-             MIN(ms) FILTER (WHERE upto * 100 >= total * 95) AS p95, \
-             MIN(ms) FILTER (WHERE upto * 100 >= total * 99) AS p99 FROM ( \
-             SELECT day, ms, SUM(n) OVER (PARTITION BY day ORDER BY ms) AS upto, \
-             SUM(n) OVER (PARTITION BY day) AS total FROM ( \
-             SELECT {day} AS day, {latency} AS ms, COUNT(*) AS n FROM {events} \
-             WHERE {within} AND event = '{UPDATE_HANDLED}' AND {latency} IS NOT NULL GROUP BY day, ms) AS times) AS ranked \
-             GROUP BY day ORDER BY label"
+        AnalyticsQuery::ErrorsOver(grid) => format!(
+            "SELECT {} AS label, COUNT(*) AS n FROM {events} WHERE {within} AND event = '{ERROR}' \
+             GROUP BY label ORDER BY label",
+            cut(dialect, grid)
         ),
+        AnalyticsQuery::ApiCallsOver(grid) => format!(
+            "SELECT {} AS label, COUNT(*) AS n, COUNT(*) FILTER (WHERE {reason} <> '{API_CALL_OK}') AS n_failed \
+             FROM {events} WHERE {within} AND event = '{API_CALL}' GROUP BY label ORDER BY label",
+            cut(dialect, grid)
+        ),
+        AnalyticsQuery::Latency(grid) => percentiles(dialect, &within, &cut(dialect, grid), UPDATE_HANDLED),
+        AnalyticsQuery::ApiCalls => percentiles(dialect, &within, reason, API_CALL),
         AnalyticsQuery::Deploys => format!(
             "SELECT rev AS label, at AS at_ms, {epoch} AS epoch FROM {events} \
              WHERE {within} AND event = '{DEPLOYED}' ORDER BY at_ms, epoch, label"
         ),
     }
+}
+
+/// Which piece of a grid an event belongs to.
+fn cut(dialect: &Dialect, grid: &Grid) -> String {
+    let pattern = match grid.width() {
+        Width::Hour => dialect.hour,
+        Width::Day => dialect.day,
+    };
+    // Numbers only: nothing that anybody wrote comes into the text.
+    let shifted = match grid.shifts() {
+        [] => "at".to_owned(),
+        [Shift { ms, .. }] => format!("(at + ({ms}))"),
+        [first, later @ ..] => {
+            let mut cases = String::new();
+            for (next, ms) in later
+                .iter()
+                .zip(std::iter::once(first.ms).chain(later.iter().map(|shift| shift.ms)))
+            {
+                let _ = write!(cases, " WHEN at < {} THEN {ms}", next.from.0);
+            }
+            let last = later.last().map_or(first.ms, |last| last.ms);
+            format!("(at + (CASE{cases} ELSE {last} END))")
+        }
+    };
+    pattern.replace("{at}", &shifted)
+}
+
+/// How long something took, by nearest rank. Equal times are counted together before anything is ranked: what is held is
+/// bounded by how many different times there are.
+fn percentiles(dialect: &Dialect, within: &str, label: &str, event: &str) -> String {
+    let Dialect { events, latency, .. } = dialect;
+    format!(
+        "SELECT piece AS label, MAX(total) AS n, MIN(ms) FILTER (WHERE upto * 100 >= total * 50) AS p50, \
+         MIN(ms) FILTER (WHERE upto * 100 >= total * 95) AS p95, \
+         MIN(ms) FILTER (WHERE upto * 100 >= total * 99) AS p99 FROM ( \
+         SELECT piece, ms, SUM(n) OVER (PARTITION BY piece ORDER BY ms) AS upto, \
+         SUM(n) OVER (PARTITION BY piece) AS total FROM ( \
+         SELECT {label} AS piece, {latency} AS ms, COUNT(*) AS n FROM {events} \
+         WHERE {within} AND event = '{event}' AND {latency} IS NOT NULL GROUP BY piece, ms) AS times) AS ranked \
+         GROUP BY piece ORDER BY label"
+    )
 }

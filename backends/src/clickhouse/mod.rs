@@ -50,7 +50,8 @@ const DIALECT: Dialect = Dialect {
     from: "{from:Int64}",
     to: "{to:Int64}",
     flow: "{flow:String}",
-    day: "toDate(fromUnixTimestamp64Milli(at, 'UTC'))",
+    day: "toDate(fromUnixTimestamp64Milli({at}, 'UTC'))",
+    hour: "formatDateTime(fromUnixTimestamp64Milli({at}, 'UTC'), '%Y-%m-%dT%H:00', 'UTC')",
     latency: "latency_ms",
     reason: "reason",
     epoch: "JSONExtractUInt(fields, 'epoch')",
@@ -235,8 +236,9 @@ impl Analytics for ClickHouseAnalytics {
             return Ok(Vec::new());
         }
         let one_day = from.0.div_euclid(DAY_MS) == to.0.saturating_sub(1).div_euclid(DAY_MS);
+        let by_utc_day = matches!(question, AnalyticsQuery::Chats(grid) if grid.is_utc_days());
         let dialect = Dialect {
-            chat_days: if one_day {
+            chat_days: if one_day && by_utc_day {
                 DAYS_FROM_EVENTS
             } else {
                 DIALECT.chat_days

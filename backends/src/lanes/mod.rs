@@ -18,6 +18,9 @@ pub(crate) use sqlite::SqliteLaneFile;
 pub use sqlite::{SqliteDriver, SqliteTuning};
 pub use store::Store;
 
+/// What the author of a bot reads about an update or a message that a person set aside.
+const BY_HAND: &str = "a person took it out of the way of what stood behind it";
+
 /// Lanes, outbox and dead letters in memory: nothing survives the process. For tests, and the measure of the others.
 pub type ModelLanes = Store<MemoryDriver>;
 

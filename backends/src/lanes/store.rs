@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use botloom_core::ports::{
-    AckOut, AckOutOutcome, ActiveRevision, Claims, Commit, CommitOutcome, DeadLetter, DeadLetters, Direction,
-    Fail, FailOutcome, Ingest, IngestOutcome, LaneLease, LaneStats, Lanes, NewDeadLetter, OutTurn, Outbox,
-    Page, PageRequest, SetRevision, StoreError, StoreResult, Token,
+    AckOut, AckOutOutcome, ActiveRevision, ChatPlace, ChatView, Chats, Claims, Commit, CommitOutcome,
+    DeadLetter, DeadLetters, Fail, FailOutcome, Freed, Ingest, IngestOutcome, LaneLease, LaneStats, Lanes,
+    LetterQuery, NewDeadLetter, OutTurn, Outbox, Page, PageRequest, Remedy, SetRevision, StoreError,
+    StoreResult, Token,
 };
 use botloom_core::{BotId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -196,14 +197,20 @@ impl<D: Driver> DeadLetters for Store<D> {
         self.driver.call(step, keep).await
     }
 
-    async fn dead_letters(
+    async fn letters(
         &self,
         bot: &BotId,
-        direction: Direction,
+        query: &LetterQuery,
         page: &PageRequest,
     ) -> StoreResult<Page<DeadLetter>> {
-        let (bot, page) = (bot.clone(), page.clone());
-        let step = move |model: &mut Model<D::Records>, _| model.dead_letters(&bot, direction, &page);
+        let (bot, query, page) = (bot.clone(), query.clone(), page.clone());
+        let step = move |model: &mut Model<D::Records>, _| model.dead_letters(&bot, &query, &page);
+        self.driver.call(step, keep).await
+    }
+
+    async fn count(&self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64> {
+        let (bot, query) = (bot.clone(), query.clone());
+        let step = move |model: &mut Model<D::Records>, _| model.count_dead_letters(&bot, &query);
         self.driver.call(step, keep).await
     }
 
@@ -226,6 +233,44 @@ impl<D: Driver> DeadLetters for Store<D> {
     async fn discard(&self, bot: &BotId, id: &str) -> StoreResult<bool> {
         let (bot, id) = (bot.clone(), id.to_owned());
         let step = move |model: &mut Model<D::Records>, _| model.discard(&bot, &id);
+        self.driver.call(step, keep).await
+    }
+}
+
+#[async_trait]
+impl<D: Driver> Chats for Store<D> {
+    async fn chats(
+        &self,
+        bot: &BotId,
+        place: Option<ChatPlace>,
+        page: &PageRequest,
+    ) -> StoreResult<Page<ChatView>> {
+        let (bot, page) = (bot.clone(), page.clone());
+        let step = move |model: &mut Model<D::Records>, _| model.chats(&bot, place, &page);
+        self.driver.call(step, keep).await
+    }
+
+    async fn chat(&self, lane: &Lane) -> StoreResult<ChatView> {
+        let lane = lane.clone();
+        let step = move |model: &mut Model<D::Records>, _| model.chat(&lane);
+        self.driver.call(step, keep).await
+    }
+
+    async fn free_updates(&self, lane: &Lane, remedy: Remedy) -> StoreResult<Freed> {
+        let lane = lane.clone();
+        let step = move |model: &mut Model<D::Records>, now| model.free_updates(&lane, remedy, now);
+        self.driver.call(step, keep).await
+    }
+
+    async fn free_messages(&self, lane: &Lane, remedy: Remedy) -> StoreResult<Freed> {
+        let lane = lane.clone();
+        let step = move |model: &mut Model<D::Records>, now| model.free_messages(&lane, remedy, now);
+        self.driver.call(step, keep).await
+    }
+
+    async fn forget_state(&self, lane: &Lane) -> StoreResult<bool> {
+        let lane = lane.clone();
+        let step = move |model: &mut Model<D::Records>, _| model.forget_state(&lane);
         self.driver.call(step, keep).await
     }
 }

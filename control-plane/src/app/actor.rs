@@ -17,8 +17,15 @@ pub(crate) mod verb {
     pub(crate) const BOT_PAUSED: &str = "bot.paused";
     pub(crate) const BOT_RENAMED: &str = "bot.renamed";
     pub(crate) const BOT_RESUMED: &str = "bot.resumed";
+    /// A conversation whose calls were real ones.
+    pub(crate) const BOT_SIMULATED_LIVE: &str = "bot.simulated-live";
     /// The Telegram token; neither it nor anything made of it is noted.
     pub(crate) const BOT_TOKEN_SET: &str = "bot.token-set";
+    pub(crate) const CHAT_STATE_FORGOTTEN: &str = "chat.state-forgotten";
+    pub(crate) const CHAT_UNBLOCKED: &str = "chat.unblocked";
+    /// Many at once.
+    pub(crate) const DEAD_LETTERS_DISCARDED: &str = "dead-letters.discarded";
+    pub(crate) const DEAD_LETTERS_REPLAYED: &str = "dead-letters.replayed";
     pub(crate) const DEAD_LETTER_DISCARDED: &str = "dead-letter.discarded";
     pub(crate) const DEAD_LETTER_REPLAYED: &str = "dead-letter.replayed";
     pub(crate) const DEPLOYMENT_STARTED: &str = "deployment.started";
@@ -44,6 +51,8 @@ pub(crate) mod verb {
 /// Kinds of things, as the audit log names them.
 pub(crate) mod object {
     pub(crate) const BOT: &str = "bot";
+    /// Its id is `<botId>:<chatId>`.
+    pub(crate) const CHAT: &str = "chat";
     pub(crate) const DEAD_LETTER: &str = "dead-letter";
     pub(crate) const INVITATION: &str = "invitation";
     pub(crate) const SESSION: &str = "session";

@@ -1,28 +1,23 @@
 //! What was set aside: looking, replaying, discarding.
 
 use botloom_core::ids::BotId;
-use botloom_core::ports::{DeadLetter, Direction, Page, PageRequest};
+use botloom_core::ports::{DeadLetter, LetterQuery, Page, PageRequest};
 
 use super::actor::{Actor, object, verb};
 use super::{Error, access, audit};
 use crate::auth::policy::Action;
 use crate::state::App;
 
-/// Dead letters of a bot, newest first.
+/// Dead letters of a bot.
 pub(crate) async fn list(
     app: &App,
     actor: Actor,
     bot: &BotId,
-    direction: Direction,
+    query: &LetterQuery,
     page: &PageRequest,
 ) -> Result<Page<DeadLetter>, Error> {
     access::bot(app, actor, bot, Action::Read).await?;
-    Ok(app
-        .deps
-        .ports
-        .dead_letters
-        .dead_letters(bot, direction, page)
-        .await?)
+    Ok(app.deps.ports.dead_letters.letters(bot, query, page).await?)
 }
 
 /// One of them.

@@ -5,7 +5,7 @@ use botloom_core::model::Role;
 /// What somebody wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// See bots, versions, revisions, deployments, events, dead letters.
+    /// See bots, versions, revisions, deployments, events, chats, dead letters, analytics.
     Read,
     /// Make a bot in the project.
     CreateBot,
@@ -23,6 +23,10 @@ pub(crate) enum Action {
     Pause,
     /// Replay and discard dead letters.
     HandleDeadLetters,
+    /// Let a simulated bot call real services.
+    SimulateLive,
+    /// See what chats remember, make them forget it, help those that are stuck.
+    HandleChats,
     /// Leave the project.
     Leave,
     /// Make, list and revoke API tokens of the project.
@@ -49,7 +53,9 @@ impl Action {
             | Self::Deploy
             | Self::Connect
             | Self::Pause
-            | Self::HandleDeadLetters => Role::Editor,
+            | Self::HandleDeadLetters
+            | Self::HandleChats
+            | Self::SimulateLive => Role::Editor,
             Self::ManageTokens | Self::ManageMembers | Self::ReadAudit | Self::SetToken | Self::DeleteBot => {
                 Role::Owner
             }

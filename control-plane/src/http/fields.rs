@@ -93,6 +93,36 @@ impl Fields {
         self.as_text(name, value, &length)
     }
 
+    /// The same, if there is one.
+    pub(crate) fn optional_text(&mut self, name: &str, length: RangeInclusive<usize>) -> Option<String> {
+        let value = self.take(name, false)?;
+        self.as_text(name, value, &length)
+    }
+
+    /// A list of at most so many texts that each read as a `T`, if there is one.
+    pub(crate) fn optional_texts<T: FromStr>(
+        &mut self,
+        name: &str,
+        most: usize,
+        rule: &str,
+    ) -> Option<Vec<T>> {
+        let value = self.take(name, false)?;
+        let Value::Array(entries) = value else {
+            self.fault(name, "wrong-type", "must be a list");
+            return None;
+        };
+        if !(1..=most).contains(&entries.len()) {
+            self.fault(name, "wrong-length", format!("must have 1 to {most} entries"));
+            return None;
+        }
+        let read = |entry: &Value| entry.as_str().and_then(|text| text.parse().ok());
+        let texts: Option<Vec<T>> = entries.iter().map(read).collect();
+        if texts.is_none() {
+            self.fault(name, "invalid", format!("each entry {rule}"));
+        }
+        texts
+    }
+
     /// A text that reads as a `T`.
     pub(crate) fn parsed<T: FromStr>(&mut self, name: &str, rule: &str) -> Option<T> {
         let value = self.take(name, true)?;
@@ -179,6 +209,16 @@ impl Fields {
         }
         self.faults.append(&mut list.faults);
         Some(read)
+    }
+
+    /// How many faults were found.
+    pub(crate) const fn faults(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// Notes that a field does not go with another.
+    pub(crate) fn refused(&mut self, name: &str, message: &str) {
+        self.fault(name, "invalid", message);
     }
 
     /// Notes that one of several ways to say something is needed.

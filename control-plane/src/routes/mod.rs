@@ -1,8 +1,10 @@
 //! The HTTP shape of each resource: what a request says, what an answer shows. Rules are in `app`.
 
+pub(crate) mod analytics;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod bots;
+pub(crate) mod chats;
 pub(crate) mod connection;
 pub(crate) mod dead_letters;
 pub(crate) mod deployments;

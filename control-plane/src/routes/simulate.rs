@@ -6,7 +6,7 @@ use botloom_core::TimestampMs;
 use botloom_core::bot_js::{ApiCallError, Telemetry};
 use botloom_core::conversation::{MadeCall, Person, ScriptedAnswer};
 use botloom_core::ids::BotId;
-use botloom_core::ports::{Happening, SimulatedTurn};
+use botloom_core::ports::{Happening, SimulatedHttp, SimulatedTurn};
 use botloom_spec::json::canonical;
 use botloom_spec::script::{ApiAnswer, ApiError, Entry, User};
 use bytes::Bytes;
@@ -55,6 +55,24 @@ pub(crate) struct Simulate {
     /// its text. At most 200 entries.
     #[schema(value_type = Vec<Object>)]
     script: Vec<Entry>,
+    /// `prepared` (where absent): calls are answered by the script. `live`: they go out to the services that the spec may
+    /// call, as those of a live bot do. Needs an editor.
+    #[schema(value_type = Option<String>)]
+    http: Option<Http>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Http(SimulatedHttp);
+
+impl std::str::FromStr for Http {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "prepared" => Ok(Self(SimulatedHttp::Prepared)),
+            "live" => Ok(Self(SimulatedHttp::Live)),
+            _ => Err(()),
+        }
+    }
 }
 
 impl FromFields for Simulate {
@@ -68,12 +86,19 @@ impl FromFields for Simulate {
         {
             fields.missing("spec", "or else botId and version, is required");
         }
+        let http = fields.optional_parsed("http", "must be prepared or live");
+        let script = script?;
+        let prepared = script.iter().any(|entry| matches!(entry, Entry::Api(_)));
+        if prepared && matches!(http, Some(Http(SimulatedHttp::Live))) {
+            fields.refused("script", "must not prepare answers where http is live");
+        }
         Some(Self {
             spec,
             bot_id,
             version,
             begins,
-            script: script?,
+            script,
+            http,
         })
     }
 }
@@ -94,11 +119,14 @@ fn fault(entry: &Entry) -> Option<&'static str> {
 
 /// What a conversation came to.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct SimulatedView {
     /// Warnings about the spec.
     findings: Vec<FindingView>,
     /// One for each message that was sent to the bot, in order.
     turns: Vec<TurnView>,
+    /// Messages that were not sent any more, because real calls took too long (12 s in all).
+    left_out: usize,
 }
 
 /// What one message led to.
@@ -135,7 +163,7 @@ pub(crate) struct MessageView {
     params: Map<String, Value>,
 }
 
-/// A call of a JSON API. Nothing was sent.
+/// A call of a JSON API.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CallView {
     method: String,
@@ -148,8 +176,15 @@ pub(crate) struct CallView {
     headers: Vec<(String, String)>,
     #[schema(value_type = Option<Object>)]
     body: Option<Value>,
-    /// Whether `script` had an answer for it; else the bot was told that nobody can be reached.
+    /// Whether `script` had an answer for it, or it was really made; else the bot was told that nobody can be reached.
     answered: bool,
+    /// Status of the answer, if there was one.
+    status: Option<u16>,
+    /// JSON of an answer within 2xx.
+    #[schema(value_type = Option<Object>)]
+    response: Option<Value>,
+    /// What the bot was told instead: `timeout`, `connect`, `status`, `too_large`, `not_json`, `denied` or `limit`.
+    error: Option<&'static str>,
 }
 
 /// Why a turn failed.
@@ -192,6 +227,7 @@ impl CallView {
             headers,
             body,
             answered,
+            answer,
         } = call;
         Self {
             method,
@@ -200,6 +236,9 @@ impl CallView {
             headers,
             body,
             answered,
+            status: answer.status,
+            response: answer.body,
+            error: answer.error.map(ApiCallError::as_str),
         }
     }
 }
@@ -218,7 +257,8 @@ fn values(document: Option<&str>) -> Value {
 /// Talk to a bot that need not be live
 ///
 /// The program that a deployment of this spec would run, in the same sandbox, with a virtual clock and prepared answers to
-/// its API calls. Nothing is stored, sent or called. The same request always gets the same answer.
+/// its API calls. Nothing is stored, sent or called, and the same request always gets the same answer. With `http` `live` its
+/// API calls are real ones, by the same guarded client, allow-list and limits as in production; the audit log says so.
 #[utoipa::path(
     post, path = "/simulate", tag = "spec", request_body = Simulate,
     extensions(("x-botloom-access" = json!("account"))),
@@ -241,10 +281,13 @@ pub(crate) async fn simulate(
         .unwrap_or(BEGINS);
     let sent = |(index, entry): (usize, &Entry)| matches!(entry, Entry::Send { .. }).then_some(index);
     let places: Vec<usize> = request.script.iter().enumerate().filter_map(sent).collect();
+    let http = request.http.map_or(SimulatedHttp::Prepared, |http| http.0);
+    let begins = TimestampMs(begins);
     let happenings = happenings(request.script);
-    match simulations::simulate(&app, caller.actor, partner, TimestampMs(begins), happenings).await? {
+    match simulations::simulate(&app, caller.actor, partner, begins, happenings, http).await? {
         Simulated::Refused(findings) => Err(refused(findings)),
         Simulated::Turns { warnings, turns } => Ok(Json(SimulatedView {
+            left_out: places.len().saturating_sub(turns.len()),
             findings: FindingView::all(warnings),
             turns: places
                 .into_iter()

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::StoreResult;
+use crate::grid::Grid;
 use crate::hash::RevHash;
 use crate::ids::{BotId, ChatId};
 use crate::time::TimestampMs;
@@ -26,6 +27,11 @@ pub mod event {
     pub const FLOW_STARTED: &str = "flow_started";
     /// A chat came to the end of a flow.
     pub const FLOW_COMPLETED: &str = "flow_completed";
+    /// An `apiCall` ended. Fields `reason`: `ok`, `status-<code>` or why there was no answer; `latencyMs`: milliseconds with
+    /// all its retries; `host`.
+    pub const API_CALL: &str = "api_call";
+    /// [`API_CALL`]'s reason of a call that went well.
+    pub const API_CALL_OK: &str = "ok";
     /// A step of a flow is done.
     pub const STEP_COMPLETED: &str = "step_completed";
 }
@@ -55,16 +61,23 @@ pub struct AnalyticsEvent {
     pub fields: String,
 }
 
-/// Named queries; there is no free-form query. Days are UTC, written `YYYY-MM-DD`.
+/// Named queries; there is no free-form query. Where time is cut by a [`Grid`], keys are the labels of its pieces, and pieces
+/// in which nothing happened are absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnalyticsQuery {
     /// How often each event happened: `event | count`.
     Events,
-    /// Updates that took effect and messages that Telegram took, per day: `day | in, out`.
-    Messages,
-    /// Different chats whose updates took effect, per day, and those of them whose first stored update is of that day
-    /// and within the time asked for: `day | active, new`.
-    Chats,
+    /// All in one row, whose key is empty: updates that took effect, messages that Telegram took, errors, different chats
+    /// whose updates took effect, `apiCall`s and those of them that failed.
+    Totals,
+    /// Updates that took effect and messages that Telegram took: `time | in, out`.
+    Messages(Grid),
+    /// Different chats whose updates took effect, and those of them whose first stored update is of that piece and within
+    /// the time asked for: `time | active, new`.
+    Chats(Grid),
+    /// How often each flow was started and completed, and by how many different chats it was started:
+    /// `flow | started, completed, chats`.
+    Flows,
     /// How far chats came in a flow: `step | chats, left`. `chats` is how many different chats completed the step,
     /// `left` how many of them did nothing later in the flow: neither completed a step or the flow, nor started it
     /// again. A first row with an empty key counts chats that started the flow and those that left before any step.
@@ -75,10 +88,16 @@ pub enum AnalyticsQuery {
     },
     /// Errors by reason: `reason | count`.
     Errors,
-    /// Milliseconds from the acceptance of an update to its commit, per day: `day | updates, p50, p95, p99`. A percentile
-    /// is the smallest value that at least so many percent of the updates do not exceed (nearest rank), so that it is
-    /// always a time that really was.
-    Latency,
+    /// Errors: `time | count`.
+    ErrorsOver(Grid),
+    /// Milliseconds from the acceptance of an update to its commit: `time | updates, p50, p95, p99`. A percentile is the
+    /// smallest value that at least so many percent of the updates do not exceed (nearest rank), so that it is always a
+    /// time that really was.
+    Latency(Grid),
+    /// `apiCall`s by how they ended, and how long they took: `outcome | calls, p50, p95, p99`.
+    ApiCalls,
+    /// The same by time, however they ended, with those that failed: `time | calls, failed`.
+    ApiCallsOver(Grid),
     /// Which revision went live when, in order of time: `revision | atMs, epoch`.
     Deploys,
 }
@@ -88,11 +107,24 @@ impl AnalyticsQuery {
     pub const fn columns(&self) -> &'static [&'static str] {
         match self {
             Self::Events => &["event", "count"],
-            Self::Messages => &["day", "in", "out"],
-            Self::Chats => &["day", "active", "new"],
+            Self::Totals => &[
+                "",
+                "updates",
+                "messages",
+                "errors",
+                "chats",
+                "apiCalls",
+                "apiCallsFailed",
+            ],
+            Self::Messages(_) => &["time", "in", "out"],
+            Self::Chats(_) => &["time", "active", "new"],
+            Self::Flows => &["flow", "started", "completed", "chats"],
             Self::Funnel { .. } => &["step", "chats", "left"],
             Self::Errors => &["reason", "count"],
-            Self::Latency => &["day", "updates", "p50", "p95", "p99"],
+            Self::ErrorsOver(_) => &["time", "count"],
+            Self::Latency(_) => &["time", "updates", "p50", "p95", "p99"],
+            Self::ApiCalls => &["outcome", "calls", "p50", "p95", "p99"],
+            Self::ApiCallsOver(_) => &["time", "calls", "failed"],
             Self::Deploys => &["revision", "atMs", "epoch"],
         }
     }

@@ -55,6 +55,8 @@ pub enum DeadLetterReason {
     Malformed,
     /// The update outlived what Telegram accepts as an answer.
     Expired,
+    /// A person took it out of the way of those behind it.
+    ByHand,
 }
 
 impl DeadLetterReason {
@@ -64,6 +66,7 @@ impl DeadLetterReason {
             Self::Overflow => "overflow",
             Self::Malformed => "malformed",
             Self::Expired => "expired",
+            Self::ByHand => "by-hand",
         }
     }
 }
@@ -98,19 +101,79 @@ pub struct DeadLetter {
     pub attempts: u32,
 }
 
+/// Which way a list of dead letters goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LetterOrder {
+    /// From the newest back: for looking.
+    #[default]
+    NewestFirst,
+    /// From the oldest on: the order in which they are to be replayed.
+    OldestFirst,
+}
+
+/// Which dead letters are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterQuery {
+    /// Which way they were going.
+    pub direction: Direction,
+    /// Of this chat only.
+    pub chat: Option<ChatId>,
+    /// With this reason only.
+    pub reason: Option<String>,
+    /// In which order.
+    pub order: LetterOrder,
+}
+
+impl LetterQuery {
+    /// All of a direction, newest first.
+    pub const fn all(direction: Direction) -> Self {
+        Self {
+            direction,
+            chat: None,
+            reason: None,
+            order: LetterOrder::NewestFirst,
+        }
+    }
+
+    /// Whether it leaves any letter of its direction out.
+    pub const fn is_filter(&self) -> bool {
+        self.chat.is_some() || self.reason.is_some()
+    }
+
+    /// Whether a letter of its direction with this chat and reason is meant.
+    pub fn means(&self, chat: Option<&ChatId>, reason: &str) -> bool {
+        self.chat.as_ref().is_none_or(|wanted| chat == Some(wanted))
+            && self.reason.as_ref().is_none_or(|wanted| reason == wanted)
+    }
+}
+
 /// Dead letters of both directions.
 #[async_trait]
 pub trait DeadLetters: Debug + Send + Sync {
     /// Sets an update aside at the door; answers its id. Durable when it returns.
     async fn set_aside(&self, letter: NewDeadLetter) -> StoreResult<String>;
 
-    /// Newest first.
+    /// Those that are meant, in the order asked for. A cursor that is none lists nothing. A page of a filter may be short,
+    /// or empty, while its cursor says that there is more.
+    async fn letters(
+        &self,
+        bot: &BotId,
+        query: &LetterQuery,
+        page: &PageRequest,
+    ) -> StoreResult<Page<DeadLetter>>;
+
+    /// How many are meant.
+    async fn count(&self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64>;
+
+    /// All of a direction, newest first.
     async fn dead_letters(
         &self,
         bot: &BotId,
         direction: Direction,
         page: &PageRequest,
-    ) -> StoreResult<Page<DeadLetter>>;
+    ) -> StoreResult<Page<DeadLetter>> {
+        self.letters(bot, &LetterQuery::all(direction), page).await
+    }
 
     /// One, by id.
     async fn dead_letter(&self, bot: &BotId, id: &str) -> StoreResult<Option<DeadLetter>>;

@@ -7,6 +7,7 @@ mod artifacts;
 mod audit;
 mod bots;
 mod bus;
+mod chats;
 mod deployments;
 mod error;
 mod event_log;
@@ -34,7 +35,10 @@ pub use artifacts::{ArtifactError, ArtifactName, Artifacts};
 pub use audit::{Audit, AuditQuery};
 pub use bots::{Bots, Connection, NewBot};
 pub use bus::{Bus, Notice};
-pub use dead_letters::{DeadLetter, DeadLetterReason, DeadLetters, Direction, NewDeadLetter};
+pub use chats::{ChatPlace, ChatView, Chats, FirstMessage, Freed, Remedy, Standing};
+pub use dead_letters::{
+    DeadLetter, DeadLetterReason, DeadLetters, Direction, LetterOrder, LetterQuery, NewDeadLetter,
+};
 pub use deployments::{Deployments, NewDeploymentOutcome};
 pub use error::{StoreError, StoreResult};
 pub use event_log::{EventLog, EventPage};
@@ -50,7 +54,7 @@ pub use outcomes::{BotOutcomes, OUTCOMES_LIFE, OutcomeCounts, Outcomes};
 pub use page::{Page, PageRequest};
 pub use revisions::Revisions;
 pub use sandboxes::{ProbeReport, SandboxError, Sandboxes};
-pub use simulations::{Happening, SimulatedTurn, Simulation, Simulations};
+pub use simulations::{Happening, LIVE_LONGEST, SimulatedHttp, SimulatedTurn, Simulation, Simulations};
 pub use tasks::{EnqueueOutcome, NewTask, TaskLease, Tasks};
 pub use tokens::Tokens;
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
@@ -79,6 +83,8 @@ pub struct Ports {
     pub outbox: Arc<dyn Outbox>,
     /// What was set aside.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// Updates and messages that wait, for people.
+    pub chats: Arc<dyn Chats>,
     /// Work for generator and deployer.
     pub tasks: Arc<dyn Tasks>,
     /// Hints between parts.

@@ -16,7 +16,7 @@ use super::fenced::Fenced;
 use super::migration::Migration;
 use super::{Asked, Executor};
 use crate::program::Program;
-use crate::step_loop::{self, Failure, Host, Job, Overtaken};
+use crate::step_loop::{self, EndedCall, Failure, Host, Job, Overtaken};
 use crate::trace::{TARGET, carried, child, continued, link};
 
 /// A batch ends after this time, so that other bots get their turn.
@@ -39,6 +39,7 @@ pub(super) struct Ran {
     pub(super) cause: String,
     pub(super) at: TimestampMs,
     pub(super) telemetry: Vec<Telemetry>,
+    pub(super) api_calls: Vec<EndedCall>,
     /// `None`: no bot code was run for it.
     pub(super) wall: Option<Duration>,
 }
@@ -166,6 +167,7 @@ impl Executor {
                 cause,
                 at: queued.accepted_at,
                 telemetry: Vec::new(),
+                api_calls: Vec::new(),
                 wall: None,
             };
             match outcome {
@@ -174,10 +176,11 @@ impl Executor {
                     break;
                 }
                 Ok(None) => {}
-                Ok(Some((done_state, messages, telemetry, wall))) => {
+                Ok(Some((done_state, messages, (telemetry, api_calls), wall))) => {
                     state = Some(done_state);
                     batch.messages.extend(messages);
                     ran.telemetry = telemetry;
+                    ran.api_calls = api_calls;
                     ran.wall = Some(wall);
                 }
             }
@@ -254,7 +257,15 @@ impl Executor {
         state: Option<&RawValue>,
         (program, read, epoch): (&Program, Asked, Epoch),
         username: Option<&str>,
-    ) -> Result<(Option<Box<RawValue>>, Vec<OutMessage>, Vec<Telemetry>, Duration), Failure> {
+    ) -> Result<
+        (
+            Option<Box<RawValue>>,
+            Vec<OutMessage>,
+            (Vec<Telemetry>, Vec<EndedCall>),
+            Duration,
+        ),
+        Failure,
+    > {
         let lane = &turn.lease.lane;
         let host = Host {
             pool: &self.node.pool,
@@ -285,6 +296,6 @@ impl Executor {
             .map(|action| step_loop::message(action, &lane.chat, queued.accepted_at, (cause, trace.as_ref())))
             .collect::<Result<Vec<_>, _>>()
             .map_err(Failure::bad_result)?;
-        Ok((done.state, messages, done.telemetry, done.wall))
+        Ok((done.state, messages, (done.telemetry, done.api_calls), done.wall))
     }
 }

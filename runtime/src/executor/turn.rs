@@ -17,7 +17,7 @@ use super::batch::{Batch, Stop};
 use super::parking::{TROUBLE, Why};
 use super::{Asked, Executor, Held, parking};
 use crate::bots::Found;
-use crate::reports::{Run, from_bot_code, plain};
+use crate::reports::{Run, api_calls, from_bot_code, plain};
 use crate::step_loop::Failure;
 use crate::trace::{TARGET, child, continued, link};
 
@@ -323,7 +323,7 @@ impl Executor {
                 at: ran.at,
                 cause: &ran.cause,
             };
-            for row in from_bot_code(run, ran.telemetry) {
+            for row in from_bot_code(run, ran.telemetry).chain(api_calls(run, ran.api_calls)) {
                 self.node.reports.record(row);
             }
             let micros = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);

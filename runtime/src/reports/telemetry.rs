@@ -3,15 +3,24 @@
 use botloom_core::bot_js::Telemetry;
 use botloom_core::hash::RevHash;
 use botloom_core::ids::{BotId, ChatId};
-use botloom_core::ports::analytics::event::{DEPLOYED, ERROR, MESSAGE_SENT, UPDATE_HANDLED};
+use botloom_core::ports::analytics::event::{API_CALL, DEPLOYED, ERROR, MESSAGE_SENT, UPDATE_HANDLED};
 use botloom_core::ports::{AnalyticsEvent, DEFAULT_RETENTION_MS};
 use botloom_core::time::TimestampMs;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::step_loop::EndedCall;
 
 /// Named in telemetry when Telegram says that a chat is closed to the bot.
 pub(crate) const CHAT_BLOCKED: &str = "chat_blocked";
 /// Bot code does not get to say these: the numbers of the platform are the platform's.
-const RESERVED: [&str; 5] = [CHAT_BLOCKED, DEPLOYED, ERROR, MESSAGE_SENT, UPDATE_HANDLED];
+const RESERVED: [&str; 6] = [
+    API_CALL,
+    CHAT_BLOCKED,
+    DEPLOYED,
+    ERROR,
+    MESSAGE_SENT,
+    UPDATE_HANDLED,
+];
 
 /// What all rows of one update share.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +57,16 @@ pub(crate) fn from_bot_code(run: Run<'_>, telemetry: Vec<Telemetry>) -> impl Ite
 /// A row of the runtime's own, one of its name for a cause. `fields` is a JSON object.
 pub(crate) fn plain(run: Run<'_>, event: &str, fields: String) -> AnalyticsEvent {
     row(run, event, event.to_owned(), None, None, fields)
+}
+
+/// The rows of an update's `apiCall`s.
+pub(crate) fn api_calls(run: Run<'_>, calls: Vec<EndedCall>) -> impl Iterator<Item = AnalyticsEvent> {
+    calls.into_iter().enumerate().map(move |(number, call)| {
+        let ms = u64::try_from(call.took.as_millis()).unwrap_or(u64::MAX);
+        let fields = json!({ "reason": call.reason, "latencyMs": ms, "host": call.host }).to_string();
+        let suffix = format!("{API_CALL}:{number}");
+        row(run, &suffix, API_CALL.to_owned(), None, None, fields)
+    })
 }
 
 /// A message that Telegram took; a cause may have many, told apart by `number`.

@@ -7,12 +7,13 @@ mod actions;
 mod input;
 mod overtaken;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use botloom_core::bot_js::{
     Action, ApiCall, ApiCallError, Context, Effect, Event, Input, MAX_ACTIONS, MAX_API_CALLS, MAX_CALLS,
     MAX_TELEMETRY, Output, Resume, Telemetry,
 };
+use botloom_core::ports::analytics::event::API_CALL_OK;
 use botloom_core::time::TimestampMs;
 use serde_json::value::RawValue;
 use tracing::field::Empty;
@@ -64,8 +65,21 @@ pub(crate) struct Done {
     /// In order.
     pub(crate) actions: Vec<Action>,
     pub(crate) telemetry: Vec<Telemetry>,
+    /// `apiCall`s in order.
+    pub(crate) api_calls: Vec<EndedCall>,
     /// Of the calls, without what happened between them.
     pub(crate) wall: Duration,
+}
+
+/// An `apiCall` that ended.
+#[derive(Debug)]
+pub(crate) struct EndedCall {
+    /// Name of the host, empty where there is none.
+    pub(crate) host: String,
+    /// As telemetry tells it: `ok`, `status-<code>`, or the name of the error.
+    pub(crate) reason: String,
+    /// With all its retries and the pauses between them.
+    pub(crate) took: Duration,
 }
 
 /// Why an update amounts to nothing.
@@ -104,6 +118,7 @@ pub(crate) async fn run<A: ApiCalls>(host: &Host<'_, A>, job: &Job<'_>) -> Resul
         state: None,
         actions: Vec::new(),
         telemetry: Vec::new(),
+        api_calls: Vec::new(),
         wall: Duration::ZERO,
     };
     let (mut resume, mut api_calls) = (None, 0);
@@ -147,7 +162,10 @@ pub(crate) async fn run<A: ApiCalls>(host: &Host<'_, A>, job: &Job<'_>) -> Resul
                 tokio::select! {
                     biased;
                     () = host.overtaken.wait() => return Err(Failure::Overtaken),
-                    resume = api_call(host, job, asked, api_calls) => resume,
+                    (resume, ended) = api_call(host, job, asked, api_calls) => {
+                        done.api_calls.push(ended);
+                        resume
+                    }
                 }
             }
         });
@@ -233,7 +251,8 @@ async fn api_call<A: ApiCalls>(
     job: &Job<'_>,
     mut asked: ApiCall,
     number: usize,
-) -> Resume {
+) -> (Resume, EndedCall) {
+    let began = Instant::now();
     let outcome = if number > MAX_API_CALLS {
         Err((ApiCallError::Limit, None))
     } else {
@@ -244,8 +263,17 @@ async fn api_call<A: ApiCalls>(
         };
         host.api.call(&asked, attempt).await
     };
+    let ended = EndedCall {
+        host: host_of(&asked),
+        reason: match &outcome {
+            Ok(_) => API_CALL_OK.to_owned(),
+            Err((ApiCallError::Status, Some(status))) => format!("status-{status}"),
+            Err((error, _)) => error.as_str().to_owned(),
+        },
+        took: began.elapsed(),
+    };
     let cont = std::mem::take(&mut asked.cont);
-    match outcome {
+    let resume = match outcome {
         Ok((status, body)) => Resume::ApiCall {
             cont,
             ok: true,
@@ -260,7 +288,15 @@ async fn api_call<A: ApiCalls>(
             body: None,
             error: Some(error),
         },
-    }
+    };
+    (resume, ended)
+}
+
+/// Path and query may hold what people wrote: the host has to do.
+fn host_of(call: &ApiCall) -> String {
+    let url = url::Url::parse(&call.url).ok();
+    let host = url.as_ref().and_then(url::Url::host_str);
+    host.unwrap_or_default().to_owned()
 }
 
 /// Without a copy where nothing was there.

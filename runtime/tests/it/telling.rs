@@ -1,6 +1,7 @@
 //! What telemetry tells of a bot that runs.
 
 use botloom_core::TimestampMs;
+use botloom_core::grid::Grid;
 use botloom_core::ports::{AnalyticsQuery, AnalyticsRow, Direction};
 use botloom_telegram::simulator::{Action, Fault};
 
@@ -59,12 +60,15 @@ async fn updates_messages_and_errors_are_told() {
         );
     }
     eventually("all is handled and told", async || {
-        sums(&world, &bot, AnalyticsQuery::Messages).await == [3, 4]
+        sums(&world, &bot, AnalyticsQuery::Messages(Grid::utc_days())).await == [3, 4]
             && ask(&world, &bot, AnalyticsQuery::Errors).await.len() == 2
     })
     .await;
-    assert_eq!(sums(&world, &bot, AnalyticsQuery::Chats).await[0], 3);
-    let latency = ask(&world, &bot, AnalyticsQuery::Latency).await;
+    assert_eq!(
+        sums(&world, &bot, AnalyticsQuery::Chats(Grid::utc_days())).await[0],
+        3
+    );
+    let latency = ask(&world, &bot, AnalyticsQuery::Latency(Grid::utc_days())).await;
     assert!(latency.iter().all(|row| row.values[3] < 60_000), "{latency:?}");
     let errors = ask(&world, &bot, AnalyticsQuery::Errors).await;
     let set_aside = world.dead_letters(&bot.id, Direction::Out).await.len() as u64;

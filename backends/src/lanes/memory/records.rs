@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use botloom_core::bot_js::Ambiguous;
-use botloom_core::ports::{ActiveRevision, DedupKey, Direction, QueuedUpdate, StoreResult};
+use botloom_core::ports::{
+    ActiveRevision, DedupKey, Direction, LetterOrder, LetterQuery, QueuedUpdate, StoreResult,
+};
 use botloom_core::{BotId, Lane, TimestampMs};
 use bytes::Bytes;
 
@@ -37,6 +39,13 @@ impl MemoryRecords {
             .iter()
             .filter(move |(_, letter)| wanted(letter))
             .map(|(number, _)| *number)
+    }
+
+    fn meant(&self, bot: &BotId, query: &LetterQuery) -> impl DoubleEndedIterator<Item = (u64, &Letter)> {
+        let numbers = self.letter_numbers(bot, query.direction);
+        numbers
+            .filter_map(|number| Some((number, self.letters.get(&number)?)))
+            .filter(|(_, letter)| query.means(letter.chat.as_ref(), &letter.reason))
     }
 }
 
@@ -248,16 +257,29 @@ impl Records for MemoryRecords {
     fn letters(
         &mut self,
         bot: &BotId,
-        direction: Direction,
-        before: Option<u64>,
+        query: &LetterQuery,
+        from: Option<u64>,
         limit: usize,
     ) -> StoreResult<Vec<(u64, Letter)>> {
-        let before = before.unwrap_or(u64::MAX);
-        let numbers = self.letter_numbers(bot, direction).rev();
-        let numbers = numbers.filter(|number| *number < before).take(limit);
-        Ok(numbers
-            .filter_map(|number| Some((number, self.letters.get(&number)?.clone())))
+        let meant = self.meant(bot, query);
+        let meant: Box<dyn Iterator<Item = (u64, &Letter)> + '_> = match query.order {
+            LetterOrder::NewestFirst => Box::new(
+                meant
+                    .rev()
+                    .filter(move |found| from.is_none_or(|from| found.0 < from)),
+            ),
+            LetterOrder::OldestFirst => {
+                Box::new(meant.filter(move |found| from.is_none_or(|from| found.0 > from)))
+            }
+        };
+        Ok(meant
+            .take(limit)
+            .map(|(number, letter)| (number, letter.clone()))
             .collect())
+    }
+
+    fn count_letters(&mut self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64> {
+        Ok(self.meant(bot, query).count() as u64)
     }
 
     fn delete_letter(&mut self, bot: &BotId, number: u64) -> StoreResult<()> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use botloom_core::ports::{
-    DeadLetter, DedupKey, Direction, NewDeadLetter, Page, PageRequest, QueuedUpdate, StoreResult,
+    DeadLetter, DedupKey, Direction, LetterQuery, NewDeadLetter, Page, PageRequest, QueuedUpdate, StoreResult,
 };
 use botloom_core::{BotId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -59,20 +59,18 @@ impl<R: Records> Model<R> {
     pub(crate) fn dead_letters(
         &mut self,
         bot: &BotId,
-        direction: Direction,
+        query: &LetterQuery,
         page: &PageRequest,
     ) -> StoreResult<Page<DeadLetter>> {
-        let before = page.cursor.as_deref().map(number_of);
-        if before == Some(None) {
+        let from = page.cursor.as_deref().map(number_of);
+        if from == Some(None) {
             return Ok(Page {
                 items: Vec::new(),
                 next_cursor: None,
             });
         }
         let limit = page.limit.clamp(1, PAGE) as usize;
-        let mut found = self
-            .records
-            .letters(bot, direction, before.flatten(), limit + 1)?;
+        let mut found = self.records.letters(bot, query, from.flatten(), limit + 1)?;
         let more = found.len() > limit;
         found.truncate(limit);
         let next_cursor = found.last().filter(|_| more).map(|last| last.0.to_string());
@@ -81,6 +79,14 @@ impl<R: Records> Model<R> {
             items: items.collect(),
             next_cursor,
         })
+    }
+
+    pub(crate) fn count_dead_letters(&mut self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64> {
+        if query.is_filter() {
+            self.records.count_letters(bot, query)
+        } else {
+            Ok(self.letter_count(bot, query.direction))
+        }
     }
 
     pub(crate) fn dead_letter(&mut self, bot: &BotId, id: &str) -> StoreResult<Option<DeadLetter>> {

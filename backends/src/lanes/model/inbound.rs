@@ -192,7 +192,7 @@ impl<R: Records> Model<R> {
     }
 
     /// Takes `count` of the granted updates off the lane; the next one has no tries yet.
-    fn pop(&mut self, lane: &Lane, entry: &mut InLane, count: usize) -> StoreResult<()> {
+    pub(super) fn pop(&mut self, lane: &Lane, entry: &mut InLane, count: usize) -> StoreResult<()> {
         let count = count.clamp(1, entry.granted.max(1));
         self.fill(lane, entry, count)?;
         let through = entry.head.get(count - 1).map_or(0, |stored| stored.seq);

@@ -4,6 +4,7 @@
 //! leases, tags and the first updates of busy lanes are memory. Steps are grouped: [`Model::settle`] ends a group that
 //! became durable, [`Model::rollback`] takes the memory back to where the group began, for a group that did not.
 
+mod chats;
 mod check;
 mod dead;
 mod inbound;
@@ -17,7 +18,7 @@ mod undo;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use botloom_core::ports::{
@@ -77,8 +78,9 @@ pub(crate) struct Model<R> {
     last: u64,
     inbound: Schedule,
     outbound: Schedule,
-    lanes: HashMap<Lane, InLane>,
-    outboxes: HashMap<Lane, OutLane>,
+    /// Ordered, so that the chats of a bot can be told page by page.
+    lanes: BTreeMap<Lane, InLane>,
+    outboxes: BTreeMap<Lane, OutLane>,
     revisions: HashMap<BotId, ActiveRevision>,
     parks: HashMap<BotId, TimestampMs>,
     park_ends: BTreeSet<(TimestampMs, BotId)>,
@@ -112,8 +114,8 @@ impl<R: Records> Model<R> {
             last: run << 40,
             inbound: Schedule::default(),
             outbound: Schedule::default(),
-            lanes: HashMap::new(),
-            outboxes: HashMap::new(),
+            lanes: BTreeMap::new(),
+            outboxes: BTreeMap::new(),
             revisions: HashMap::new(),
             parks: HashMap::new(),
             park_ends: BTreeSet::new(),

@@ -126,7 +126,7 @@ impl<R: Records> Model<R> {
 
     /// Takes up to `limit` messages off the front: those that the holder was given first. At least one while any is
     /// left.
-    fn front(
+    pub(super) fn front(
         &mut self,
         lane: &Lane,
         entry: &mut OutLane,
@@ -145,7 +145,7 @@ impl<R: Records> Model<R> {
     }
 
     /// Moves a message to the dead letters.
-    fn bury(
+    pub(super) fn bury(
         &mut self,
         lane: &Lane,
         message: &StoredMessage,

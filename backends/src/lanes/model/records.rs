@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use botloom_core::ports::{
-    ActiveRevision, DedupKey, Direction, OutClass, OutMessage, QueuedMessage, QueuedUpdate, StoreResult,
+    ActiveRevision, DedupKey, Direction, LetterQuery, OutClass, OutMessage, QueuedMessage, QueuedUpdate,
+    StoreResult,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -137,14 +138,16 @@ pub(crate) trait Records: Debug + Send + 'static {
     /// Stores a dead letter and answers its number, unique for ever.
     fn add_letter(&mut self, letter: &Letter) -> StoreResult<u64>;
     fn letter(&mut self, bot: &BotId, number: u64) -> StoreResult<Option<Letter>>;
-    /// Newest first, below `before`.
+    /// Those that are meant, in the order asked for, beyond `from`.
     fn letters(
         &mut self,
         bot: &BotId,
-        direction: Direction,
-        before: Option<u64>,
+        query: &LetterQuery,
+        from: Option<u64>,
         limit: usize,
     ) -> StoreResult<Vec<(u64, Letter)>>;
+    /// How many are meant.
+    fn count_letters(&mut self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64>;
     fn delete_letter(&mut self, bot: &BotId, number: u64) -> StoreResult<()>;
     /// Deletes the `count` oldest.
     fn delete_oldest_letters(&mut self, bot: &BotId, direction: Direction, count: u64) -> StoreResult<()>;

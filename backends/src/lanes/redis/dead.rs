@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use botloom_core::ports::{
-    DeadLetter, DeadLetters, DedupKey, Direction, NewDeadLetter, OutClass, Page, PageRequest, QueuedMessage,
-    QueuedUpdate, StoreError, StoreResult,
+    DeadLetter, DeadLetters, DedupKey, Direction, LetterOrder, LetterQuery, NewDeadLetter, OutClass, Page,
+    PageRequest, QueuedMessage, QueuedUpdate, StoreError, StoreResult,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -19,6 +19,8 @@ use super::{RedisLanes, args, codec};
 
 /// Most items of one page.
 const PAGE: u32 = 200;
+/// Pages that one call reads for a filter, at most.
+const ROUNDS: usize = 10;
 
 /// What an id says. The order is that of the letters: the time, the number in it, the shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +119,48 @@ impl RedisLanes {
             .into_iter()
             .map(|stored| (stored.letter, stored.attempts))
             .collect())
+    }
+
+    /// The next `limit` letters of a direction beyond one, in the order asked for and whatever else is asked for, and
+    /// whether there are more.
+    async fn beyond(
+        &self,
+        bot: &BotId,
+        query: &LetterQuery,
+        from: Option<LetterId>,
+        limit: usize,
+    ) -> StoreResult<(Vec<Stored>, bool)> {
+        let newest_first = query.order == LetterOrder::NewestFirst;
+        let reads = (0..)
+            .zip(self.letter_shards(bot))
+            .map(|(offset, shard)| async move {
+                // Of letters of one moment and number, those on later shards are newer.
+                let start = from.map(|id| {
+                    let inclusive = if newest_first {
+                        offset < id.offset
+                    } else {
+                        offset > id.offset
+                    };
+                    format!("{}{}", if inclusive { "" } else { "(" }, id.entry())
+                });
+                let (name, start, end) = if newest_first {
+                    ("XREVRANGE", start.unwrap_or_else(|| "+".to_owned()), "-")
+                } else {
+                    ("XRANGE", start.unwrap_or_else(|| "-".to_owned()), "+")
+                };
+                let mut range = cmd(name);
+                range.arg(self.letters_key(bot, query.direction, shard));
+                range.arg(start).arg(end).arg("COUNT").arg(limit + 1);
+                read(bot, query.direction, offset, self.link.run(&range).await?)
+            });
+        let mut found: Vec<Stored> = try_join_all(reads).await?.into_iter().flatten().collect();
+        found.sort_by_key(|stored| stored.id);
+        if newest_first {
+            found.reverse();
+        }
+        let more = found.len() > limit;
+        found.truncate(limit);
+        Ok((found, more))
     }
 
     async fn find(&self, bot: &BotId, id: &str) -> StoreResult<Option<Stored>> {
@@ -279,43 +323,65 @@ impl DeadLetters for RedisLanes {
             .await
     }
 
-    async fn dead_letters(
+    async fn letters(
         &self,
         bot: &BotId,
-        direction: Direction,
+        query: &LetterQuery,
         page: &PageRequest,
     ) -> StoreResult<Page<DeadLetter>> {
         let nothing = Page {
             items: Vec::new(),
             next_cursor: None,
         };
-        let before = match page.cursor.as_deref().map(LetterId::parse) {
+        let mut from = match page.cursor.as_deref().map(LetterId::parse) {
             Some(None) => return Ok(nothing),
-            before => before.flatten(),
+            from => from.flatten(),
         };
         let limit = page.limit.clamp(1, PAGE) as usize;
-        let reads = (0..)
-            .zip(self.letter_shards(bot))
-            .map(|(offset, shard)| async move {
-                let newest = match before {
-                    None => "+".to_owned(),
-                    Some(id) if offset < id.offset => id.entry(),
-                    Some(id) => format!("({}", id.entry()),
-                };
-                let mut range = cmd("XREVRANGE");
-                range.arg(self.letters_key(bot, direction, shard)).arg(newest);
-                range.arg("-").arg("COUNT").arg(limit + 1);
-                read(bot, direction, offset, self.link.run(&range).await?)
-            });
-        let mut found: Vec<Stored> = try_join_all(reads).await?.into_iter().flatten().collect();
-        found.sort_by_key(|stored| std::cmp::Reverse(stored.id));
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next_cursor = found.last().filter(|_| more).map(|last| last.id.to_string());
+        let (mut found, mut more): (Vec<Stored>, bool) = (Vec::new(), true);
+        for _ in 0..ROUNDS {
+            let (read, others) = self.beyond(bot, query, from, limit).await?;
+            more = others;
+            for stored in read {
+                if found.len() == limit {
+                    more = true;
+                    break;
+                }
+                from = Some(stored.id);
+                if query.means(stored.letter.chat.as_ref(), &stored.letter.reason) {
+                    found.push(stored);
+                }
+            }
+            if !more || found.len() == limit {
+                break;
+            }
+        }
+        let next_cursor = from.filter(|_| more).map(|last| last.to_string());
         Ok(Page {
             items: found.into_iter().map(shown).collect(),
             next_cursor,
         })
+    }
+
+    async fn count(&self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64> {
+        let mut count = 0;
+        if !query.is_filter() {
+            for shard in self.letter_shards(bot) {
+                let key = self.letters_key(bot, query.direction, shard);
+                count += self.link.run::<u64>(cmd("XLEN").arg(key)).await?;
+            }
+            return Ok(count);
+        }
+        let mut from = None;
+        loop {
+            let (read, more) = self.beyond(bot, query, from, PAGE as usize).await?;
+            from = read.last().map(|last| last.id);
+            let means = |stored: &&Stored| query.means(stored.letter.chat.as_ref(), &stored.letter.reason);
+            count += read.iter().filter(means).count() as u64;
+            if !more {
+                return Ok(count);
+            }
+        }
     }
 
     async fn dead_letter(&self, bot: &BotId, id: &str) -> StoreResult<Option<DeadLetter>> {

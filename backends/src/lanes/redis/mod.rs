@@ -7,6 +7,7 @@
 //! evenly.
 
 mod background;
+mod chats;
 mod clocks;
 mod codec;
 mod dead;

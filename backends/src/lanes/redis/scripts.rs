@@ -161,6 +161,14 @@ scripts! {
     purge_bot: ["revs", "cnt", "ocnt", "opark", "dlq_in", "dlq_out"],
     stats: ["rz", "lx", "dl", "cnt", "ocnt"],
     close: ["cnt", "ocnt", "spread", "dlq_in", "dlq_out"],
+    look: [
+        "spread", "rz", "lx", "dl", "att", "oz", "ox", "odl", "opz", "opark", "ogu", "qin", "qout", "qurgent",
+    ],
+    free: ["spread", "rz", "bf", "vt", "lx", "dl", "att", "seq", "cnt", "qin", "dlq"],
+    free_out: [
+        "spread", "oz", "obf", "ovt", "ox", "odl", "opark", "opz", "odoubt", "seq", "ocnt", "qout", "qurgent", "dlq",
+    ],
+    forget: ["spread", "rz", "bf", "vt", "lx", "seq", "state"],
 }
 
 /// The guard that a line is part of.

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 
 use botloom_core::hash::Sha256Hash;
 use botloom_core::ports::{
-    ActiveRevision, DedupKey, Direction, OutMessage, QueuedMessage, QueuedUpdate, StoreError, StoreResult,
+    ActiveRevision, DedupKey, Direction, LetterOrder, LetterQuery, OutMessage, QueuedMessage, QueuedUpdate,
+    StoreError, StoreResult,
 };
-use botloom_core::{BotId, Epoch, Lane, RevHash, TimestampMs, TraceParent};
+use botloom_core::{BotId, ChatId, Epoch, Lane, RevHash, TimestampMs, TraceParent};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
@@ -32,6 +33,9 @@ pub(crate) struct SqliteRecords {
 
 const DEAD_COLUMNS: &str =
     "n, dir, chat, at, attempts, reason, detail, class, ambiguous, not_after, method, cause, body";
+
+/// The letters of a bot and direction that a filter lets through.
+const MEANT: &str = "bot = ?1 AND dir = ?2 AND (?3 IS NULL OR chat = ?3) AND (?4 IS NULL OR reason = ?4)";
 
 impl SqliteRecords {
     pub(super) fn new(db: Connection) -> StoreResult<Self> {
@@ -473,7 +477,7 @@ impl Records for SqliteRecords {
         let values = (
             bot,
             direction_number(letter.payload.direction()),
-            letter.chat.as_ref().map(botloom_core::ChatId::as_str),
+            letter.chat.as_ref().map(ChatId::as_str),
             letter.at.0,
             letter.attempts,
             &letter.reason,
@@ -501,19 +505,41 @@ impl Records for SqliteRecords {
     fn letters(
         &mut self,
         bot: &BotId,
-        direction: Direction,
-        before: Option<u64>,
+        query: &LetterQuery,
+        from: Option<u64>,
         most: usize,
     ) -> StoreResult<Vec<(u64, Letter)>> {
         let Some(n) = self.known(bot) else {
             return Ok(Vec::new());
         };
+        let (beyond, order, start) = match query.order {
+            LetterOrder::NewestFirst => ("<", "DESC", i64::MAX),
+            LetterOrder::OldestFirst => (">", "ASC", 0),
+        };
         let sql = format!(
-            "SELECT {DEAD_COLUMNS} FROM dlq WHERE bot = ?1 AND dir = ?2 AND n < ?3 ORDER BY n DESC LIMIT ?4"
+            "SELECT {DEAD_COLUMNS} FROM dlq WHERE {MEANT} AND n {beyond} ?5 ORDER BY n {order} LIMIT ?6"
         );
-        let before = before.map_or(i64::MAX, u64::cast_signed);
-        let values = (n, direction_number(direction), before, limit(most));
+        let values = (
+            n,
+            direction_number(query.direction),
+            query.chat.as_ref().map(ChatId::as_str),
+            &query.reason,
+            from.map_or(start, u64::cast_signed),
+            limit(most),
+        );
         self.all(&sql, values, |row| letter(bot, row))
+    }
+
+    fn count_letters(&mut self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64> {
+        let Some(n) = self.known(bot) else { return Ok(0) };
+        let sql = format!("SELECT count(*) FROM dlq WHERE {MEANT}");
+        let values = (
+            n,
+            direction_number(query.direction),
+            query.chat.as_ref().map(ChatId::as_str),
+            &query.reason,
+        );
+        Ok(self.one(&sql, values, |row| number(row, 0))?.unwrap_or(0))
     }
 
     fn delete_letter(&mut self, bot: &BotId, number: u64) -> StoreResult<()> {

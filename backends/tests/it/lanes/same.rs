@@ -8,9 +8,10 @@ use std::sync::Arc;
 use botloom_backends::{ModelLanes, RedisLanes, RedisLink, SqliteLanes};
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    AckOut, AckOutOutcome, ActiveRevision, AfterAck, Commit, CommitOutcome, DeadLetters, DedupKey, Direction,
-    Fail, FailOutcome, Ingest, IngestOutcome, LaneLease, LaneLimits, Lanes, NewDeadLetter, NextTurn,
-    OutClass, OutMessage, OutTurn, Outbox, PageRequest, QueuedUpdate, StateChange, Token, Turn,
+    AckOut, AckOutOutcome, ActiveRevision, AfterAck, ChatPlace, ChatView, Chats, Commit, CommitOutcome,
+    DeadLetters, DedupKey, Direction, Fail, FailOutcome, Freed, Ingest, IngestOutcome, LaneLease, LaneLimits,
+    Lanes, NewDeadLetter, NextTurn, OutClass, OutMessage, OutTurn, Outbox, PageRequest, QueuedUpdate, Remedy,
+    StateChange, Token, Turn,
 };
 use botloom_core::testing::ManualClock;
 use botloom_core::{BotId, ChatId, Clock as _, Epoch, Lane, RevHash, Sha256Hash, TimestampMs};
@@ -49,6 +50,8 @@ pub(super) enum Op {
     SetAside(u8, bool),
     Replay(u8),
     Discard(u8),
+    Free(u8, bool, bool),
+    Forget(u8),
     Restart,
 }
 
@@ -99,6 +102,8 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => any::<(u8, bool)>().prop_map(|(lane, chat)| Op::SetAside(lane, chat)),
         1 => any::<u8>().prop_map(Op::Replay),
         1 => any::<u8>().prop_map(Op::Discard),
+        3 => (0..6_u8, any::<bool>(), any::<bool>()).prop_map(|(lane, out, aside)| Op::Free(lane, out, aside)),
+        1 => (0..6_u8).prop_map(Op::Forget),
         1 => Just(Op::Restart),
     ]
 }
@@ -122,9 +127,9 @@ impl Pair {
     }
 }
 
-/// The three ports of one store.
-trait Ports: Lanes + Outbox + DeadLetters {}
-impl<T: Lanes + Outbox + DeadLetters> Ports for T {}
+/// The ports of one store.
+trait Ports: Lanes + Outbox + DeadLetters + Chats {}
+impl<T: Lanes + Outbox + DeadLetters + Chats> Ports for T {}
 
 /// The store that is held against the model.
 enum Other {
@@ -493,6 +498,28 @@ impl Both {
                 let a = model.discard(bot, id).await.unwrap();
                 assert_eq!(a, other.discard(bot, other_id).await.unwrap());
             }
+            Op::Free(n, out, aside) => {
+                let (lane, remedy) = (lane(n), if aside { Remedy::SetAside } else { Remedy::Retry });
+                let (mut a, mut b) = if out {
+                    let a = model.free_messages(&lane, remedy).await.unwrap();
+                    (a, other.free_messages(&lane, remedy).await.unwrap())
+                } else {
+                    let a = model.free_updates(&lane, remedy).await.unwrap();
+                    (a, other.free_updates(&lane, remedy).await.unwrap())
+                };
+                if self.is_redis() {
+                    for freed in [&mut a, &mut b] {
+                        if let Freed::SetAside(id) = freed {
+                            id.clear();
+                        }
+                    }
+                }
+                assert_eq!(a, b);
+            }
+            Op::Forget(n) => {
+                let a = model.forget_state(&lane(n)).await.unwrap();
+                assert_eq!(a, other.forget_state(&lane(n)).await.unwrap());
+            }
             op => unreachable!("{op:?} is applied elsewhere"),
         }
     }
@@ -523,11 +550,35 @@ impl Both {
         for n in 0..6 {
             let a = model.state(&lane(n)).await.unwrap();
             assert_eq!(a, other.state(&lane(n)).await.unwrap());
+            let a = model.chat(&lane(n)).await.unwrap();
+            assert_eq!(a, other.chat(&lane(n)).await.unwrap());
+        }
+        for place in std::iter::once(None).chain(ChatPlace::ALL.map(Some)) {
+            let a = every_chat(&*model, place).await;
+            assert_eq!(a, every_chat(&*other, place).await, "{place:?}");
         }
         model.check().await.unwrap();
         match &self.other {
             Other::Sqlite(store, _) => store.as_ref().unwrap().check().await.unwrap(),
             Other::Redis(store) => store.check().await.unwrap(),
+        }
+    }
+}
+
+/// What is listed of a bot, page by page, in order: what is told is the same, the order is each store's own.
+async fn every_chat<P: Chats + ?Sized>(store: &P, place: Option<ChatPlace>) -> Vec<ChatView> {
+    let mut page = PageRequest {
+        cursor: None,
+        limit: 2,
+    };
+    let mut all = Vec::new();
+    loop {
+        let mut found = store.chats(&bot(0), place, &page).await.unwrap();
+        all.append(&mut found.items);
+        page.cursor = found.next_cursor;
+        if page.cursor.is_none() {
+            all.sort_by(|a, b| a.chat.cmp(&b.chat));
+            return all;
         }
     }
 }

@@ -22,3 +22,7 @@ mod outbox {
 mod dead_letters {
     botloom_core::dead_letters_tests!(super::kit());
 }
+
+mod chats {
+    botloom_core::chats_tests!(super::kit());
+}

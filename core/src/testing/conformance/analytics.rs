@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::CaseResult;
 use super::cases::{T0, cases, race};
+use crate::grid::{Grid, Width};
 use crate::hash::{RevHash, Sha256Hash};
 use crate::ids::{BotId, ChatId};
 use crate::ports::analytics::event::{
-    DEPLOYED, ERROR, FLOW_COMPLETED, FLOW_STARTED, MESSAGE_SENT, STEP_COMPLETED, UPDATE_HANDLED,
+    API_CALL, DEPLOYED, ERROR, FLOW_COMPLETED, FLOW_STARTED, MESSAGE_SENT, STEP_COMPLETED, UPDATE_HANDLED,
 };
 use crate::ports::{
     Analytics, AnalyticsEvent, AnalyticsQuery, AnalyticsRow, DEFAULT_RETENTION_MS, StoreResult,
@@ -30,6 +31,11 @@ cases!(($) analytics_conformance, analytics, Subject, [
     errors_are_counted_by_reason,
     percentiles_are_times_that_really_were,
     deploys_are_told_in_order_of_time,
+    totals_count_everything_once,
+    flows_are_counted_by_starts_and_ends,
+    calls_are_counted_by_how_they_ended,
+    time_is_cut_by_the_clocks_of_a_place,
+    a_chat_is_new_in_the_hour_in_which_it_first_wrote,
     queries_keep_to_their_time_and_bot,
     old_events_are_deleted,
 ]);
@@ -168,7 +174,7 @@ async fn messages_are_counted_in_and_out_per_day(analytics: Subject) -> CaseResu
     batch[4].at = MIDNIGHT.plus(-1);
     batch[5].at = MIDNIGHT;
     analytics.record(&batch).await?;
-    let counted = ask(&analytics, AnalyticsQuery::Messages).await?;
+    let counted = ask(&analytics, AnalyticsQuery::Messages(Grid::utc_days())).await?;
     assert_eq!(counted, rows(&[("2026-11-20", [2, 2]), ("2026-11-21", [0, 1])]));
     Ok(())
 }
@@ -194,7 +200,7 @@ async fn chats_are_counted_once_a_day(analytics: Subject) -> CaseResult {
     // What the bot does by itself makes no chat active.
     batch.push(event(6, MESSAGE_SENT, 9));
     analytics.record(&batch).await?;
-    let counted = ask(&analytics, AnalyticsQuery::Chats).await?;
+    let counted = ask(&analytics, AnalyticsQuery::Chats(Grid::utc_days())).await?;
     let expected = [
         ("2026-11-20", [2, 2]),
         ("2026-11-21", [1, 0]),
@@ -209,14 +215,33 @@ async fn a_chat_is_new_on_its_first_day_only(analytics: Subject) -> CaseResult {
     let earlier = handled(&[(1, 1, T0), (3, 1, T0.plus(9))]);
     analytics.record(&later).await?;
     analytics.record(&earlier).await?;
-    let from_midnight = ask_within(&analytics, MIDNIGHT, FAR, AnalyticsQuery::Chats).await?;
+    let from_midnight =
+        ask_within(&analytics, MIDNIGHT, FAR, AnalyticsQuery::Chats(Grid::utc_days())).await?;
     assert_eq!(from_midnight, rows(&[("2026-11-21", [2, 1])]));
     // Within one day too: the chat wrote before and after these moments, but not between them.
-    let between = ask_within(&analytics, T0.plus(1), T0.plus(9), AnalyticsQuery::Chats).await?;
+    let between = ask_within(
+        &analytics,
+        T0.plus(1),
+        T0.plus(9),
+        AnalyticsQuery::Chats(Grid::utc_days()),
+    )
+    .await?;
     assert_eq!(between, []);
-    let after = ask_within(&analytics, T0.plus(9), T0.plus(10), AnalyticsQuery::Chats).await?;
+    let after = ask_within(
+        &analytics,
+        T0.plus(9),
+        T0.plus(10),
+        AnalyticsQuery::Chats(Grid::utc_days()),
+    )
+    .await?;
     assert_eq!(after, rows(&[("2026-11-20", [1, 0])]));
-    let across = ask_within(&analytics, T0.plus(1), MIDNIGHT.plus(1), AnalyticsQuery::Chats).await?;
+    let across = ask_within(
+        &analytics,
+        T0.plus(1),
+        MIDNIGHT.plus(1),
+        AnalyticsQuery::Chats(Grid::utc_days()),
+    )
+    .await?;
     assert_eq!(across, rows(&[("2026-11-20", [1, 0]), ("2026-11-21", [1, 0])]));
     Ok(())
 }
@@ -319,7 +344,7 @@ async fn percentiles_are_times_that_really_were(analytics: Subject) -> CaseResul
         ..took(402, third, 9_999)
     });
     analytics.record(&batch).await?;
-    let told = ask(&analytics, AnalyticsQuery::Latency).await?;
+    let told = ask(&analytics, AnalyticsQuery::Latency(Grid::utc_days())).await?;
     let expected = [
         ("2026-11-20", [200, 100, 190, 198]),
         ("2026-11-21", [5, 35, 50, 50]),
@@ -352,6 +377,152 @@ async fn deploys_are_told_in_order_of_time(analytics: Subject) -> CaseResult {
     Ok(())
 }
 
+/// Hours of a place whose clocks are half an hour off.
+fn hours() -> Grid {
+    Grid::in_zone(Width::Hour, "Asia/Kolkata", T0.plus(-DAY_MS), T0.plus(DAY_MS)).expect("a known zone")
+}
+
+async fn totals_count_everything_once(analytics: Subject) -> CaseResult {
+    let none = ask(&analytics, AnalyticsQuery::Totals).await?;
+    assert_eq!(none, rows(&[("", [0, 0, 0, 0, 0, 0])]));
+    let batch = [
+        event(1, UPDATE_HANDLED, 1),
+        event(2, UPDATE_HANDLED, 1),
+        event(3, UPDATE_HANDLED, 2),
+        event(4, MESSAGE_SENT, 9),
+        event(5, ERROR, 1),
+        called(6, "ok", 5),
+        called(7, "timeout", 5),
+        event(8, "a", 3),
+    ];
+    analytics.record(&batch).await?;
+    let totals = ask(&analytics, AnalyticsQuery::Totals).await?;
+    assert_eq!(totals, rows(&[("", [3, 1, 1, 2, 2, 1])]));
+    Ok(())
+}
+
+async fn flows_are_counted_by_starts_and_ends(analytics: Subject) -> CaseResult {
+    let batch = [
+        in_flow(1, 1, FLOW_STARTED, "order", None),
+        in_flow(2, 1, FLOW_STARTED, "order", None),
+        in_flow(3, 2, FLOW_STARTED, "order", None),
+        in_flow(4, 2, FLOW_COMPLETED, "order", None),
+        in_flow(5, 2, FLOW_STARTED, "help", None),
+        step(6, 2, "help", "topic"),
+        event(7, FLOW_STARTED, 3),
+    ];
+    analytics.record(&batch).await?;
+    let counted = ask(&analytics, AnalyticsQuery::Flows).await?;
+    assert_eq!(counted, rows(&[("help", [1, 0, 1]), ("order", [3, 1, 2])]));
+    Ok(())
+}
+
+fn called(id: i64, reason: &str, ms: u64) -> AnalyticsEvent {
+    AnalyticsEvent {
+        fields: format!(r#"{{"reason":"{reason}","latencyMs":{ms},"host":"api.example.org"}}"#),
+        ..event(id, API_CALL, 1)
+    }
+}
+
+async fn calls_are_counted_by_how_they_ended(analytics: Subject) -> CaseResult {
+    let mut batch = vec![
+        called(1, "ok", 10),
+        called(2, "ok", 30),
+        called(3, "ok", 20),
+        called(4, "status-503", 7),
+        called(5, "timeout", 5_000),
+    ];
+    batch[4].at = MIDNIGHT;
+    // An update of the same moment is no call.
+    batch.push(AnalyticsEvent {
+        event: UPDATE_HANDLED.to_owned(),
+        ..called(6, "ok", 1)
+    });
+    analytics.record(&batch).await?;
+    let ended = ask(&analytics, AnalyticsQuery::ApiCalls).await?;
+    let expected = [
+        ("ok", [3, 20, 30, 30]),
+        ("status-503", [1, 7, 7, 7]),
+        ("timeout", [1, 5_000, 5_000, 5_000]),
+    ];
+    assert_eq!(ended, rows(&expected));
+    let over = ask(&analytics, AnalyticsQuery::ApiCallsOver(Grid::utc_days())).await?;
+    assert_eq!(over, rows(&[("2026-11-20", [4, 1]), ("2026-11-21", [1, 1])]));
+    Ok(())
+}
+
+async fn time_is_cut_by_the_clocks_of_a_place(analytics: Subject) -> CaseResult {
+    // The night in which Berlin's clocks go back, 2026-10-25: its day has 25 hours.
+    let midnight = TimestampMs(1_792_879_200_000);
+    let hour = |hours: i64| midnight.plus(hours * 3_600_000);
+    let batch = handled(&[
+        (1, 1, hour(0).plus(-1)),
+        (2, 1, hour(0)),
+        (3, 1, hour(2).plus(5)),
+        (4, 2, hour(3).plus(5)),
+        (5, 1, hour(25).plus(-1)),
+        (6, 3, hour(25)),
+    ]);
+    analytics.record(&batch).await?;
+    let (from, to) = (hour(-24), hour(48));
+    let cut = |width| Grid::in_zone(width, "Europe/Berlin", from, to).expect("a known zone");
+    let days = ask_within(&analytics, from, to, AnalyticsQuery::Messages(cut(Width::Day))).await?;
+    let expected = [
+        ("2026-10-24", [1, 0]),
+        ("2026-10-25", [4, 0]),
+        ("2026-10-26", [1, 0]),
+    ];
+    assert_eq!(days, rows(&expected));
+    let chats = ask_within(&analytics, from, to, AnalyticsQuery::Chats(cut(Width::Day))).await?;
+    let expected = [
+        ("2026-10-24", [1, 1]),
+        ("2026-10-25", [2, 1]),
+        ("2026-10-26", [1, 1]),
+    ];
+    assert_eq!(chats, rows(&expected));
+    // Two o'clock comes twice and is two hours, in UTC as in Berlin.
+    let hours = ask_within(
+        &analytics,
+        hour(2),
+        hour(4),
+        AnalyticsQuery::Messages(cut(Width::Hour)),
+    )
+    .await?;
+    let expected = [("2026-10-25T00:00", [1, 0]), ("2026-10-25T01:00", [1, 0])];
+    assert_eq!(hours, rows(&expected));
+    let labels: Vec<String> = cut(Width::Hour)
+        .pieces(hour(2), hour(4))
+        .into_iter()
+        .map(|piece| piece.label)
+        .collect();
+    assert_eq!(labels, hours.into_iter().map(|row| row.0).collect::<Vec<_>>());
+    Ok(())
+}
+
+async fn a_chat_is_new_in_the_hour_in_which_it_first_wrote(analytics: Subject) -> CaseResult {
+    // T0 is 18:40 in UTC, ten minutes into an hour of Kolkata.
+    let minute = 60_000;
+    let batch = handled(&[
+        (1, 1, T0.plus(-11 * minute)),
+        (2, 1, T0),
+        (3, 2, T0.plus(minute)),
+        (4, 2, T0.plus(49 * minute)),
+        (5, 2, T0.plus(51 * minute)),
+    ]);
+    analytics.record(&batch).await?;
+    let (from, to) = (T0.plus(-20 * minute), T0.plus(60 * minute));
+    let told = ask_within(&analytics, from, to, AnalyticsQuery::Chats(hours())).await?;
+    let expected = [
+        ("2026-11-20T18:00", [1, 1]),
+        ("2026-11-20T19:00", [2, 1]),
+        ("2026-11-20T20:00", [1, 0]),
+    ];
+    assert_eq!(told, rows(&expected));
+    let later = ask_within(&analytics, T0, to, AnalyticsQuery::Chats(hours())).await?;
+    assert_eq!(later[0].1, [2, 1], "chat 1 wrote before");
+    Ok(())
+}
+
 async fn queries_keep_to_their_time_and_bot(analytics: Subject) -> CaseResult {
     let other = BotId::new("b-bot")?;
     let each = |id: i64, chat: i64, at: TimestampMs| {
@@ -381,11 +552,14 @@ async fn queries_keep_to_their_time_and_bot(analytics: Subject) -> CaseResult {
     };
     for (query, of_one) in [
         (AnalyticsQuery::Events, 4),
-        (AnalyticsQuery::Messages, 1),
-        (AnalyticsQuery::Chats, 1),
+        (AnalyticsQuery::Messages(Grid::utc_days()), 1),
+        (AnalyticsQuery::Chats(Grid::utc_days()), 1),
         (funnel("order"), 1),
+        (AnalyticsQuery::Totals, 1),
         (AnalyticsQuery::Errors, 1),
-        (AnalyticsQuery::Latency, 1),
+        (AnalyticsQuery::ErrorsOver(hours()), 1),
+        (AnalyticsQuery::Chats(hours()), 1),
+        (AnalyticsQuery::Latency(Grid::utc_days()), 1),
         (AnalyticsQuery::Deploys, 1),
     ] {
         for (from, to, expected) in [(0, 4, 4), (1, 3, 2), (2, 2, 0), (4, 9, 0)] {

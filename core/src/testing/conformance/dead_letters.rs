@@ -6,12 +6,14 @@ use super::cases::{CaseResult, cases};
 use super::lanes::{LIMITS, LaneKit, answer, bot, lane, message};
 use crate::ids::Lane;
 use crate::ports::{
-    AckOut, AfterAck, DedupKey, Direction, IngestOutcome, NewDeadLetter, OutMessage, PageRequest, StoreResult,
+    AckOut, AfterAck, DedupKey, Direction, IngestOutcome, LetterOrder, LetterQuery, NewDeadLetter,
+    OutMessage, PageRequest, StoreResult,
 };
 
 cases!(($) dead_letters_tests, dead_letters, LaneKit, [
     what_was_set_aside_is_found_again,
     the_newest_come_first_page_by_page,
+    letters_are_found_by_chat_and_reason_in_either_order,
     a_foreign_cursor_lists_nothing,
     the_oldest_go_beyond_the_cap,
     a_replayed_update_queues_under_an_id_of_its_own,
@@ -111,6 +113,59 @@ async fn the_newest_come_first_page_by_page(kit: LaneKit) -> CaseResult {
         "nothing follows a full last page"
     );
     assert_eq!(kit.listed(&lane, Direction::Out).await?, Vec::<String>::new());
+    Ok(())
+}
+
+async fn letters_are_found_by_chat_and_reason_in_either_order(kit: LaneKit) -> CaseResult {
+    let mut ids = Vec::new();
+    for (chat, reason) in [(1, "overflow"), (2, "overflow"), (1, "expired")] {
+        let mut letter = kit.letter(&lane(chat), "{}");
+        letter.reason = reason.to_owned();
+        ids.push(kit.dead.set_aside(letter).await?);
+    }
+    let meant = |chat: Option<i64>, reason: Option<&str>, order| LetterQuery {
+        direction: Direction::In,
+        chat: chat.map(Into::into),
+        reason: reason.map(str::to_owned),
+        order,
+    };
+    let of = |wanted: &[usize]| wanted.iter().map(|at| ids[*at].clone()).collect::<Vec<_>>();
+    let (new, old) = (LetterOrder::NewestFirst, LetterOrder::OldestFirst);
+    for (query, expected) in [
+        (meant(None, None, new), of(&[2, 1, 0])),
+        (meant(None, None, old), of(&[0, 1, 2])),
+        (meant(Some(1), None, new), of(&[2, 0])),
+        (meant(Some(1), None, old), of(&[0, 2])),
+        (meant(None, Some("overflow"), old), of(&[0, 1])),
+        (meant(Some(2), Some("overflow"), new), of(&[1])),
+        (meant(Some(2), Some("expired"), new), of(&[])),
+    ] {
+        let bot = bot("pizza");
+        let mut page = PageRequest {
+            cursor: None,
+            limit: 1,
+        };
+        let mut found = Vec::new();
+        loop {
+            let part = kit.dead.letters(&bot, &query, &page).await?;
+            found.extend(part.items.into_iter().map(|letter| letter.id));
+            page.cursor = part.next_cursor;
+            if page.cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{query:?}");
+        assert_eq!(
+            kit.dead.count(&bot, &query).await?,
+            expected.len() as u64,
+            "{query:?}"
+        );
+        let elsewhere = LetterQuery {
+            direction: Direction::Out,
+            ..query
+        };
+        assert_eq!(kit.dead.count(&bot, &elsewhere).await?, 0);
+    }
     Ok(())
 }
 

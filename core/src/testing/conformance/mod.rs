@@ -8,6 +8,7 @@ pub mod artifacts;
 pub mod bus;
 mod cases;
 pub mod catalog;
+pub mod chats;
 pub mod dead_letters;
 pub mod event_log;
 pub mod lanes;

@@ -112,6 +112,17 @@ local function mark(list, begun, maybe, attempts)
     string.format('%06d', tries) .. string.sub(message, 10))
 end
 
+-- A sender's lease ended without an answer: its first message, if it was begun or is of the kind that is begun without a
+-- note, may have been sent.
+local function settle_doubt(lane)
+  local doubt = call('HGET', odoubt, lane)
+  if not doubt then return end
+  local list = doubt == 'u' and qurgent or qout
+  local first = call('LINDEX', list, 0)
+  if first and (string.sub(first, 1, 1) == 'b' or string.sub(first, 3, 3) == 'r') then mark(list, '-', true, 0) end
+  call('HDEL', odoubt, lane)
+end
+
 -- The number of shards that the shard knows the bot to be spread over, '0' while it is being moved, if it is not what
 -- the caller believes: the caller is at the wrong shard, or misses some.
 local function elsewhere(bot, believed)

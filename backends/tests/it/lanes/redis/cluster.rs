@@ -26,3 +26,7 @@ mod outbox {
 mod dead_letters {
     botloom_core::dead_letters_tests!(super::kit().await);
 }
+
+mod chats {
+    botloom_core::chats_tests!(super::kit().await);
+}

@@ -8,8 +8,8 @@ use std::time::Duration;
 use botloom_backends::{RedisLanes, RedisLink, SetSpread};
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    AckOut, ActiveRevision, AfterAck, DeadLetters as _, IngestOutcome, Lanes as _, Outbox as _, StoreError,
-    StoreResult,
+    AckOut, ActiveRevision, AfterAck, Chats as _, DeadLetters as _, IngestOutcome, Lanes as _, Outbox as _,
+    Remedy, StoreError, StoreResult,
 };
 use botloom_core::testing::ManualClock;
 use botloom_core::testing::conformance::lanes::LaneKit;
@@ -25,9 +25,13 @@ use crate::lanes::same::{Both, LIMITS, Op, op};
 use crate::support::redis::{RedisServer, patient};
 
 /// Guards against calls at the same moment, or against what is rare in the histories; each has a test below.
-const NOT_IN_HISTORIES: [&str; 13] = [
+const NOT_IN_HISTORIES: [&str; 17] = [
+    "forget-layout",
+    "free-layout",
+    "free-out-layout",
     "ingest-layout",
     "load-out-fence",
+    "look-layout",
     "park-layout",
     "repair-once",
     "replay-layout",
@@ -166,6 +170,10 @@ async fn asks_a_closed_bot(lanes: &RedisLanes, server: &RedisServer, check: &str
     close.arg("spread:0").arg(lane.bot.as_str()).arg(0);
     server.command::<u8>(&close).await.unwrap();
     match check {
+        "forget-layout" => lanes.forget_state(&lane).await.map(drop),
+        "free-layout" => lanes.free_updates(&lane, Remedy::Retry).await.map(drop),
+        "free-out-layout" => lanes.free_messages(&lane, Remedy::Retry).await.map(drop),
+        "look-layout" => lanes.chat(&lane).await.map(drop),
         "ingest-layout" => lanes.ingest(vec![item(&lane, 1, false)]).await.map(drop),
         "park-layout" => lanes.park(&lane.bot, Some(TimestampMs(i64::MAX / 8_192))).await,
         "replay-layout" => lanes.replay(&lane.bot, &letter_id).await.map(drop),

@@ -28,6 +28,10 @@ mod dead_letters {
     botloom_core::dead_letters_tests!(super::kit().await);
 }
 
+mod chats {
+    botloom_core::chats_tests!(super::kit().await);
+}
+
 /// Ids as bits: the cases of the door, apart from the one that needs Redis' own clock to be turned.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn update_ids_can_be_kept_as_bits() {

@@ -8,8 +8,9 @@ use crate::bot_js::Ambiguous;
 use crate::hash::{RevHash, Sha256Hash};
 use crate::ids::{BotId, ChatId, Epoch, Lane};
 use crate::ports::{
-    ActiveRevision, Commit, CommitOutcome, DeadLetters, DedupKey, Fail, FailOutcome, Ingest, IngestOutcome,
-    LaneLimits, Lanes, NextTurn, OutClass, OutMessage, OutTurn, Outbox, StateChange, StoreResult, Turn,
+    ActiveRevision, Chats, Commit, CommitOutcome, DeadLetters, DedupKey, Fail, FailOutcome, Ingest,
+    IngestOutcome, LaneLimits, Lanes, NextTurn, OutClass, OutMessage, OutTurn, Outbox, StateChange,
+    StoreResult, Turn,
 };
 use crate::testing::ManualClock;
 use crate::testing::conformance::cases::T0;
@@ -34,6 +35,8 @@ pub struct LaneKit {
     pub outbox: Arc<dyn Outbox>,
     /// What was set aside.
     pub dead: Arc<dyn DeadLetters>,
+    /// What people see and do.
+    pub chats: Arc<dyn Chats>,
     /// The store's clock.
     pub clock: Arc<ManualClock>,
 }
@@ -44,12 +47,16 @@ impl LaneKit {
         Arc::new(ManualClock::new(T0))
     }
 
-    /// Wraps a store that implements all three ports.
-    pub fn new<S: Lanes + Outbox + DeadLetters + 'static>(store: Arc<S>, clock: Arc<ManualClock>) -> Self {
+    /// Wraps a store that implements all four ports.
+    pub fn new<S: Lanes + Outbox + DeadLetters + Chats + 'static>(
+        store: Arc<S>,
+        clock: Arc<ManualClock>,
+    ) -> Self {
         Self {
             lanes: Arc::clone(&store) as Arc<dyn Lanes>,
             outbox: Arc::clone(&store) as Arc<dyn Outbox>,
-            dead: store,
+            dead: Arc::clone(&store) as Arc<dyn DeadLetters>,
+            chats: store,
             clock,
         }
     }

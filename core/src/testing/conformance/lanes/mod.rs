@@ -21,7 +21,7 @@ use door::{
     the_answer_tells_how_many_turns_wait,
 };
 pub use kit::{LIMITS, LaneKit};
-pub(super) use kit::{answer, bot, lane, message};
+pub(super) use kit::{answer, bot, ids, lane, message, put_document};
 use retries::{
     a_failed_update_comes_again_when_it_is_due, a_failure_without_lease_is_fenced,
     a_lost_lease_counts_as_a_try, a_success_forgets_the_tries, released_turns_do_not_count_as_tries,
