@@ -1,5 +1,6 @@
 //! The grammar of the command line.
 
+pub(crate) mod bots;
 pub(crate) mod people;
 
 use std::net::SocketAddr;
@@ -135,6 +136,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         login: Login,
     },
+    /// Chats of a bot in which something waits: list, look, unblock, forget.
+    #[command(subcommand)]
+    Chats(bots::ChatsCommand),
+    /// What was set aside: list, look, replay, discard.
+    #[command(subcommand)]
+    DeadLetters(bots::DeadLettersCommand),
+    /// A bot in numbers: totals, time series, flows, errors.
+    Analytics(bots::AnalyticsArgs),
     /// Members of a project: list, change roles, remove, invite, join.
     #[command(subcommand)]
     Members(people::MembersCommand),

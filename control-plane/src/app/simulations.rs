@@ -59,10 +59,15 @@ pub(crate) async fn simulate(
     let Some(accepted) = spec else {
         return Ok(Simulated::Refused(findings));
     };
+    let caller = match http {
+        SimulatedHttp::Prepared => None,
+        SimulatedHttp::Live => {
+            let bot = bot_of(&accepted)?;
+            Some((may_call(app, actor, &bot).await?, bot))
+        }
+    };
     let simulations = app.deps.simulations.as_ref().ok_or(SandboxError::NoNode)?;
-    if http == SimulatedHttp::Live {
-        let bot = bot_of(&accepted)?;
-        let project = may_call(app, actor, &bot).await?;
+    if let Some((project, bot)) = caller {
         // The calls are about to happen, whatever becomes of the conversation.
         let entry = actor.did_to_bot(app, verb::BOT_SIMULATED_LIVE, &bot, project);
         audit::note(app, entry).await;

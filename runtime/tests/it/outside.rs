@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use botloom_core::TimestampMs;
+use botloom_core::ports::AnalyticsQuery;
 use botloom_runtime::{DevHosts, Resolve};
 
 use crate::support::{Bot, Canary, Setup, World, eventually, text_update};
@@ -284,4 +286,26 @@ async fn the_third_call_of_an_update_is_too_many() {
     calls.bot = calls.world.bot("greedy", code).await;
     assert_eq!(calls.call("x").await, "ok ok limit");
     assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn calls_are_told_by_how_they_ended() {
+    let server = Canary::answering(vec![ok("{}"), http("503 Service Unavailable", "", "")]).await;
+    let calls = Calls::to(&server).await;
+    let shop = r#"{"url":"https://api.shop.example/secret?phone=49"}"#;
+    calls.call(shop).await;
+    calls.call(shop).await;
+    calls.call(r#"{"url":"https://elsewhere.example/"}"#).await;
+    let ask = async || {
+        let (from, to) = (TimestampMs(0), TimestampMs(i64::MAX));
+        let analytics = &calls.world.ports.analytics;
+        let rows = analytics
+            .query(&calls.bot.id, from, to, &AnalyticsQuery::ApiCalls)
+            .await;
+        let rows = rows.unwrap().into_iter();
+        rows.map(|row| (row.key, row.values[0])).collect::<Vec<_>>()
+    };
+    eventually("all calls are told", async || ask().await.len() == 3).await;
+    let told = [("denied", 1), ("ok", 1), ("status-503", 1)];
+    assert_eq!(ask().await, told.map(|(how, times)| (how.to_owned(), times)));
 }

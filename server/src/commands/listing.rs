@@ -23,6 +23,11 @@ pub(crate) async fn everything(api: &Api, path: &str) -> Result<Vec<Value>, Comm
     }
 }
 
+/// A name as a part of a path.
+pub(crate) fn segment(name: &str) -> String {
+    url::form_urlencoded::byte_serialize(name.as_bytes()).collect()
+}
+
 /// Shows a list: as JSON, or these fields of each item in columns under their titles.
 pub(crate) fn show(items: &[Value], json: bool, columns: &[(&str, &str)]) {
     if json {

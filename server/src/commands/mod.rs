@@ -1,9 +1,12 @@
 //! One file per command.
 
+pub(crate) mod analytics;
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod chats;
 pub(crate) mod compile;
 pub(crate) mod config;
+pub(crate) mod dead_letters;
 pub(crate) mod folder;
 pub(crate) mod health;
 pub(crate) mod lanes;

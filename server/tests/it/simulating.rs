@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::api::Api;
 use crate::support::process::Server;
 use crate::support::specs::pizza;
+use crate::support::stub::Stub;
 
 fn texts(turn: &Value) -> Vec<&str> {
     let messages = turn["messages"].as_array().unwrap();
@@ -76,4 +77,64 @@ async fn a_pizza_is_ordered_and_nothing_is_left_of_it() {
         texts(&told["turns"][2]).contains(&"Our oven is cold, try again later."),
         "{told}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_are_real_ones_if_that_is_asked_for() {
+    let shop = Stub::start(&[(503, "{}"), (200, r#"{"total": {"amount": 12.5}}"#)]).await;
+    let hosts = format!("api.pizza.example=http://{}", shop.address);
+    let settings = [
+        ("BOTLOOM_SANDBOX_BUDGET_MS", "1000"),
+        ("BOTLOOM_DEV_HOSTS", hosts.as_str()),
+    ];
+    let server = Server::start(&settings).await;
+    let api = Api::set_up(&server).await;
+    let script = json!([{ "send": "/order" }, { "send": "40" }, { "send": "+4930123456" }]);
+    let mut body = json!({ "spec": pizza(), "script": script });
+    api.post("/simulate", &body).await;
+    assert!(
+        shop.asked().is_empty(),
+        "calls are real only if that is asked for"
+    );
+
+    // The shop fails once and is asked again, as for a live bot.
+    body["http"] = json!("live");
+    let told = api.post("/simulate", &body).await.json();
+    let call = &told["turns"][2]["calls"][0];
+    assert_eq!(call["status"], 200, "{told}");
+    assert_eq!(call["response"], json!({ "total": { "amount": 12.5 } }));
+    assert_eq!((&call["answered"], &call["error"]), (&json!(true), &Value::Null));
+    assert_eq!(told["turns"][2]["stateAfter"]["price"], 12.5);
+    assert_eq!(told["turns"][2]["stateBefore"], told["turns"][1]["stateAfter"]);
+    assert_eq!(told["leftOut"], 0);
+    assert_eq!(shop.asked().len(), 2);
+    assert_eq!(shop.asked()[1].body, json!({ "size": 40 }));
+
+    // Another conversation is another one to the service.
+    api.post("/simulate", &body).await;
+    let keys: Vec<_> = shop
+        .asked()
+        .iter()
+        .map(|asked| asked.headers["idempotency-key"].clone())
+        .collect();
+    assert_eq!(keys[0], keys[1]);
+    assert_ne!(keys[1], keys[2]);
+    let log = api.get("/audit?verb=bot.simulated-live").await.json();
+    assert_eq!(log["items"].as_array().unwrap().len(), 2, "{log}");
+
+    // What a spec may not call is not called here either.
+    let denied = json!({ "spec": pizza(), "script": script, "http": "live" });
+    let text = denied
+        .to_string()
+        .replace("https://api.pizza.example/", "https://other.example/");
+    let refused = api.request("POST", "/simulate", &[], text).await.unwrap();
+    assert_eq!(
+        refused.status, 400,
+        "the spec names a host that it may not call: {refused:?}"
+    );
+    let prepared = json!({ "api": { "method": "GET", "url": "https://x.example/", "body": {} } });
+    body["script"].as_array_mut().unwrap().push(prepared);
+    let both = api.post("/simulate", &body).await;
+    assert_eq!(both.status, 422, "{both:?}");
+    assert_eq!(both.json()["errors"][0]["pointer"], "/script");
 }

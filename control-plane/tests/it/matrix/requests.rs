@@ -8,7 +8,7 @@ use botloom_core::ports::{Connection, NewDeadLetter};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Server, revision, spec};
+use crate::support::{Client, Server, revision, spec, stuck_chat};
 
 /// A request.
 pub(super) struct Request {
@@ -209,6 +209,10 @@ impl<'a> World<'a> {
         if path.ends_with("/disconnect") {
             self.take_updates(&bot).await;
         }
+        if path.contains("{chatId}") {
+            stuck_chat(&self.server.ports, &bot, 5).await;
+        }
+        let of_chat = at.replace("{chatId}", "5");
         let of_letter = at.replace("{id}", &letter);
         let found = match (method.as_str(), path) {
             ("GET", "/bots/{botId}") | ("POST", "/bots/{botId}/disconnect" | "/bots/{botId}/pause") => {
@@ -223,6 +227,17 @@ impl<'a> World<'a> {
             ("DELETE", "/bots/{botId}") => (at, None, 204),
             ("PUT", "/bots/{botId}/token") => (at, Some(token), 200),
             ("POST", "/bots/{botId}/connect") => (at, Some(json!({ "ingress": "polling" })), 409),
+            ("GET", "/bots/{botId}/chats" | "/bots/{botId}/analytics") => (at, None, 200),
+            ("GET", "/bots/{botId}/analytics/{query}") => (at.replace("{query}", "messages"), None, 200),
+            ("GET", "/bots/{botId}/chats/{chatId}") => (of_chat, None, 200),
+            ("POST", "/bots/{botId}/chats/{chatId}/unblock") => {
+                (of_chat, Some(json!({ "update": "retry" })), 200)
+            }
+            ("DELETE", "/bots/{botId}/chats/{chatId}/state") => (of_chat, None, 204),
+            ("POST", "/bots/{botId}/dead-letters/replay" | "/bots/{botId}/dead-letters/discard") => {
+                let letter = self.dead_letter(&bot).await;
+                (at, Some(json!({ "ids": [letter] })), 200)
+            }
             ("GET", "/bots/{botId}/dead-letters") => (format!("{at}?direction=in"), None, 200),
             ("GET", "/bots/{botId}/dead-letters/{id}") => (of_letter, None, 200),
             ("DELETE", "/bots/{botId}/dead-letters/{id}")

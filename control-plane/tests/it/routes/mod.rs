@@ -1,6 +1,8 @@
+mod analytics;
 mod audit;
 mod auth;
 mod bots;
+mod chats;
 mod dead_letters;
 mod deployments;
 mod events;

@@ -70,3 +70,45 @@ async fn a_simulation_is_asked_for_properly() {
         .await
         .refused(503, "no-runtime-node");
 }
+
+#[tokio::test]
+async fn real_calls_are_for_editors() {
+    let server = Server::start().await;
+    let owner = server.with_bot().await;
+    owner.post("/spec", &spec("a-bot", "one")).await.expect(201);
+    let hello = json!([{ "send": "/start" }]);
+    let stored = json!({ "botId": "a-bot", "version": 1, "script": hello, "http": "live" });
+    let posted = json!({ "spec": spec("a-bot", "two"), "script": hello, "http": "live" });
+    let new = json!({ "spec": spec("new-bot", "one"), "script": hello, "http": "live" });
+    let viewer = server.member("viewer").await;
+    viewer.post("/simulate", &stored).await.refused(403, "forbidden");
+    let mut mocked = stored.clone();
+    mocked["http"] = json!("prepared");
+    viewer
+        .post("/simulate", &mocked)
+        .await
+        .refused(503, "no-runtime-node");
+    // Who may is told that this node runs no bots.
+    let editor = server.member("editor").await;
+    for body in [&stored, &posted, &new] {
+        editor
+            .post("/simulate", body)
+            .await
+            .refused(503, "no-runtime-node");
+    }
+    for body in [&posted, &new] {
+        viewer.post("/simulate", body).await.refused(403, "forbidden");
+    }
+    let stranger = server.stranger().await;
+    stranger
+        .post("/simulate", &posted)
+        .await
+        .refused(404, "not-found");
+    stranger.post("/simulate", &new).await.refused(403, "forbidden");
+    let mut odd = stored.clone();
+    odd["http"] = json!("maybe");
+    owner
+        .post("/simulate", &odd)
+        .await
+        .refused(422, "validation-failed");
+}

@@ -1,12 +1,16 @@
-//! Specs and revisions.
+//! Specs, revisions and chats.
 
 use std::collections::BTreeMap;
 
 use botloom_core::TimestampMs;
+use botloom_core::bot_js::Ambiguous;
 use botloom_core::hash::{RevHash, Sha256Hash};
-use botloom_core::ids::BotId;
+use botloom_core::ids::{BotId, Lane};
 use botloom_core::model::{ArtifactDigests, BotPassport, BuildInfo, RevJson, RevisionRow, Security};
-use botloom_core::ports::{ArtifactName, Ports};
+use botloom_core::ports::{
+    ArtifactName, Commit, CommitOutcome, DedupKey, Fail, Ingest, IngestOutcome, NextTurn, OutClass,
+    OutMessage, Ports, StateChange,
+};
 use serde_json::{Value, json};
 
 /// A small spec that greets with `text`.
@@ -88,4 +92,66 @@ pub(crate) async fn revision(ports: &Ports, bot: &str, seed: &str) -> RevHash {
     };
     assert!(ports.catalog.add_revision(&row).await.unwrap());
     rev_hash
+}
+
+/// A chat that remembers something, has a message to send, and two updates, the first of which failed and is tried again a
+/// minute later.
+pub(crate) async fn stuck_chat(ports: &Ports, bot: &str, chat: i64) {
+    let lane = Lane {
+        bot: bot.parse().unwrap(),
+        chat: chat.into(),
+    };
+    let update = |id: i64, want_turn: bool| Ingest {
+        lane: lane.clone(),
+        dedup: DedupKey::Update(id),
+        envelope: "{}".into(),
+        accepted_at: ports.clock.now(),
+        trace: None,
+        want_turn,
+    };
+    let taken = ports.lanes.ingest(vec![update(1, true)]).await.unwrap();
+    let [IngestOutcome::Granted(turn)] = taken.as_slice() else {
+        panic!("{taken:?}");
+    };
+    ports
+        .lanes
+        .ingest(vec![update(2, false), update(3, false)])
+        .await
+        .unwrap();
+    let document = json!({
+        "v": { "size": 40, "phone": "+49", "old": 1 }, "x": {}, "w": { "f": "order", "s": "address" },
+    });
+    let commit = Commit {
+        lease: turn.lease.clone(),
+        revision: None,
+        updates: 1,
+        state: StateChange::Put {
+            document: document.to_string().into(),
+            ttl_ms: None,
+        },
+        messages: vec![OutMessage {
+            method: "sendMessage".into(),
+            params: r#"{"chat_id":5,"text":"hi"}"#.into(),
+            class: OutClass::Reply,
+            not_after: None,
+            ambiguous: Ambiguous::Resend,
+            cause: "1".into(),
+            trace: None,
+        }],
+        want_out: false,
+        next: NextTurn::Keep,
+        charge: 0,
+    };
+    let committed = ports.lanes.commit(vec![commit]).await.unwrap().remove(0);
+    let CommitOutcome::Committed { next: Some(next), .. } = committed else {
+        panic!("{committed:?}");
+    };
+    let fail = Fail {
+        lease: next.lease,
+        max_attempts: 3,
+        retry_at: ports.clock.now().plus(60_000),
+        reason: "script_error".into(),
+        detail: "it threw".into(),
+    };
+    ports.lanes.fail(fail).await.unwrap();
 }

@@ -49,7 +49,7 @@ impl LaneKit {
 
     /// An outbox with two messages, in the hands of a sender.
     async fn sending(&self, lane: &Lane) -> StoreResult<OutTurn> {
-        self.send(lane, 1, vec![message("one"), message("two")]).await?;
+        self.send(lane, 100, vec![message("one"), message("two")]).await?;
         let (mut turns, _) = self.outbox.claim_out(1).await?;
         Ok(turns.remove(0))
     }
