@@ -74,6 +74,7 @@ fn run(cli: Cli) -> CommandResult {
         } => block_on(commands::apply::connect(&bot, &connection, &login)),
         Command::Members(command) => block_on(commands::members::members(command)),
         Command::Tokens(command) => block_on(commands::tokens::tokens(command)),
+        Command::Webhooks(command) => block_on(commands::webhooks::webhooks(command)),
         Command::Audit(args) => block_on(commands::audit::audit(&args)),
         Command::SandboxRun { file, body, input } => block_on(commands::sandbox_run::sandbox_run(
             config,

@@ -26,3 +26,4 @@ mod simulating;
 mod traces;
 mod tree;
 mod unhealthy;
+mod webhooks;
