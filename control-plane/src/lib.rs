@@ -1,15 +1,17 @@
 //! The HTTP API: routes, rules, auth, problems, events.
 //!
 //! [`ControlPlane::new`] takes what the API needs of the outside ([`Deps`]) and how it behaves ([`Options`]);
-//! [`ControlPlane::router`] serves it, [`ControlPlane::run`] forgets what has expired.
+//! [`ControlPlane::router`] serves it, [`ControlPlane::run`] checks webhooks and forgets what has expired.
 //!
 //! Read `router.rs` first: it is the list of all routes. `routes/` holds the HTTP shape of each, `app/` the rules
-//! without a word of HTTP, `auth/` who may do what, `problem.rs` how failures look.
+//! without a word of HTTP, `auth/` who may do what, `doctor/` whether Telegram delivers,
+//! `problem.rs` how failures look.
 
 mod app;
 mod auth;
 mod code;
 mod deps;
+mod doctor;
 mod etag;
 mod events;
 mod http;

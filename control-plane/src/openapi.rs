@@ -25,6 +25,7 @@ use crate::router;
         (name = "projects", description = "Groups of bots"),
         (name = "tokens", description = "Credentials of programs"),
         (name = "bots", description = "Bots and their connection to Telegram"),
+        (name = "webhooks", description = "Whether Telegram delivers"),
         (name = "spec", description = "What a bot is, in versions"),
         (name = "build and deploy", description = "Revisions, and putting them live"),
         (name = "events", description = "What happens, as it happens"),

@@ -16,6 +16,8 @@ pub struct Options {
     pub telegram_api_root: Url,
     /// Deliveries of Telegram at a time per bot, 1 to 100.
     pub webhook_max_connections: u8,
+    /// How often a node looks for webhooks that are due for their check.
+    pub webhook_look: Duration,
     /// Longest wait for Telegram inside a request. Shorter than the client's own limit: people are waiting.
     pub telegram_timeout: Duration,
     /// Numbers that bound what callers may do.
@@ -73,6 +75,7 @@ impl Default for Options {
             console_origin: None,
             telegram_api_root: Url::parse("https://api.telegram.org").expect("a constant that parses"),
             webhook_max_connections: 40,
+            webhook_look: Duration::from_secs(1),
             telegram_timeout: Duration::from_secs(8),
             limits: Limits::default(),
             password_cost: PasswordCost::default(),

@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::routes::{
     analytics, audit, auth, bots, chats, connection, dead_letters, deployments, events, generate,
     invitations, members, pages, projects, revisions, sessions, simulate, spec, system, tasks, tokens,
-    versions,
+    versions, webhooks,
 };
 use crate::state::App;
 
@@ -83,6 +83,10 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(deployments::roll_back))
         .routes(routes!(deployments::list_deployments))
         .routes(routes!(deployments::get_deployment))
+        // /webhooks
+        .routes(routes!(webhooks::list_webhooks))
+        .routes(routes!(webhooks::webhook_progress))
+        .routes(routes!(webhooks::reclaim_webhook))
         // /events
         .routes(routes!(events::watch_events))
         // /audit

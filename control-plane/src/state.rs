@@ -12,6 +12,7 @@ use crate::app::{self, Error};
 use crate::auth::attempts::Attempts;
 use crate::auth::password::Passwords;
 use crate::deps::{Deps, Watch};
+use crate::doctor::{self, Pacer};
 use crate::events::Streams;
 use crate::limits::Rates;
 use crate::options::{InvalidOptions, Options};
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) attempts: Attempts,
     pub(crate) rates: Rates,
     pub(crate) streams: Streams,
+    pub(crate) pacer: Pacer,
     /// Ends event streams, so that a shutdown need not wait for them.
     pub(crate) stop: CancellationToken,
 }
@@ -70,6 +72,7 @@ impl ControlPlane {
             attempts: Attempts::new(options.limits.failed_logins),
             rates: Rates::new(&options.limits)?,
             streams: Streams::new(options.limits.streams_per_user),
+            pacer: Pacer::default(),
             deps,
             options,
             stop: shutdown,
@@ -91,8 +94,12 @@ impl ControlPlane {
         app::accounts::ensure_owner(&self.app, email, password).await
     }
 
-    /// Forgets sessions, idempotency keys and rate limits that have expired, until `shutdown`.
+    /// Checks whether Telegram delivers, and forgets sessions, idempotency keys and rate limits that have expired, until
+    /// `shutdown`.
     pub async fn run(&self, shutdown: CancellationToken) {
-        sweep::run(&self.app, &shutdown).await;
+        tokio::join!(
+            sweep::run(&self.app, &shutdown),
+            doctor::run(&self.app, &shutdown),
+        );
     }
 }

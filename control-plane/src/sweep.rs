@@ -10,6 +10,8 @@ use crate::idempotency;
 use crate::state::App;
 
 const PAUSE: Duration = Duration::from_mins(1);
+/// Longest span that the pace of webhook changes is bounded over, ms, and some more.
+const GRANTS_MS: i64 = 3_700_000;
 
 /// Sweeps every minute until `shutdown`. A sweep that fails is repeated by the next.
 pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
@@ -34,6 +36,7 @@ async fn sweep(app: &App) -> StoreResult<()> {
     let keys = catalog.expire_keys(now.plus(-idempotency::KEPT_MS)).await?;
     let invitations = catalog.expire_invitations(now).await?;
     let tokens = catalog.expire_tokens(now.plus(-bearer::TOLD_MS)).await?;
-    tracing::debug!(sessions, keys, invitations, tokens, "swept");
+    let grants = catalog.expire_webhook_grants(now.plus(-GRANTS_MS)).await?;
+    tracing::debug!(sessions, keys, invitations, tokens, grants, "swept");
     Ok(())
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::RevHash;
 use crate::ids::{BotId, Epoch, ProjectId, TaskId};
-use crate::model::IngressMode;
+use crate::model::{IngressMode, WebhookFinding};
 use crate::time::TimestampMs;
 
 /// Something that happened to a bot. Serialises to the payload of its SSE event.
@@ -81,11 +81,16 @@ pub enum BotEvent {
     BotPaused {},
     /// The bot's updates wait no longer.
     BotResumed {},
-    /// Telegram's idea of the webhook differs from ours.
+    /// Updates do not reach the bot as they should. Told once, when it begins or when something is added.
     WebhookDrifted {
         /// In words for the author.
         reason: String,
+        /// Stable codes of what was found; none where somebody else asks for the updates of a polled bot.
+        #[serde(default)]
+        findings: Vec<WebhookFinding>,
     },
+    /// Updates reach the bot again.
+    WebhookRecovered {},
     /// An update or a message was set aside.
     DeadLettered {
         /// `in` (an update) or `out` (a message).
@@ -114,6 +119,7 @@ impl BotEvent {
             Self::BotPaused {} => "BotPaused",
             Self::BotResumed {} => "BotResumed",
             Self::WebhookDrifted { .. } => "WebhookDrifted",
+            Self::WebhookRecovered {} => "WebhookRecovered",
             Self::DeadLettered { .. } => "DeadLettered",
         }
     }

@@ -204,9 +204,14 @@ impl Poller {
 
     fn report_conflict(&self, bot: &LiveBot, error: &CallError) {
         tracing::warn!(bot = %bot.id, error = %error, "somebody else takes the bot's updates");
+        let webhook = matches!(error, CallError::Api { description, .. } if description.contains("webhook"));
+        if webhook {
+            // The checks of webhooks find it, and tell of its end too.
+            return;
+        }
         let reason = format!("Somebody else takes the bot's updates: {error}");
-        self.node
-            .reports
-            .tell(bot.project, &bot.id, BotEvent::WebhookDrifted { reason });
+        let findings = Vec::new();
+        let event = BotEvent::WebhookDrifted { reason, findings };
+        self.node.reports.tell(bot.project, &bot.id, event);
     }
 }

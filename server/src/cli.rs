@@ -2,6 +2,7 @@
 
 pub(crate) mod bots;
 pub(crate) mod people;
+pub(crate) mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -150,6 +151,9 @@ pub(crate) enum Command {
     /// API tokens for programs: list, create, revoke. Needs e-mail and password.
     #[command(subcommand)]
     Tokens(people::TokensCommand),
+    /// Whether Telegram delivers: list, show, reclaim a bot, follow a change of the public URL.
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Who did what: the audit log, newest first.
     Audit(people::AuditArgs),
     /// Run a bot.js in a real sandbox worker and print {outcome, wallMs, result}: why was a bot stopped?

@@ -77,6 +77,7 @@ fn run(cli: Cli) -> CommandResult {
         Command::Analytics(args) => block_on(commands::analytics::analytics(&args)),
         Command::Members(command) => block_on(commands::members::members(command)),
         Command::Tokens(command) => block_on(commands::tokens::tokens(command)),
+        Command::Webhooks(command) => block_on(commands::webhooks::webhooks(command)),
         Command::Audit(args) => block_on(commands::audit::audit(&args)),
         Command::SandboxRun { file, body, input } => block_on(commands::sandbox_run::sandbox_run(
             config,

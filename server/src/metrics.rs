@@ -138,6 +138,31 @@ const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
+        title: "Whoever's updates do not come is told within a minute",
+        metrics: &[
+            gauge(
+                "botloom_webhooks",
+                "`status`: `healthy`, `repairing`, `drifted`, `unknown`",
+                "Connected bots by whether Telegram delivers; every node with the role `control-plane` reports the same.",
+            ),
+            gauge(
+                "botloom_webhook_findings",
+                "`finding`: a code of [webhooks.md](webhooks.md)",
+                "Connected bots of which this was found; a bot may count several times.",
+            ),
+            counter(
+                "botloom_webhook_checks_total",
+                "`result`: `answered`, `unanswered`",
+                "Checks of connected bots, by whether Telegram answered.",
+            ),
+            counter(
+                "botloom_webhook_repairs_total",
+                "`result`: `done`, `refused`, `held` (asked to wait), `unanswered`",
+                "Webhooks that were set without being asked.",
+            ),
+        ],
+    },
+    Promise {
         title: "Messages leave in order, once, and no faster than Telegram allows",
         metrics: &[
             counter(

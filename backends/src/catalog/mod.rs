@@ -9,10 +9,12 @@ mod members;
 mod revisions;
 mod tokens;
 mod versions;
+mod webhook_pace;
+mod webhooks;
 
 use crate::sql::Database;
 
-/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys and the audit log in a [`Database`].
+/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, the audit log and checks of webhooks in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SqlCatalog {
     db: Database,

@@ -46,6 +46,7 @@ pub(crate) mod verb {
     pub(crate) const SPEC_POSTED: &str = "spec.posted";
     pub(crate) const TOKEN_CREATED: &str = "token.created";
     pub(crate) const TOKEN_REVOKED: &str = "token.revoked";
+    pub(crate) const WEBHOOK_RECLAIMED: &str = "webhook.reclaimed";
 }
 
 /// Kinds of things, as the audit log names them.

@@ -76,6 +76,9 @@ pub enum Error {
     /// A connected bot cannot become another Telegram bot.
     #[error("the bot is connected")]
     BotConnected,
+    /// The bot takes no updates.
+    #[error("the bot is not connected")]
+    BotNotConnected,
     /// The bot has no token.
     #[error("the bot has no token")]
     TokenMissing,
@@ -147,6 +150,7 @@ impl Error {
             Self::TokenRejected => code::TOKEN_REJECTED,
             Self::BotAlreadyRegistered => code::BOT_ALREADY_REGISTERED,
             Self::BotConnected => code::BOT_CONNECTED,
+            Self::BotNotConnected => code::BOT_NOT_CONNECTED,
             Self::TokenMissing => code::TOKEN_MISSING,
             Self::PublicUrlMissing => code::PUBLIC_URL_MISSING,
             Self::PublicUrlUnsuitable => code::PUBLIC_URL_UNSUITABLE,
@@ -188,6 +192,7 @@ impl Coded for Error {
             | Self::ProjectRequired
             | Self::BotAlreadyRegistered
             | Self::BotConnected
+            | Self::BotNotConnected
             | Self::TokenMissing
             | Self::PublicUrlMissing
             | Self::PublicUrlUnsuitable
@@ -231,6 +236,7 @@ impl Coded for Error {
             Self::TokenRejected => "Telegram does not know this token; was it revoked at BotFather?".into(),
             Self::BotAlreadyRegistered => "Another bot of this installation uses this Telegram bot.".into(),
             Self::BotConnected => "The token belongs to another Telegram bot; disconnect this bot first.".into(),
+            Self::BotNotConnected => "The bot takes no updates; connect it with POST /bots/<botId>/connect.".into(),
             Self::TokenMissing => "Give the bot its token first: PUT /bots/<botId>/token.".into(),
             Self::PublicUrlMissing => {
                 "Webhooks need BOTLOOM_PUBLIC_URL; without one, connect with ingress \"polling\".".into()

@@ -24,5 +24,7 @@ pub(crate) mod tasks;
 pub(crate) mod telegram;
 pub(crate) mod tokens;
 pub(crate) mod versions;
+pub(crate) mod webhook;
+pub(crate) mod webhooks;
 
 pub use error::Error;

@@ -32,18 +32,21 @@ pub(crate) async fn ask<T>(
     now: &'static str,
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, Error> {
-    let unavailable = Error::TelegramUnavailable { now };
     match tokio::time::timeout(app.options.telegram_timeout, call).await {
-        Err(_) => Err(unavailable),
-        Ok(Ok(result)) => Ok(result),
-        Ok(Err(error)) => {
-            tracing::info!(method, %error, "a call to Telegram failed");
-            Err(match (classify(&error, method), error) {
-                (Class::Unauthorized, _) => Error::TokenRejected,
-                (Class::RetryAfter { .. } | Class::Transient { .. }, _) => unavailable,
-                (_, CallError::Api { description, .. }) => Error::TelegramRefused(description),
-                _ => Error::Internal("a call that cannot be made"),
-            })
-        }
+        Err(_) => Err(Error::TelegramUnavailable { now }),
+        Ok(result) => judge(method, now, result),
     }
+}
+
+/// What the end of a call means for somebody who waits for it. `now` as in [`ask`].
+pub(crate) fn judge<T>(method: &str, now: &'static str, result: Result<T, CallError>) -> Result<T, Error> {
+    result.map_err(|error| {
+        tracing::info!(method, %error, "a call to Telegram failed");
+        match (classify(&error, method), error) {
+            (Class::Unauthorized, _) => Error::TokenRejected,
+            (Class::RetryAfter { .. } | Class::Transient { .. }, _) => Error::TelegramUnavailable { now },
+            (_, CallError::Api { description, .. }) => Error::TelegramRefused(description),
+            _ => Error::Internal("a call that cannot be made"),
+        }
+    })
 }

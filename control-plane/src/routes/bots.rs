@@ -11,7 +11,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::path::One;
-use crate::app::{access, bots, connection};
+use super::webhooks::WebhookHealth;
+use crate::app::webhook::webhook_url;
+use crate::app::{access, bots, webhooks};
 use crate::auth::caller::Caller;
 use crate::auth::policy::Action;
 use crate::etag;
@@ -128,25 +130,30 @@ pub(crate) struct TelegramView {
     webhook: Option<WebhookView>,
 }
 
-/// A webhook.
+/// A webhook, as it should be and as it is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WebhookView {
-    url: String,
+    /// Where Telegram should deliver; `null` for a polled bot, and where the installation has no public URL.
+    url: Option<String>,
+    /// Where one bot is asked for: what the last check found. Also of a polled bot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<WebhookHealth>,
 }
 
 impl BotView {
     pub(crate) fn of(bot: BotRow, options: &Options) -> Self {
         let by_webhook = bot.ingress == Some(IngressMode::Webhook);
-        let webhook = by_webhook
-            .then(|| connection::webhook_url(options, &bot.id).ok())
-            .flatten();
+        let webhook = by_webhook.then(|| webhook_url(options, &bot.id).ok()).flatten();
         let telegram = TelegramView {
             token_set: bot.token.is_some(),
             id: bot.identity.as_ref().map(|identity| identity.id),
             username: bot.identity.map(|identity| identity.username),
             ingress: bot.ingress.map(IngressMode::as_str),
             suspended: bot.suspended,
-            webhook: webhook.map(|url| WebhookView { url }),
+            webhook: webhook.map(|url| WebhookView {
+                url: Some(url),
+                health: None,
+            }),
         };
         Self {
             bot_id: bot.id.to_string(),
@@ -229,12 +236,23 @@ pub(crate) async fn get_bot(
     } else {
         None
     };
+    let check = webhooks::of_bot(&app, &bot).await?;
     let waiting = waiting_updates.map_or_else(String::new, |waiting| format!("-{waiting}"));
-    let tag = format!("bot-{}-{}{waiting}", bot.version, bot.epoch);
-    let view = BotView {
+    let checked = check
+        .as_ref()
+        .map_or_else(String::new, |check| format!("-check{}", check.fence));
+    let tag = format!("bot-{}-{}{waiting}{checked}", bot.version, bot.epoch);
+    let mut view = BotView {
         waiting_updates,
         ..BotView::of(bot, &app.options)
     };
+    if let Some(check) = check {
+        let url = view.telegram.webhook.and_then(|webhook| webhook.url);
+        view.telegram.webhook = Some(WebhookView {
+            url,
+            health: Some(WebhookHealth::of(&check.state)),
+        });
+    }
     etag::tagged(&headers, &tag, Json(view))
 }
 

@@ -23,3 +23,4 @@ pub(crate) mod system;
 pub(crate) mod tasks;
 pub(crate) mod tokens;
 pub(crate) mod versions;
+pub(crate) mod webhooks;

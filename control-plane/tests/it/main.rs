@@ -6,6 +6,7 @@
 )]
 
 mod abuse;
+mod doctor;
 mod idempotency;
 mod matrix;
 mod openapi;

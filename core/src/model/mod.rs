@@ -10,6 +10,7 @@ mod revision;
 mod task;
 mod token;
 mod version;
+mod webhook;
 
 pub use account::{Membership, Project, Role, Session, SessionHash, User};
 pub use audit::{AuditActor, AuditEntry};
@@ -21,3 +22,7 @@ pub use revision::{ArtifactDigests, BotPassport, BuildInfo, RevJson, RevisionRow
 pub use task::{Task, TaskError, TaskKind, TaskPayload};
 pub use token::ApiToken;
 pub use version::{SpecVersion, SpecVersionSummary};
+pub use webhook::{
+    Found, Registered, Registration, Tried, WebhookCheck, WebhookFinding, WebhookGrant, WebhookPace,
+    WebhookPaceState, WebhookState, WebhookStatus, WebhookTally,
+};

@@ -24,6 +24,7 @@ mod simulations;
 mod tasks;
 mod tokens;
 mod versions;
+mod webhooks;
 
 mod dead_letters;
 
@@ -58,15 +59,18 @@ pub use simulations::{Happening, LIVE_LONGEST, SimulatedHttp, SimulatedTurn, Sim
 pub use tasks::{EnqueueOutcome, NewTask, TaskLease, Tasks};
 pub use tokens::Tokens;
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
+pub use webhooks::{SettledWebhook, Webhooks};
 
-/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log: one database.
+/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log, checks of
+/// webhooks: one database.
 pub trait Catalog:
-    Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit
+    Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit + Webhooks
 {
 }
 
-impl<T: Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit> Catalog
-    for T
+impl<
+    T: Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit + Webhooks,
+> Catalog for T
 {
 }
 

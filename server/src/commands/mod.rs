@@ -21,3 +21,4 @@ pub(crate) mod simulate;
 pub(crate) mod simulator;
 pub(crate) mod tokens;
 pub(crate) mod validate;
+pub(crate) mod webhooks;

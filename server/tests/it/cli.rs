@@ -42,6 +42,7 @@ fn help_is_what_it_was() {
         "sandbox-run",
         "simulator",
         "tokens",
+        "webhooks",
     ] {
         insta::assert_snapshot!(format!("help-{command}"), botloom(&[command, "--help"]).out);
     }

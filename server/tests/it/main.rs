@@ -27,3 +27,4 @@ mod simulating;
 mod traces;
 mod tree;
 mod unhealthy;
+mod webhooks;

@@ -39,6 +39,12 @@ mod audit {
 mod bots {
     botloom_core::bots_conformance!(super::catalog().await);
 }
+mod webhooks {
+    botloom_core::webhooks_conformance!(super::catalog().await);
+}
+mod webhook_pace {
+    botloom_core::webhook_pace_conformance!(super::catalog().await);
+}
 mod versions {
     botloom_core::versions_conformance!(super::catalog().await);
 }

@@ -102,7 +102,9 @@ impl<'a> World<'a> {
             "auth" | "invitations" => self.own(method, path),
             "projects" | "audit" => self.of_the_project(method, path).await,
             "bots" => self.of_a_bot(method, path).await,
-            "healthz" | "readyz" | "metrics" | "openapi.json" => Some((path.to_owned(), None, 200)),
+            "healthz" | "readyz" | "metrics" | "openapi.json" | "webhooks" => {
+                Some((path.to_owned(), None, 200))
+            }
             _ => self.of_a_build(method, path).await,
         };
         let (path, body, success) = found?;
@@ -206,7 +208,11 @@ impl<'a> World<'a> {
         } else {
             String::new()
         };
-        if path.ends_with("/disconnect") {
+        if path.ends_with("/reclaim") {
+            let path = format!("/bots/{bot}/token");
+            self.owner.json(Method::PUT, &path, &token).await.expect(200);
+        }
+        if path.ends_with("/disconnect") || path.ends_with("/reclaim") {
             self.take_updates(&bot).await;
         }
         if path.contains("{chatId}") {
@@ -215,9 +221,11 @@ impl<'a> World<'a> {
         let of_chat = at.replace("{chatId}", "5");
         let of_letter = at.replace("{id}", &letter);
         let found = match (method.as_str(), path) {
-            ("GET", "/bots/{botId}") | ("POST", "/bots/{botId}/disconnect" | "/bots/{botId}/pause") => {
-                (at, None, 200)
-            }
+            ("GET", "/bots/{botId}")
+            | (
+                "POST",
+                "/bots/{botId}/disconnect" | "/bots/{botId}/pause" | "/bots/{botId}/webhook/reclaim",
+            ) => (at, None, 200),
             ("PATCH", "/bots/{botId}") => (at, Some(json!({ "name": "N" })), 200),
             ("POST", "/bots/{botId}/resume") => {
                 let pause = format!("/bots/{bot}/pause");

@@ -229,6 +229,7 @@ async fn a_slow_reader_is_dropped_and_nobody_waits_for_it() {
         for _ in 0..total {
             let event = BotEvent::WebhookDrifted {
                 reason: reason.clone(),
+                findings: Vec::new(),
             };
             server
                 .ports

@@ -118,6 +118,7 @@ pub(crate) struct Server {
     pub(crate) old_vault: Vault,
     pub(crate) rest: Arc<Rest>,
     pub(crate) api: ControlPlane,
+    pub(crate) deps: Deps,
     pub(crate) stop: CancellationToken,
     database: std::path::PathBuf,
     stores: Connected,
@@ -181,7 +182,7 @@ impl Server {
             options.telegram_api_root = telegram.url();
         }
         let stop = CancellationToken::new();
-        let api = ControlPlane::new(deps, options, stop.clone()).unwrap();
+        let api = ControlPlane::new(deps.clone(), options, stop.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = api
@@ -200,6 +201,7 @@ impl Server {
             old_vault,
             rest,
             api,
+            deps,
             guard: stop.clone().drop_guard(),
             stop,
             database,
@@ -267,6 +269,21 @@ impl Server {
         self.by_hand()
             .query_row(sql, [request], |row| row.get(0))
             .unwrap()
+    }
+
+    /// Checks of webhooks that a node has claimed.
+    pub(crate) fn claimed_checks(&self) -> u32 {
+        let sql = "SELECT COUNT(*) FROM webhook_checks WHERE claimed_until > ?1";
+        let now = self.deps.ports.clock.now().0;
+        self.by_hand().query_row(sql, [now], |row| row.get(0)).unwrap()
+    }
+
+    /// Checks of webhooks that are due or under way, or whose outcome is still to be told.
+    pub(crate) fn open_checks(&self) -> u32 {
+        let sql = "SELECT COUNT(*) FROM webhook_checks
+                   WHERE next_at <= ?1 OR claimed_until > ?1 OR (told = 0 AND status <> 'unknown')";
+        let now = self.deps.ports.clock.now().0;
+        self.by_hand().query_row(sql, [now], |row| row.get(0)).unwrap()
     }
 
     /// The database past the API.

@@ -7,7 +7,7 @@ use super::cases::{T0, cases, race};
 use crate::event::{BotEvent, LoggedEvent};
 use crate::hash::{RevHash, Sha256Hash};
 use crate::ids::{BotId, Epoch, ProjectId, TaskId};
-use crate::model::IngressMode;
+use crate::model::{IngressMode, WebhookFinding};
 use crate::ports::{Bus, EventLog, EventPage, Notice, StoreResult};
 use crate::time::TimestampMs;
 
@@ -93,7 +93,9 @@ async fn every_kind_of_event_is_read_as_it_was_written(subject: Subject) -> Case
         BotEvent::BotResumed {},
         BotEvent::WebhookDrifted {
             reason: reason.clone(),
+            findings: vec![WebhookFinding::WebhookForeign, WebhookFinding::DeliveryFailing],
         },
+        BotEvent::WebhookRecovered {},
         BotEvent::DeadLettered {
             direction: "in".to_owned(),
             id: "1".to_owned(),

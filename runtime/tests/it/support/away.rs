@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::{InvitationId, TokenId};
 use botloom_core::model::{
-    ApiToken, AuditEntry, BotRow, Deployment, Invitation, Member, Membership, Project, RevisionRow, Role,
-    SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity, User,
+    ApiToken, AuditEntry, BotRow, Deployment, Invitation, Member, Membership, Project, Registered,
+    RevisionRow, Role, SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity,
+    Tried, User, WebhookCheck, WebhookGrant, WebhookPace, WebhookPaceState, WebhookStatus, WebhookTally,
 };
 use botloom_core::ports::{
     Acceptance, Accounts, Audit, AuditQuery, Bots, Catalog, Connection, Deployments, Idempotency,
     IdempotencyClaim, IdempotencyKey, MemberChange, Members, NewBot, NewDeploymentOutcome, NewVersion,
-    NewVersionOutcome, Page, PageRequest, Revisions, StoreError, StoreResult, StoredResponse, Tokens,
-    Versions,
+    NewVersionOutcome, Page, PageRequest, Revisions, SettledWebhook, StoreError, StoreResult, StoredResponse,
+    Tokens, Versions, Webhooks,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
 
@@ -139,6 +140,26 @@ forward! { Deployments
     fn unfinished_deployments() -> Vec<Deployment>;
     fn watched_deployments() -> Vec<Deployment>;
     fn previous_revision(bot: &BotId) -> Option<RevHash>;
+}
+
+forward! { Webhooks
+    fn enrol_webhook_checks(now: TimestampMs) -> u64;
+    fn claim_webhook_checks(now: TimestampMs, until: TimestampMs, limit: u32) -> Vec<WebhookCheck>;
+    fn settle_webhook_checks(settled: &[SettledWebhook]) -> Vec<bool>;
+    fn note_webhook_told(claim: &WebhookCheck) -> ();
+    fn forget_webhook_check(claim: &WebhookCheck) -> ();
+    fn hasten_webhook_check(bot: &BotId, now: TimestampMs) -> ();
+    fn webhook_check(bot: &BotId) -> Option<WebhookCheck>;
+    fn webhook_checks(projects: &[ProjectId], status: Option<WebhookStatus>, page: &PageRequest) -> Page<WebhookCheck>;
+    fn webhook_tally(projects: Option<&[ProjectId]>) -> Vec<WebhookTally>;
+    fn begin_registration(bot: &BotId, url: &str, before: Option<&str>, now: TimestampMs) -> ();
+    fn end_registration(bot: &BotId, tried: &Tried, registered: Option<&Registered>) -> ();
+    fn grant_webhook_change(bot: &BotId, now: TimestampMs, pace: WebhookPace) -> WebhookGrant;
+    fn hold_webhook_changes(until: TimestampMs) -> ();
+    fn webhook_pace(now: TimestampMs) -> WebhookPaceState;
+    fn expire_webhook_grants(before: TimestampMs) -> u64;
+    fn announce_public_url(url: Option<&str>) -> ();
+    fn announced_public_url() -> Option<String>;
 }
 
 forward! { Idempotency

@@ -10,6 +10,8 @@ mod pages;
 pub mod revisions;
 pub mod tokens;
 pub mod versions;
+pub mod webhook_pace;
+pub mod webhooks;
 
 use std::error::Error;
 use std::sync::Arc;

@@ -1,0 +1,352 @@
+//! Checks of webhooks.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use botloom_core::ids::{BotId, ProjectId};
+use botloom_core::model::{
+    Found, Registered, Registration, Tried, WebhookCheck, WebhookFinding, WebhookGrant, WebhookPace,
+    WebhookPaceState, WebhookState, WebhookStatus, WebhookTally,
+};
+use botloom_core::ports::{Page, PageRequest, SettledWebhook, StoreError, StoreResult, Webhooks};
+use botloom_core::time::TimestampMs;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, query};
+
+use super::SqlCatalog;
+use crate::sql::cursor::{self, Start};
+use crate::sql::{RowExt, Statement};
+
+const COLUMNS: &str = "c.bot_id, c.fence, c.status, c.findings, c.since, c.told, c.checked_at, c.unanswered_since, \
+    c.pending, c.growth, c.error_at, c.registered, c.registering, c.secret, c.tried, c.tried_at";
+const CONNECTED: &str = "b.ingress IS NOT NULL AND b.deleted_at IS NULL";
+const LIST: &str = "webhooks";
+/// A new row; `$1` is the bot, `$2` now.
+const INSERT: &str = "INSERT INTO webhook_checks (bot_id, next_at, claimed_until, fence, status, codes, findings, since, \
+    told, growth";
+const NEW: &str = "$2, 0, 0, 'unknown', '', '[]', $2, 1, 0";
+
+#[async_trait]
+impl Webhooks for SqlCatalog {
+    async fn enrol_webhook_checks(&self, now: TimestampMs) -> StoreResult<u64> {
+        let insert = query(AssertSqlSafe(format!(
+            "{INSERT}) SELECT b.id, $1, 0, 0, 'unknown', '', '[]', $1, 1, 0 FROM bots b WHERE {CONNECTED} AND NOT EXISTS \
+             (SELECT 1 FROM webhook_checks c WHERE c.bot_id = b.id) ON CONFLICT DO NOTHING"
+        )))
+        .bind(now.0);
+        self.db.execute(insert).await
+    }
+
+    async fn claim_webhook_checks(
+        &self,
+        now: TimestampMs,
+        until: TimestampMs,
+        limit: u32,
+    ) -> StoreResult<Vec<WebhookCheck>> {
+        let rows = query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM webhook_checks c WHERE c.next_at <= $1 AND c.claimed_until <= $1 \
+             ORDER BY c.next_at, c.bot_id LIMIT $2"
+        )))
+        .bind(now.0)
+        .bind(i64::from(limit))
+        .all(&self.db)
+        .await?;
+        let mut seen = rows.iter().map(check).collect::<StoreResult<Vec<_>>>()?;
+        if seen.is_empty() {
+            return Ok(seen);
+        }
+        // Everybody takes rows in the same order, so that two claims never wait for each other.
+        seen.sort_by(|one, other| one.bot.cmp(&other.bot));
+        let mut tx = self.db.write().await?;
+        let mut claimed = Vec::with_capacity(seen.len());
+        for mut candidate in seen {
+            let taken = query(
+                "UPDATE webhook_checks SET next_at = $3, claimed_until = $3, fence = fence + 1 \
+                 WHERE bot_id = $1 AND fence = $2 AND claimed_until <= $4",
+            )
+            .bind(candidate.bot.as_str())
+            .bind(candidate.fence)
+            .bind(until.0)
+            .bind(now.0)
+            .execute_in(tx.connection())
+            .await?;
+            if taken > 0 {
+                candidate.fence += 1;
+                claimed.push(candidate);
+            }
+        }
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    async fn settle_webhook_checks(&self, settled: &[SettledWebhook]) -> StoreResult<Vec<bool>> {
+        let mut order: Vec<usize> = (0..settled.len()).collect();
+        order.sort_by_key(|at| &settled[*at].claim.bot);
+        let mut held = vec![false; settled.len()];
+        let mut tx = self.db.write().await?;
+        for at in order {
+            let written = settle(&settled[at])?.execute_in(tx.connection()).await?;
+            held[at] = written > 0;
+        }
+        tx.commit().await?;
+        Ok(held)
+    }
+
+    async fn note_webhook_told(&self, claim: &WebhookCheck) -> StoreResult<()> {
+        let update = query("UPDATE webhook_checks SET told = 1 WHERE bot_id = $1 AND fence = $2")
+            .bind(claim.bot.as_str())
+            .bind(claim.fence);
+        self.db.execute(update).await.map(drop)
+    }
+
+    async fn forget_webhook_check(&self, claim: &WebhookCheck) -> StoreResult<()> {
+        let delete = query(AssertSqlSafe(format!(
+            "DELETE FROM webhook_checks WHERE bot_id = $1 AND fence = $2 AND NOT EXISTS \
+             (SELECT 1 FROM bots b WHERE b.id = $1 AND {CONNECTED})"
+        )))
+        .bind(claim.bot.as_str())
+        .bind(claim.fence);
+        self.db.execute(delete).await.map(drop)
+    }
+
+    async fn hasten_webhook_check(&self, bot: &BotId, now: TimestampMs) -> StoreResult<()> {
+        let update = query("UPDATE webhook_checks SET next_at = $2 WHERE bot_id = $1 AND next_at > $2")
+            .bind(bot.as_str())
+            .bind(now.0);
+        self.db.execute(update).await.map(drop)
+    }
+
+    async fn webhook_check(&self, bot: &BotId) -> StoreResult<Option<WebhookCheck>> {
+        query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM webhook_checks c WHERE c.bot_id = $1"
+        )))
+        .bind(bot.as_str())
+        .optional(&self.db)
+        .await?
+        .map(|row| check(&row))
+        .transpose()
+    }
+
+    async fn webhook_checks(
+        &self,
+        projects: &[ProjectId],
+        status: Option<WebhookStatus>,
+        page: &PageRequest,
+    ) -> StoreResult<Page<WebhookCheck>> {
+        let after = match cursor::start(LIST, page) {
+            Start::First => String::new(),
+            Start::After([id]) => id,
+            Start::Nowhere => return Ok(cursor::empty()),
+        };
+        if projects.is_empty() {
+            return Ok(cursor::empty());
+        }
+        let sql = format!(
+            "SELECT {COLUMNS} FROM webhook_checks c JOIN bots b ON b.id = c.bot_id WHERE {CONNECTED} AND c.bot_id > $1 \
+             AND ($3 = '' OR c.status = $3) AND b.project_id IN ({}) ORDER BY c.bot_id LIMIT $2",
+            placeholders(4, projects.len())
+        );
+        let mut select = query(AssertSqlSafe(sql))
+            .bind(after)
+            .bind(cursor::rows_to_fetch(page))
+            .bind(status.map_or("", WebhookStatus::as_str));
+        for project in projects {
+            select = select.bind(project.to_string());
+        }
+        let rows = select.all(&self.db).await?;
+        cursor::page(LIST, page, &rows, check, |check| [check.bot.to_string()])
+    }
+
+    async fn webhook_tally(&self, projects: Option<&[ProjectId]>) -> StoreResult<Vec<WebhookTally>> {
+        let of_projects = match projects {
+            None => String::new(),
+            Some([]) => return Ok(Vec::new()),
+            Some(some) => format!("AND b.project_id IN ({})", placeholders(1, some.len())),
+        };
+        let sql = format!(
+            "SELECT c.status, c.codes, COUNT(*) AS bots FROM webhook_checks c JOIN bots b ON b.id = c.bot_id \
+             WHERE {CONNECTED} {of_projects} GROUP BY c.status, c.codes ORDER BY c.status, c.codes"
+        );
+        let mut select = query(AssertSqlSafe(sql));
+        for project in projects.into_iter().flatten() {
+            select = select.bind(project.to_string());
+        }
+        let rows = select.all(&self.db).await?;
+        rows.iter().map(tally).collect()
+    }
+
+    async fn begin_registration(
+        &self,
+        bot: &BotId,
+        url: &str,
+        before: Option<&str>,
+        now: TimestampMs,
+    ) -> StoreResult<()> {
+        let upsert = query(AssertSqlSafe(format!(
+            "{INSERT}, registered, registering) VALUES ($1, {NEW}, $4, $3) ON CONFLICT (bot_id) DO UPDATE SET \
+             registering = excluded.registering, registered = COALESCE(excluded.registered, webhook_checks.registered)"
+        )))
+        .bind(bot.as_str())
+        .bind(now.0)
+        .bind(url)
+        .bind(before);
+        self.db.execute_for("bot", upsert).await.map(drop)
+    }
+
+    async fn end_registration(
+        &self,
+        bot: &BotId,
+        tried: &Tried,
+        registered: Option<&Registered>,
+    ) -> StoreResult<()> {
+        let update = query(
+            "UPDATE webhook_checks SET tried = $2, tried_at = $3, registered = COALESCE($4, registered), \
+             secret = COALESCE($5, secret), registering = NULL, \
+             next_at = CASE WHEN $4 IS NOT NULL AND next_at > $3 THEN $3 ELSE next_at END WHERE bot_id = $1",
+        )
+        .bind(bot.as_str())
+        .bind(tried.fingerprint.to_string())
+        .bind(tried.at.0)
+        .bind(registered.map(|registered| &*registered.url))
+        .bind(registered.map(|registered| registered.secret.to_string()));
+        self.db.execute(update).await.map(drop)
+    }
+
+    async fn grant_webhook_change(
+        &self,
+        bot: &BotId,
+        now: TimestampMs,
+        pace: WebhookPace,
+    ) -> StoreResult<WebhookGrant> {
+        self.grant(bot, now, pace).await
+    }
+
+    async fn hold_webhook_changes(&self, until: TimestampMs) -> StoreResult<()> {
+        self.hold(until).await
+    }
+
+    async fn webhook_pace(&self, now: TimestampMs) -> StoreResult<WebhookPaceState> {
+        self.pace(now).await
+    }
+
+    async fn expire_webhook_grants(&self, before: TimestampMs) -> StoreResult<u64> {
+        self.expire_grants(before).await
+    }
+
+    async fn announce_public_url(&self, url: Option<&str>) -> StoreResult<()> {
+        let upsert = query(
+            "INSERT INTO webhook_changes (id, public_url, held_until) VALUES (1, $1, 0) \
+             ON CONFLICT (id) DO UPDATE SET public_url = excluded.public_url",
+        )
+        .bind(url);
+        self.db.execute(upsert).await.map(drop)
+    }
+
+    async fn announced_public_url(&self) -> StoreResult<Option<String>> {
+        let row = query("SELECT public_url FROM webhook_changes WHERE id = 1")
+            .optional(&self.db)
+            .await?;
+        row.map_or(Ok(None), |row| row.opt_text("public_url"))
+    }
+}
+
+/// Placeholders from this number on.
+fn placeholders(first: usize, count: usize) -> String {
+    let all: Vec<String> = (first..first + count)
+        .map(|number| format!("${number}"))
+        .collect();
+    all.join(", ")
+}
+
+/// Writes how a claim ended, if it is still held. A time before the end of the lease was put there by whoever hastened
+/// the check.
+fn settle(settled: &SettledWebhook) -> StoreResult<Query<'_, Any, AnyArguments>> {
+    let SettledWebhook {
+        claim,
+        state,
+        seen,
+        next_at,
+    } = settled;
+    let findings =
+        serde_json::to_string(&state.findings).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let codes: Vec<&str> = state
+        .findings
+        .iter()
+        .map(|found| found.finding.as_str())
+        .collect();
+    let statement = query(
+        "UPDATE webhook_checks SET next_at = CASE WHEN next_at < claimed_until THEN next_at ELSE $3 END, \
+         claimed_until = 0, status = $4, codes = $5, findings = $6, since = $7, told = $8, checked_at = $9, \
+         unanswered_since = $10, pending = $11, growth = $12, error_at = $13, registered = COALESCE($14, registered), \
+         secret = COALESCE($15, secret) WHERE bot_id = $1 AND fence = $2",
+    );
+    Ok(statement
+        .bind(claim.bot.as_str())
+        .bind(claim.fence)
+        .bind(next_at.0)
+        .bind(state.status.as_str())
+        .bind(codes.join(" "))
+        .bind(findings)
+        .bind(state.since.0)
+        .bind(i64::from(state.told))
+        .bind(state.checked_at.map(|at| at.0))
+        .bind(state.unanswered_since.map(|at| at.0))
+        .bind(
+            state
+                .pending
+                .map(|pending| i64::try_from(pending).unwrap_or(i64::MAX)),
+        )
+        .bind(i64::from(state.growth))
+        .bind(state.error_at)
+        .bind(seen.as_ref().map(|seen| &*seen.url))
+        .bind(seen.as_ref().map(|seen| seen.secret.to_string())))
+}
+
+fn check(row: &AnyRow) -> StoreResult<WebhookCheck> {
+    let tried = match (row.opt_parsed("tried")?, row.opt_int("tried_at")?) {
+        (Some(fingerprint), Some(at)) => Some(Tried {
+            fingerprint,
+            at: TimestampMs(at),
+        }),
+        _ => None,
+    };
+    Ok(WebhookCheck {
+        bot: row.parsed("bot_id")?,
+        fence: row.int("fence")?,
+        state: WebhookState {
+            status: row.parsed("status")?,
+            findings: row.json::<Vec<Found>>("findings")?,
+            since: row.time("since")?,
+            told: row.int("told")? != 0,
+            checked_at: row.opt_int("checked_at")?.map(TimestampMs),
+            unanswered_since: row.opt_int("unanswered_since")?.map(TimestampMs),
+            pending: row.opt_number("pending")?,
+            growth: row.number("growth")?,
+            error_at: row.opt_int("error_at")?,
+        },
+        registration: Registration {
+            registered: row.opt_text("registered")?,
+            registering: row.opt_text("registering")?,
+            secret: row.opt_parsed("secret")?,
+            tried,
+        },
+    })
+}
+
+fn tally(row: &AnyRow) -> StoreResult<WebhookTally> {
+    let known: HashMap<&str, WebhookFinding> = WebhookFinding::ALL
+        .iter()
+        .map(|finding| (finding.as_str(), *finding))
+        .collect();
+    let codes = row.text("codes")?;
+    Ok(WebhookTally {
+        status: row.parsed("status")?,
+        // What a newer version wrote is counted by its status alone.
+        findings: codes
+            .split(' ')
+            .filter_map(|code| known.get(code).copied())
+            .collect(),
+        bots: row.number("bots")?,
+    })
+}
