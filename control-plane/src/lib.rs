@@ -7,6 +7,7 @@
 //! without a word of HTTP, `auth/` who may do what, `problem.rs` how failures look.
 
 mod app;
+mod archive;
 mod auth;
 mod code;
 mod deps;

@@ -29,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) attempts: Attempts,
     pub(crate) rates: Rates,
     pub(crate) streams: Streams,
+    pub(crate) exports: Streams,
     /// Ends event streams, so that a shutdown need not wait for them.
     pub(crate) stop: CancellationToken,
 }
@@ -70,6 +71,7 @@ impl ControlPlane {
             attempts: Attempts::new(options.limits.failed_logins),
             rates: Rates::new(&options.limits)?,
             streams: Streams::new(options.limits.streams_per_user),
+            exports: Streams::new(options.limits.exports_per_user),
             deps,
             options,
             stop: shutdown,

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use botloom_core::ports::{
-    AckOut, AckOutOutcome, ActiveRevision, Claims, Commit, CommitOutcome, DeadLetter, DeadLetters, Direction,
-    Fail, FailOutcome, Ingest, IngestOutcome, LaneLease, LaneStats, Lanes, NewDeadLetter, OutTurn, Outbox,
-    Page, PageRequest, SetRevision, StoreError, StoreResult, Token,
+    AckOut, AckOutOutcome, ActiveRevision, ChatState, ChatStates, Claims, Commit, CommitOutcome, DeadLetter,
+    DeadLetters, Direction, Fail, FailOutcome, Ingest, IngestOutcome, LaneLease, LaneStats, Lanes,
+    NewDeadLetter, OutTurn, Outbox, Page, PageRequest, SetRevision, StoreError, StoreResult, Token,
 };
 use botloom_core::{BotId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -151,6 +151,15 @@ impl<D: Driver> Lanes for Store<D> {
 
     async fn ready(&self) {
         self.driver.hints().ready().await;
+    }
+}
+
+#[async_trait]
+impl<D: Driver> ChatStates for Store<D> {
+    async fn chat_states(&self, bot: &BotId, page: &PageRequest) -> StoreResult<Page<ChatState>> {
+        let (bot, page) = (bot.clone(), page.clone());
+        let step = move |model: &mut Model<D::Records>, now| model.chat_states(&bot, &page, now);
+        self.driver.call(step, keep).await
     }
 }
 

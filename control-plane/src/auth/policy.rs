@@ -35,6 +35,10 @@ pub(crate) enum Action {
     SetToken,
     /// Delete a bot with everything that it knows.
     DeleteBot,
+    /// Take a copy of a bot with everything that it knows.
+    ExportBot,
+    /// Rename a project, or delete it.
+    ManageProject,
 }
 
 impl Action {
@@ -50,9 +54,13 @@ impl Action {
             | Self::Connect
             | Self::Pause
             | Self::HandleDeadLetters => Role::Editor,
-            Self::ManageTokens | Self::ManageMembers | Self::ReadAudit | Self::SetToken | Self::DeleteBot => {
-                Role::Owner
-            }
+            Self::ManageTokens
+            | Self::ManageMembers
+            | Self::ReadAudit
+            | Self::SetToken
+            | Self::DeleteBot
+            | Self::ExportBot
+            | Self::ManageProject => Role::Owner,
         }
     }
 }

@@ -93,6 +93,12 @@ impl Fields {
         self.as_text(name, value, &length)
     }
 
+    /// The same, if there is one.
+    pub(crate) fn optional_text(&mut self, name: &str, length: RangeInclusive<usize>) -> Option<String> {
+        let value = self.take(name, false)?;
+        self.as_text(name, value, &length)
+    }
+
     /// A text that reads as a `T`.
     pub(crate) fn parsed<T: FromStr>(&mut self, name: &str, rule: &str) -> Option<T> {
         let value = self.take(name, true)?;
@@ -132,6 +138,16 @@ impl Fields {
             self.fault(name, "out-of-range", message);
         }
         number
+    }
+
+    /// Yes or no, if it is said.
+    pub(crate) fn optional_flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.take(name, false)?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.fault(name, "wrong-type", "must be true or false");
+        }
+        flag
     }
 
     /// An object of any content, if there is one.

@@ -12,7 +12,7 @@ mod token;
 mod version;
 
 pub use account::{Membership, Project, Role, Session, SessionHash, User};
-pub use audit::{AuditActor, AuditEntry};
+pub use audit::{AuditActor, AuditEntry, consequence};
 pub use bot::{BotRow, IngressMode, SealedToken, TelegramIdentity};
 pub use deployment::{DeployError, Deployment, Stage, StageRecord, TaskStatus};
 pub use member::{Invitation, Member};

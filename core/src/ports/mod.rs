@@ -7,6 +7,7 @@ mod artifacts;
 mod audit;
 mod bots;
 mod bus;
+mod chat_states;
 mod deployments;
 mod error;
 mod event_log;
@@ -17,6 +18,7 @@ mod nodes;
 mod outbox;
 mod outcomes;
 mod page;
+mod projects;
 mod revisions;
 mod sandboxes;
 mod simulations;
@@ -28,12 +30,13 @@ mod dead_letters;
 
 use std::sync::Arc;
 
-pub use accounts::Accounts;
+pub use accounts::{Accounts, PasswordChange};
 pub use analytics::{Analytics, AnalyticsEvent, AnalyticsQuery, AnalyticsRow, DEFAULT_RETENTION_MS};
 pub use artifacts::{ArtifactError, ArtifactName, Artifacts};
 pub use audit::{Audit, AuditQuery};
-pub use bots::{Bots, Connection, NewBot};
+pub use bots::{Bots, Connection, NewBot, StagingChange};
 pub use bus::{Bus, Notice};
+pub use chat_states::{ChatState, ChatStates};
 pub use dead_letters::{DeadLetter, DeadLetterReason, DeadLetters, Direction, NewDeadLetter};
 pub use deployments::{Deployments, NewDeploymentOutcome};
 pub use error::{StoreError, StoreResult};
@@ -48,6 +51,7 @@ pub use nodes::{BEAT_EVERY, NODE_LIFE, Nodes, OpenAsk};
 pub use outbox::{AckOut, AckOutOutcome, AfterAck, OutClass, OutMessage, OutTurn, Outbox, QueuedMessage};
 pub use outcomes::{BotOutcomes, OUTCOMES_LIFE, OutcomeCounts, Outcomes};
 pub use page::{Page, PageRequest};
+pub use projects::{NewProjectOutcome, ProjectRemoval, ProjectRename, Projects};
 pub use revisions::Revisions;
 pub use sandboxes::{ProbeReport, SandboxError, Sandboxes};
 pub use simulations::{Happening, SimulatedTurn, Simulation, Simulations};
@@ -57,12 +61,13 @@ pub use versions::{NewVersion, NewVersionOutcome, Versions};
 
 /// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log: one database.
 pub trait Catalog:
-    Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit
+    Accounts + Projects + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit
 {
 }
 
-impl<T: Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit> Catalog
-    for T
+impl<
+    T: Accounts + Projects + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit,
+> Catalog for T
 {
 }
 

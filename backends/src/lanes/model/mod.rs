@@ -6,6 +6,7 @@
 
 mod check;
 mod dead;
+mod documents;
 mod inbound;
 mod outbound;
 mod outbox;

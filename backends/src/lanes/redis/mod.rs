@@ -10,6 +10,7 @@ mod background;
 mod clocks;
 mod codec;
 mod dead;
+mod documents;
 mod import;
 mod inbox;
 mod maintain;

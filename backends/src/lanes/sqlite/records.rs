@@ -6,9 +6,10 @@ use std::collections::HashMap;
 
 use botloom_core::hash::Sha256Hash;
 use botloom_core::ports::{
-    ActiveRevision, DedupKey, Direction, OutMessage, QueuedMessage, QueuedUpdate, StoreError, StoreResult,
+    ActiveRevision, ChatState, DedupKey, Direction, OutMessage, QueuedMessage, QueuedUpdate, StoreError,
+    StoreResult,
 };
-use botloom_core::{BotId, Epoch, Lane, RevHash, TimestampMs, TraceParent};
+use botloom_core::{BotId, ChatId, Epoch, Lane, RevHash, TimestampMs, TraceParent};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
@@ -359,6 +360,27 @@ impl Records for SqliteRecords {
         self.run(sql, (bot, lane.chat.as_str())).map(drop)
     }
 
+    fn states(
+        &mut self,
+        bot: &BotId,
+        after: Option<&ChatId>,
+        now: TimestampMs,
+        most: usize,
+    ) -> StoreResult<Vec<ChatState>> {
+        let Some(n) = self.known(bot) else {
+            return Ok(Vec::new());
+        };
+        let sql = "SELECT chat, v FROM state WHERE bot = ?1 AND chat > ?2 AND (exp IS NULL OR exp > ?3) \
+                   ORDER BY chat LIMIT ?4";
+        let values = (n, after.map_or("", ChatId::as_str), now.0, limit(most));
+        self.all(sql, values, |row| {
+            Ok(ChatState {
+                chat: chat(row, 0)?,
+                document: bytes(row, 1)?,
+            })
+        })
+    }
+
     fn push_message(&mut self, lane: &Lane, stored: &StoredMessage) -> StoreResult<()> {
         let bot = self.bot(&lane.bot)?;
         let message = &stored.queued.message;
@@ -473,7 +495,7 @@ impl Records for SqliteRecords {
         let values = (
             bot,
             direction_number(letter.payload.direction()),
-            letter.chat.as_ref().map(botloom_core::ChatId::as_str),
+            letter.chat.as_ref().map(ChatId::as_str),
             letter.at.0,
             letter.attempts,
             &letter.reason,
