@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod bots;
 pub(crate) mod compile;
 pub(crate) mod config;
 pub(crate) mod folder;
@@ -11,9 +12,12 @@ mod listing;
 pub(crate) mod members;
 pub(crate) mod migrate;
 pub(crate) mod move_installation;
+pub(crate) mod projects;
+pub(crate) mod promote;
 pub(crate) mod rotate_master_key;
 pub(crate) mod sandbox_run;
 pub(crate) mod serve;
+pub(crate) mod sessions;
 pub(crate) mod simulate;
 pub(crate) mod simulator;
 pub(crate) mod tokens;
