@@ -47,6 +47,12 @@ codes! {
     LAST_OWNER = CONFLICT "last-owner" "The project would have no owner";
     ALREADY_MEMBER = CONFLICT "already-member" "You are a member already";
     EMAIL_TAKEN = CONFLICT "email-taken" "The e-mail address is taken";
+    PROJECT_EXISTS = CONFLICT "project-exists" "The project name is taken";
+    PROJECT_NOT_EMPTY = CONFLICT "project-not-empty" "The project has bots";
+    TOO_MANY_PROJECTS = CONFLICT "too-many-projects" "You own as many projects as you may";
+    STAGING_INVALID = CONFLICT "staging-invalid" "The bot cannot be the staging bot of that one";
+    NO_STAGING_BOT = CONFLICT "no-staging-bot" "The bot is no staging bot";
+    NOTHING_TO_PROMOTE = CONFLICT "nothing-to-promote" "The staging bot has nothing live";
     BOT_EXISTS = CONFLICT "bot-exists" "The bot id is taken";
     BOT_ALREADY_REGISTERED = CONFLICT "bot-already-registered" "Another bot uses this Telegram bot";
     BOT_CONNECTED = CONFLICT "bot-connected" "The bot is connected";
@@ -74,7 +80,7 @@ codes! {
     IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY "idempotency-key-reused" "The key was used with another body";
     RATE_LIMITED = TOO_MANY_REQUESTS "rate-limited" "Too many requests";
     TOO_MANY_ATTEMPTS = TOO_MANY_REQUESTS "too-many-attempts" "Too many failed logins";
-    TOO_MANY_STREAMS = TOO_MANY_REQUESTS "too-many-streams" "Too many event streams";
+    TOO_MANY_STREAMS = TOO_MANY_REQUESTS "too-many-streams" "Too many streams or exports";
     INTERNAL = INTERNAL_SERVER_ERROR "internal" "Something went wrong on our side";
     UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "A part of the service is unavailable";
     STORAGE_FULL = SERVICE_UNAVAILABLE "storage-full" "The storage is full";

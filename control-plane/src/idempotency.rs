@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::response::{IntoResponse, Response};
 use botloom_core::hash::Sha256Hash;
-use botloom_core::ids::TaskId;
+use botloom_core::ids::{BotId, TaskId};
 use botloom_core::ports::{IdempotencyClaim, IdempotencyKey, StoredResponse};
 use futures_util::FutureExt;
 use http::header::{self, HeaderName};
@@ -16,7 +16,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tracing::Instrument;
 use uuid::Builder;
 
+use crate::app::access;
 use crate::app::actor::Actor;
+use crate::auth::policy::Action;
 use crate::code;
 use crate::http::answer::Answer;
 use crate::problem::{MEDIA_TYPE, Problem};
@@ -30,13 +32,18 @@ const MAX_KEY: usize = 255;
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// Does `work` once for a key; without a key, once for the request. `work` gets the task id that belongs to the key.
+/// What a request with a key is about: a bot, and what is to be done to it.
+pub(crate) type About = Option<(BotId, Action)>;
+
+/// Does `work` once for a key; without a key, once for the request. `work` gets the task id that belongs to the key. An
+/// answer is given again to those alone who still may ask.
 pub(crate) async fn once<F, W>(
     app: &App,
     actor: Actor,
     route: &'static str,
     headers: &HeaderMap,
     fingerprint: Sha256Hash,
+    about: About,
     work: W,
 ) -> Result<Response, Problem>
 where
@@ -61,7 +68,12 @@ where
     let catalog = app.deps.ports.catalog.clone();
     match catalog.claim_key(&key, &fingerprint, app.now(), LEASE_MS).await? {
         IdempotencyClaim::Claimed => {}
-        IdempotencyClaim::Replay(stored) => return replay(stored),
+        IdempotencyClaim::Replay(stored) => {
+            if let Some((bot, action)) = about {
+                access::bot(app, actor, &bot, action).await?;
+            }
+            return replay(stored);
+        }
         IdempotencyClaim::Mismatch => {
             let detail = "This key was used with another body; take a new key for a new request.";
             return Err(Problem::new(code::IDEMPOTENCY_KEY_REUSED, detail));

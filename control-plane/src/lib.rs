@@ -8,6 +8,7 @@
 //! `problem.rs` how failures look.
 
 mod app;
+mod archive;
 mod auth;
 mod code;
 mod deps;

@@ -55,6 +55,10 @@ pub struct Limits {
     pub failed_logins: u32,
     /// Event streams of one user.
     pub streams_per_user: u32,
+    /// Exports of bots that one user takes at a time.
+    pub exports_per_user: u32,
+    /// Projects that one user may own; who has more keeps them.
+    pub projects_per_user: u32,
     /// Password hashes computed at a time; the others wait.
     pub password_hashes: usize,
 }
@@ -98,6 +102,8 @@ impl Default for Limits {
             user_burst: 200,
             failed_logins: 5,
             streams_per_user: 6,
+            exports_per_user: 2,
+            projects_per_user: 100,
             password_hashes: 2,
         }
     }

@@ -10,9 +10,9 @@ use crate::deps::Watch;
 use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
-    analytics, audit, auth, bots, chats, connection, dead_letters, deployments, events, generate,
-    invitations, members, pages, projects, revisions, sessions, simulate, spec, system, tasks, tokens,
-    versions, webhooks,
+    analytics, audit, auth, bots, chats, connection, dead_letters, deployments, events, exports, generate,
+    invitations, members, pages, projects, revisions, sessions, simulate, spec, staging, system, tasks,
+    tokens, versions, webhooks,
 };
 use crate::state::App;
 
@@ -29,7 +29,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(sessions::end_session))
         .routes(routes!(sessions::change_password))
         // /projects
-        .routes(routes!(projects::list_projects))
+        .routes(routes!(projects::list_projects, projects::create_project))
+        .routes(routes!(projects::rename_project, projects::delete_project))
         .routes(routes!(members::list_members))
         .routes(routes!(members::update_member, members::remove_member))
         .routes(routes!(
@@ -48,6 +49,10 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(bots::set_token))
         .routes(routes!(bots::pause_bot))
         .routes(routes!(bots::resume_bot))
+        .routes(routes!(staging::set_staging_of, staging::unset_staging_of))
+        .routes(routes!(staging::get_promotion))
+        .routes(routes!(staging::promote))
+        .routes(routes!(exports::export_bot))
         .routes(routes!(connection::connect_bot))
         .routes(routes!(connection::disconnect_bot))
         .routes(routes!(chats::list_chats))

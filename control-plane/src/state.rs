@@ -31,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) rates: Rates,
     pub(crate) streams: Streams,
     pub(crate) pacer: Pacer,
+    pub(crate) exports: Streams,
     /// Ends event streams, so that a shutdown need not wait for them.
     pub(crate) stop: CancellationToken,
 }
@@ -73,6 +74,7 @@ impl ControlPlane {
             rates: Rates::new(&options.limits)?,
             streams: Streams::new(options.limits.streams_per_user),
             pacer: Pacer::default(),
+            exports: Streams::new(options.limits.exports_per_user),
             deps,
             options,
             stop: shutdown,

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use axum::body::Body;
+use botloom_core::Secret;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -14,6 +16,7 @@ use url::Url;
 use crate::api_token;
 use crate::cli::Login;
 use crate::error::CommandError;
+use crate::saved_session::{self, SavedSession};
 use crate::terminal;
 
 /// Largest answer that is read.
@@ -68,9 +71,22 @@ impl Api {
             api.keep("authorization", &format!("Bearer {}", token.expose()))?;
             return Ok(api);
         }
+        if login.email.is_none()
+            && let Some(session) = saved_session::find(&login.server)?
+        {
+            api.go_on_with(&session)?;
+            return Ok(api);
+        }
+        let (session, _) = api.open_session(login).await?;
+        api.go_on_with(&session)?;
+        Ok(api)
+    }
+
+    /// Opens a session with e-mail and password; answers whose it is, too.
+    pub(crate) async fn open_session(&self, login: &Login) -> Result<(SavedSession, String), CommandError> {
         let (email, password) = credentials(login)?;
         let body = json!({ "email": email, "password": password });
-        let (answer, headers) = api.send(Method::POST, "/auth/login", Some(body)).await?;
+        let (answer, headers) = self.send(Method::POST, "/auth/login", Some(body)).await?;
         let body = answer.ok()?;
         let cookie = headers
             .get(header::SET_COOKIE)
@@ -78,10 +94,44 @@ impl Api {
         let cookie = cookie
             .and_then(|cookie| cookie.split(';').next())
             .unwrap_or_default();
-        let csrf = body["csrfToken"].as_str().unwrap_or_default();
-        api.keep("cookie", cookie)?;
-        api.keep("x-csrf-token", csrf)?;
-        Ok(api)
+        let session = SavedSession {
+            cookie: Secret::new(cookie),
+            csrf: Secret::new(body["csrfToken"].as_str().unwrap_or_default()),
+        };
+        let email = body["user"]["email"].as_str().unwrap_or_default().to_owned();
+        Ok((session, email))
+    }
+
+    /// Acts with a session from now on.
+    pub(crate) fn go_on_with(&mut self, session: &SavedSession) -> Result<(), CommandError> {
+        self.keep("cookie", session.cookie.expose())?;
+        self.keep("x-csrf-token", session.csrf.expose())
+    }
+
+    /// Writes an answer of any size as it comes.
+    pub(crate) async fn download(
+        &self,
+        path: &str,
+        to: &mut impl std::io::Write,
+    ) -> Result<(), CommandError> {
+        let answer = self.ask(Method::GET, path, Bytes::new(), None).await?;
+        let (parts, mut body) = answer.into_parts();
+        if !parts.status.is_success() {
+            let body = self.read(body).await?;
+            let answer = Answer {
+                status: parts.status,
+                body,
+            };
+            return answer.ok().map(drop);
+        }
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| CommandError::Api(format!("the answer broke off: {error}")))?;
+            if let Some(piece) = frame.data_ref() {
+                to.write_all(piece)
+                    .map_err(|error| CommandError::Other(format!("what came cannot be written: {error}")))?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends a credential with every request.
@@ -148,12 +198,41 @@ impl Api {
         body: Bytes,
         condition: Option<(HeaderName, &str)>,
     ) -> Result<(Answer, HeaderMap), CommandError> {
-        let unreachable = |reason: String| {
-            CommandError::Api(format!(
-                "cannot reach {}: {reason}; is `botloom serve` running there?",
-                self.server
-            ))
+        let (parts, body) = self.ask(method, path, body, condition).await?.into_parts();
+        let answer = Answer {
+            status: parts.status,
+            body: self.read(body).await?,
         };
+        Ok((answer, parts.headers))
+    }
+
+    /// A whole answer, as JSON where it is.
+    async fn read(&self, body: Body) -> Result<Value, CommandError> {
+        let bytes = Limited::new(body, MAX_ANSWER).collect().await;
+        let bytes = bytes.map_err(|error| self.unreachable(&error))?.to_bytes();
+        Ok(if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes)
+                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
+        })
+    }
+
+    fn unreachable(&self, reason: &dyn std::fmt::Display) -> CommandError {
+        CommandError::Api(format!(
+            "cannot reach {}: {reason}; is `botloom serve` running there?",
+            self.server
+        ))
+    }
+
+    /// Sends a request; answers with the body unread.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        condition: Option<(HeaderName, &str)>,
+    ) -> Result<Response<Body>, CommandError> {
         let url = format!("{}{path}", self.server.as_str().trim_end_matches('/'));
         let mut request = Request::builder()
             .method(method)
@@ -171,35 +250,21 @@ impl Api {
         request.headers_mut().extend(self.headers.clone());
         let answer = self.client.request(request).await.map_err(|error| {
             let source = std::error::Error::source(&error);
-            unreachable(source.map_or_else(|| error.to_string(), ToString::to_string))
+            self.unreachable(&source.map_or_else(|| error.to_string(), ToString::to_string))
         })?;
-        let (parts, body) = answer.into_parts();
-        let bytes = Limited::new(body, MAX_ANSWER).collect().await;
-        let bytes = bytes.map_err(|error| unreachable(error.to_string()))?.to_bytes();
-        let body = if bytes.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&bytes)
-                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
-        };
-        Ok((
-            Answer {
-                status: parts.status,
-                body,
-            },
-            parts.headers,
-        ))
+        Ok(answer.map(Body::new))
     }
 }
 
 /// E-mail and password from arguments or environment, asked for on a terminal when they are missing.
 pub(crate) fn credentials(login: &Login) -> Result<(String, String), CommandError> {
-    let email = ask(login.email.as_deref(), "E-mail: ", "--email or BOTLOOM_EMAIL")?;
-    let password = ask(login.password.as_deref(), "Password: ", "BOTLOOM_PASSWORD")?;
+    let email = asked(login.email.as_deref(), "E-mail: ", "--email or BOTLOOM_EMAIL")?;
+    let password = asked(login.password.as_deref(), "Password: ", "BOTLOOM_PASSWORD")?;
     Ok((email, password))
 }
 
-fn ask(given: Option<&str>, question: &str, otherwise: &str) -> Result<String, CommandError> {
+/// A text that was given, or is asked for on a terminal; `otherwise` says how to give it where there is none.
+pub(crate) fn asked(given: Option<&str>, question: &str, otherwise: &str) -> Result<String, CommandError> {
     if let Some(text) = given {
         return Ok(text.to_owned());
     }

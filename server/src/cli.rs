@@ -1,6 +1,7 @@
 //! The grammar of the command line.
 
 pub(crate) mod bots;
+pub(crate) mod operating;
 pub(crate) mod people;
 pub(crate) mod webhooks;
 
@@ -139,12 +140,41 @@ pub(crate) enum Command {
     },
     /// Chats of a bot in which something waits: list, look, unblock, forget.
     #[command(subcommand)]
-    Chats(bots::ChatsCommand),
+    Chats(operating::ChatsCommand),
     /// What was set aside: list, look, replay, discard.
     #[command(subcommand)]
-    DeadLetters(bots::DeadLettersCommand),
+    DeadLetters(operating::DeadLettersCommand),
     /// A bot in numbers: totals, time series, flows, errors.
-    Analytics(bots::AnalyticsArgs),
+    Analytics(operating::AnalyticsArgs),
+    /// Log in and keep the session in a file that you alone can read; other commands use it where nothing else is given.
+    Login {
+        #[command(flatten)]
+        login: Login,
+    },
+    /// End the session that `login` keeps, and forget it.
+    Logout {
+        /// The server.
+        #[arg(
+            long,
+            value_name = "URL",
+            env = "BOTLOOM_SERVER",
+            default_value = "http://127.0.0.1:8080"
+        )]
+        server: url::Url,
+    },
+    /// Bots: list, show, create, rename, pause, resume, stage, export, import, delete.
+    #[command(subcommand)]
+    Bots(bots::BotsCommand),
+    /// Bring a version of a staging bot to its production bot: the same spec, under the other name.
+    Promote(bots::PromoteArgs),
+    /// Projects: list, create, rename, delete.
+    #[command(subcommand)]
+    Projects(people::ProjectsCommand),
+    /// Your logins: list, end. Needs e-mail and password, or `login`.
+    #[command(subcommand)]
+    Sessions(people::SessionsCommand),
+    /// Change your password. All other sessions end.
+    Password(people::PasswordArgs),
     /// Members of a project: list, change roles, remove, invite, join.
     #[command(subcommand)]
     Members(people::MembersCommand),

@@ -34,6 +34,15 @@ pub(crate) enum CommandError {
 }
 
 impl CommandError {
+    /// What goes wrong with a file.
+    pub(crate) fn at(path: &std::path::Path) -> impl Fn(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::File {
+            path: path.clone(),
+            source,
+        }
+    }
+
     /// The code that the process ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {

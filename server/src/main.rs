@@ -5,12 +5,14 @@
 
 mod api_client;
 mod api_token;
+mod archive;
 mod cli;
 mod commands;
 mod config;
 mod error;
 mod master_key;
 mod metrics;
+mod saved_session;
 mod telemetry;
 mod terminal;
 mod wiring;
@@ -75,6 +77,13 @@ fn run(cli: Cli) -> CommandResult {
         Command::Chats(command) => block_on(commands::chats::chats(command)),
         Command::DeadLetters(command) => block_on(commands::dead_letters::dead_letters(command)),
         Command::Analytics(args) => block_on(commands::analytics::analytics(&args)),
+        Command::Login { login } => block_on(commands::sessions::log_in(&login)),
+        Command::Logout { server } => block_on(commands::sessions::log_out(&server)),
+        Command::Bots(command) => block_on(commands::bots::bots(command)),
+        Command::Promote(args) => block_on(commands::promote::promote(&args)),
+        Command::Projects(command) => block_on(commands::projects::projects(command)),
+        Command::Sessions(command) => block_on(commands::sessions::sessions(command)),
+        Command::Password(args) => block_on(commands::sessions::password(&args)),
         Command::Members(command) => block_on(commands::members::members(command)),
         Command::Tokens(command) => block_on(commands::tokens::tokens(command)),
         Command::Webhooks(command) => block_on(commands::webhooks::webhooks(command)),

@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use botloom_core::ids::UserId;
 use botloom_core::model::{AuditEntry, Membership, Project, Role, Session, SessionHash, User};
-use botloom_core::ports::{Accounts, Page, PageRequest, StoreResult};
+use botloom_core::ports::{Accounts, Page, PageRequest, PasswordChange, StoreResult};
 use botloom_core::time::TimestampMs;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, query};
 
 use super::SqlCatalog;
 use super::audit::record_in;
+use super::endings;
 use crate::sql::cursor;
 use crate::sql::{RowExt, Statement};
 
@@ -164,14 +165,14 @@ impl Accounts for SqlCatalog {
         Ok(deleted)
     }
 
-    async fn change_password(
-        &self,
-        user: UserId,
-        old: &str,
-        new: &str,
-        keep: &SessionHash,
-        entry: &AuditEntry,
-    ) -> StoreResult<bool> {
+    async fn change_password(&self, change: PasswordChange<'_>, entry: &AuditEntry) -> StoreResult<bool> {
+        let PasswordChange {
+            user,
+            old,
+            new,
+            keep,
+            revoke_tokens,
+        } = change;
         let mut tx = self.db.write().await?;
         let changed = query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
             .bind(user.to_string())
@@ -181,6 +182,9 @@ impl Accounts for SqlCatalog {
             .await?;
         if changed == 0 {
             return Ok(false);
+        }
+        if revoke_tokens {
+            endings::tokens(tx.connection(), None, Some(user), entry).await?;
         }
         delete_others(tx.connection(), user, keep).await?;
         record_in(tx.connection(), entry).await?;

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use botloom_core::hash::RevHash;
 use botloom_core::ids::{BotId, Epoch, ProjectId};
 use botloom_core::model::{BotRow, SealedToken, TelegramIdentity};
-use botloom_core::ports::{Bots, Connection, NewBot, Page, PageRequest, StoreError, StoreResult};
+use botloom_core::ports::{
+    Bots, Connection, NewBot, Page, PageRequest, StagingChange, StoreError, StoreResult,
+};
 use botloom_core::time::TimestampMs;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
@@ -15,7 +17,7 @@ use crate::sql::cursor::{self, Start};
 use crate::sql::{RowExt, Statement};
 
 const COLUMNS: &str = "id, project_id, name, active_rev, epoch, token, telegram_id, telegram_username, ingress, \
-    webhook_secret, suspended, paused_at, deleted_at, created_at, version";
+    webhook_secret, suspended, paused_at, staging_of, deleted_at, created_at, version";
 const LIST: &str = "bots";
 
 impl SqlCatalog {
@@ -31,15 +33,27 @@ impl SqlCatalog {
 #[async_trait]
 impl Bots for SqlCatalog {
     async fn create_bot(&self, bot: &NewBot) -> StoreResult<bool> {
-        let insert = query(
+        let mut tx = self.db.write().await?;
+        // A project that is being deleted at this moment is waited for.
+        let there = query("UPDATE projects SET name = name WHERE id = $1 AND deleted_at IS NULL")
+            .bind(bot.project.to_string())
+            .execute_in(tx.connection())
+            .await?;
+        if there == 0 {
+            return Err(StoreError::Missing("project"));
+        }
+        let made = query(
             "INSERT INTO bots (id, project_id, name, epoch, created_at, version) VALUES ($1, $2, $3, 0, $4, 1) \
              ON CONFLICT DO NOTHING",
         )
         .bind(bot.id.as_str())
         .bind(bot.project.to_string())
         .bind(&*bot.name)
-        .bind(bot.created_at.0);
-        Ok(self.db.execute_for("project", insert).await? > 0)
+        .bind(bot.created_at.0)
+        .execute_in(tx.connection())
+        .await?;
+        tx.commit().await?;
+        Ok(made > 0)
     }
 
     async fn bot(&self, id: &BotId) -> StoreResult<Option<BotRow>> {
@@ -166,14 +180,64 @@ impl Bots for SqlCatalog {
         .await
     }
 
-    async fn delete_bot(&self, id: &BotId, at: TimestampMs) -> StoreResult<bool> {
-        let delete = query(
-            "UPDATE bots SET deleted_at = $2, token = NULL, telegram_id = NULL, telegram_username = NULL, \
-             ingress = NULL, webhook_secret = NULL, version = version + 1 WHERE id = $1 AND deleted_at IS NULL",
+    async fn set_staging_of(&self, id: &BotId, production: Option<&BotId>) -> StoreResult<StagingChange> {
+        let mut tx = self.db.write().await?;
+        // Bots of one project are linked one after the other: each link sees the ones before.
+        query("UPDATE projects SET name = name WHERE id = (SELECT project_id FROM bots WHERE id = $1)")
+            .bind(id.as_str())
+            .execute_in(tx.connection())
+            .await?;
+        let row = query(
+            "SELECT staging_of, (SELECT COUNT(*) FROM bots s WHERE s.staging_of = b.id) AS staged, \
+             (SELECT COUNT(*) FROM bots p WHERE p.id = $2 AND p.id <> b.id AND p.project_id = b.project_id \
+              AND p.deleted_at IS NULL AND p.staging_of IS NULL) AS fitting \
+             FROM bots b WHERE b.id = $1 AND b.deleted_at IS NULL",
         )
         .bind(id.as_str())
-        .bind(at.0);
-        Ok(self.db.execute(delete).await? > 0)
+        .bind(production.map_or("", BotId::as_str))
+        .optional_in(tx.connection())
+        .await?
+        .ok_or(StoreError::Missing("bot"))?;
+        if row.opt_parsed("staging_of")?.as_ref() == production {
+            return Ok(StagingChange::Unchanged);
+        }
+        if production.is_some() && (row.int("fitting")? == 0 || row.int("staged")? > 0) {
+            return Ok(StagingChange::Refused);
+        }
+        query("UPDATE bots SET staging_of = $2, version = version + 1 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(production.map(BotId::as_str))
+            .execute_in(tx.connection())
+            .await?;
+        tx.commit().await?;
+        Ok(StagingChange::Changed)
+    }
+
+    async fn delete_bot(&self, id: &BotId, at: TimestampMs) -> StoreResult<bool> {
+        let mut tx = self.db.write().await?;
+        // Who makes it somebody's production bot at this moment comes before or after.
+        query("UPDATE projects SET name = name WHERE id = (SELECT project_id FROM bots WHERE id = $1)")
+            .bind(id.as_str())
+            .execute_in(tx.connection())
+            .await?;
+        let deleted = query(
+            "UPDATE bots SET deleted_at = $2, token = NULL, telegram_id = NULL, telegram_username = NULL, \
+             ingress = NULL, webhook_secret = NULL, staging_of = NULL, version = version + 1 \
+             WHERE id = $1 AND deleted_at IS NULL",
+        )
+        .bind(id.as_str())
+        .bind(at.0)
+        .execute_in(tx.connection())
+        .await?;
+        if deleted == 0 {
+            return Ok(false);
+        }
+        query("UPDATE bots SET staging_of = NULL, version = version + 1 WHERE staging_of = $1")
+            .bind(id.as_str())
+            .execute_in(tx.connection())
+            .await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn sealed_bots(&self, after: Option<&BotId>) -> StoreResult<Vec<BotRow>> {
@@ -241,6 +305,7 @@ fn bot_row(row: &AnyRow) -> StoreResult<BotRow> {
         webhook_secret: row.opt_bytes("webhook_secret")?.map(SealedToken),
         suspended: row.opt_text("suspended")?,
         paused_at: row.opt_int("paused_at")?.map(TimestampMs),
+        staging_of: row.opt_parsed("staging_of")?,
         deleted_at: row.opt_int("deleted_at")?.map(TimestampMs),
         created_at: row.time("created_at")?,
         version: row.int("version")?,

@@ -12,6 +12,7 @@ use sqlx::{AnyConnection, query};
 use super::SqlCatalog;
 use super::accounts::{insert_user, membership};
 use super::audit::record_in;
+use super::endings;
 use crate::sql::cursor::{self, Start};
 use crate::sql::{RowExt, Statement};
 
@@ -58,7 +59,7 @@ impl Members for SqlCatalog {
             .execute_in(tx.connection())
             .await?;
         if role < Role::Owner {
-            end_invitations(tx.connection(), project, user).await?;
+            endings::invitations(tx.connection(), project, Some(user), entry).await?;
         }
         let entry = AuditEntry {
             before: Some(before.as_str().to_owned()),
@@ -86,13 +87,9 @@ impl Members for SqlCatalog {
             .bind(user.to_string())
             .execute_in(tx.connection())
             .await?;
-        end_invitations(tx.connection(), project, user).await?;
+        endings::invitations(tx.connection(), project, Some(user), entry).await?;
         // Else they would work again for somebody who comes back.
-        query("DELETE FROM api_tokens WHERE project_id = $1 AND user_id = $2")
-            .bind(project.to_string())
-            .bind(user.to_string())
-            .execute_in(tx.connection())
-            .await?;
+        endings::tokens(tx.connection(), Some(project), Some(user), entry).await?;
         let entry = AuditEntry {
             before: Some(before.as_str().to_owned()),
             ..entry.clone()
@@ -266,18 +263,9 @@ pub(super) async fn owns(
 }
 
 /// Members of a project change one transaction after the other.
-async fn lock(connection: &mut AnyConnection, project: ProjectId) -> StoreResult<()> {
+pub(super) async fn lock(connection: &mut AnyConnection, project: ProjectId) -> StoreResult<()> {
     query("UPDATE projects SET name = name WHERE id = $1")
         .bind(project.to_string())
-        .execute_in(connection)
-        .await
-        .map(drop)
-}
-
-async fn end_invitations(connection: &mut AnyConnection, project: ProjectId, by: UserId) -> StoreResult<()> {
-    query("DELETE FROM invitations WHERE project_id = $1 AND created_by = $2")
-        .bind(project.to_string())
-        .bind(by.to_string())
         .execute_in(connection)
         .await
         .map(drop)

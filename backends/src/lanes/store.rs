@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use botloom_core::ports::{
-    AckOut, AckOutOutcome, ActiveRevision, ChatPlace, ChatView, Chats, Claims, Commit, CommitOutcome,
-    DeadLetter, DeadLetters, Fail, FailOutcome, Freed, Ingest, IngestOutcome, LaneLease, LaneStats, Lanes,
-    LetterQuery, NewDeadLetter, OutTurn, Outbox, Page, PageRequest, Remedy, SetRevision, StoreError,
-    StoreResult, Token,
+    AckOut, AckOutOutcome, ActiveRevision, ChatPlace, ChatState, ChatStates, ChatView, Chats, Claims, Commit,
+    CommitOutcome, DeadLetter, DeadLetters, Direction, Fail, FailOutcome, Freed, Ingest, IngestOutcome,
+    LaneLease, LaneStats, Lanes, LetterQuery, NewDeadLetter, OutTurn, Outbox, Page, PageRequest, Remedy,
+    SetRevision, StoreError, StoreResult, Token,
 };
 use botloom_core::{BotId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -152,6 +152,15 @@ impl<D: Driver> Lanes for Store<D> {
 
     async fn ready(&self) {
         self.driver.hints().ready().await;
+    }
+}
+
+#[async_trait]
+impl<D: Driver> ChatStates for Store<D> {
+    async fn chat_states(&self, bot: &BotId, page: &PageRequest) -> StoreResult<Page<ChatState>> {
+        let (bot, page) = (bot.clone(), page.clone());
+        let step = move |model: &mut Model<D::Records>, now| model.chat_states(&bot, &page, now);
+        self.driver.call(step, keep).await
     }
 }
 

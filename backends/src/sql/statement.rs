@@ -26,6 +26,9 @@ pub(crate) trait Statement {
     /// At most one row, within a transaction.
     async fn optional_in(self, connection: &mut AnyConnection) -> StoreResult<Option<AnyRow>>;
 
+    /// All rows, within a transaction.
+    async fn all_in(self, connection: &mut AnyConnection) -> StoreResult<Vec<AnyRow>>;
+
     /// Rows touched, within a transaction.
     async fn execute_in(self, connection: &mut AnyConnection) -> StoreResult<u64>;
 }
@@ -45,6 +48,10 @@ impl Statement for Query<'_, Any, AnyArguments> {
         in_time(self.fetch_optional(connection))
             .await?
             .map_err(store_error)
+    }
+
+    async fn all_in(self, connection: &mut AnyConnection) -> StoreResult<Vec<AnyRow>> {
+        in_time(self.fetch_all(connection)).await?.map_err(store_error)
     }
 
     async fn execute_in(self, connection: &mut AnyConnection) -> StoreResult<u64> {

@@ -59,7 +59,7 @@ pub(crate) const TABLES: &[Table] = &[
     Table {
         name: "projects",
         key: 1,
-        columns: &[Text("id"), Text("name"), Int("created_at")],
+        columns: &[Text("id"), Text("name"), Int("created_at"), Int("deleted_at")],
     },
     Table {
         name: "members",
@@ -123,6 +123,7 @@ pub(crate) const TABLES: &[Table] = &[
             Bytes("webhook_secret"),
             Text("suspended"),
             Int("paused_at"),
+            Text("staging_of"),
             Int("deleted_at"),
             Int("created_at"),
             Int("version"),

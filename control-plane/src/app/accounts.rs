@@ -158,10 +158,7 @@ pub(crate) async fn hash(app: &App, password: &Secret) -> Result<String, Error> 
 
 /// Logs in. The session that came along ends: a login never goes on with an id that somebody else may know.
 pub(crate) async fn log_in(app: &App, visit: &Visit, email: &str, password: &Secret) -> Result<Login, Error> {
-    let known = visit
-        .device
-        .as_ref()
-        .and_then(|cookie| device::recognise(&app.deps.vault, cookie, email));
+    let known = known_browser(app, visit, email).await?;
     let source = known.map_or(Source::Address(visit.bucket), Source::Known);
     let attempt = app
         .attempts
@@ -172,6 +169,15 @@ pub(crate) async fn log_in(app: &App, visit: &Visit, email: &str, password: &Sec
         attempt.forgive();
     }
     open_session(app, outcome?, visit).await
+}
+
+/// The browser that comes, if the account was logged in with it under the present password.
+async fn known_browser(app: &App, visit: &Visit, email: &str) -> Result<Option<Sha256Hash>, Error> {
+    let Some(cookie) = &visit.device else {
+        return Ok(None);
+    };
+    let user = app.deps.ports.catalog.user_by_email(email).await?;
+    Ok(user.and_then(|user| device::recognise(&app.deps.vault, cookie, &user)))
 }
 
 /// The user whose password this is.
@@ -210,9 +216,9 @@ pub(crate) async fn open_session(app: &App, user: User, visit: &Visit) -> Result
     let known = visit
         .device
         .as_ref()
-        .and_then(|cookie| device::recognise(vault, cookie, &user.email));
+        .and_then(|cookie| device::recognise(vault, cookie, &user));
     Ok(Login {
-        device: known.is_none().then(|| device::issue(vault, &user.email)),
+        device: known.is_none().then(|| device::issue(vault, &user)),
         user,
         session,
         memberships,

@@ -10,15 +10,22 @@ use crate::state::App;
 
 /// What was done, as the audit log names it. The words are stable.
 pub(crate) mod verb {
+    use botloom_core::model::consequence;
+
     pub(crate) const BOT_CONNECTED: &str = "bot.connected";
+    /// Telegram was asked and did not agree; `after` says how the bot takes updates now, and why.
+    pub(crate) const BOT_CONNECT_FAILED: &str = "bot.connect-failed";
     pub(crate) const BOT_CREATED: &str = "bot.created";
     pub(crate) const BOT_DELETED: &str = "bot.deleted";
     pub(crate) const BOT_DISCONNECTED: &str = "bot.disconnected";
+    pub(crate) const BOT_EXPORTED: &str = "bot.exported";
     pub(crate) const BOT_PAUSED: &str = "bot.paused";
     pub(crate) const BOT_RENAMED: &str = "bot.renamed";
     pub(crate) const BOT_RESUMED: &str = "bot.resumed";
     /// A conversation whose calls were real ones.
     pub(crate) const BOT_SIMULATED_LIVE: &str = "bot.simulated-live";
+    /// It is the staging bot of another one now (`after`), or of none.
+    pub(crate) const BOT_STAGING_SET: &str = "bot.staging-set";
     /// The Telegram token; neither it nor anything made of it is noted.
     pub(crate) const BOT_TOKEN_SET: &str = "bot.token-set";
     pub(crate) const CHAT_STATE_FORGOTTEN: &str = "chat.state-forgotten";
@@ -31,12 +38,15 @@ pub(crate) mod verb {
     pub(crate) const DEPLOYMENT_STARTED: &str = "deployment.started";
     pub(crate) const GENERATION_STARTED: &str = "generation.started";
     pub(crate) const INVITATION_CREATED: &str = "invitation.created";
-    pub(crate) const INVITATION_REVOKED: &str = "invitation.revoked";
+    pub(crate) const INVITATION_REVOKED: &str = consequence::INVITATION_REVOKED;
     pub(crate) const MEMBER_JOINED: &str = "member.joined";
-    pub(crate) const MEMBER_REMOVED: &str = "member.removed";
+    pub(crate) const MEMBER_REMOVED: &str = consequence::MEMBER_REMOVED;
     pub(crate) const MEMBER_ROLE_CHANGED: &str = "member.role-changed";
     pub(crate) const OWNER_CREATED: &str = "owner.created";
     pub(crate) const PASSWORD_CHANGED: &str = "password.changed";
+    pub(crate) const PROJECT_CREATED: &str = "project.created";
+    pub(crate) const PROJECT_DELETED: &str = "project.deleted";
+    pub(crate) const PROJECT_RENAMED: &str = "project.renamed";
     pub(crate) const ROLLBACK_STARTED: &str = "rollback.started";
     pub(crate) const SESSION_ENDED: &str = "session.ended";
     pub(crate) const SESSION_OPENED: &str = "session.opened";
@@ -44,8 +54,10 @@ pub(crate) mod verb {
     pub(crate) const SESSIONS_ENDED: &str = "sessions.ended";
     pub(crate) const SPEC_NOTED: &str = "spec.noted";
     pub(crate) const SPEC_POSTED: &str = "spec.posted";
+    /// A version of the staging bot is a version of this bot; `before` names the one there, `after` the one here.
+    pub(crate) const SPEC_PROMOTED: &str = "spec.promoted";
     pub(crate) const TOKEN_CREATED: &str = "token.created";
-    pub(crate) const TOKEN_REVOKED: &str = "token.revoked";
+    pub(crate) const TOKEN_REVOKED: &str = consequence::TOKEN_REVOKED;
     pub(crate) const WEBHOOK_RECLAIMED: &str = "webhook.reclaimed";
 }
 
@@ -56,6 +68,7 @@ pub(crate) mod object {
     pub(crate) const CHAT: &str = "chat";
     pub(crate) const DEAD_LETTER: &str = "dead-letter";
     pub(crate) const INVITATION: &str = "invitation";
+    pub(crate) const PROJECT: &str = "project";
     pub(crate) const SESSION: &str = "session";
     pub(crate) const TOKEN: &str = "token";
     pub(crate) const USER: &str = "user";

@@ -120,7 +120,7 @@ pub(crate) async fn set_token(app: &App, actor: Actor, id: &BotId, text: &Secret
     let bot = reread(app, id).await?;
     match bot.ingress {
         // A fresh token of the same bot: have Telegram deliver under it.
-        Some(mode) => connection::establish(app, bot, mode).await,
+        Some(mode) => connection::establish(app, actor, bot, mode).await,
         None => Ok(bot),
     }
 }

@@ -1,5 +1,6 @@
 //! Connecting a bot to Telegram, and taking it off.
 
+use botloom_core::Coded as _;
 use botloom_core::event::BotEvent;
 use botloom_core::ids::BotId;
 use botloom_core::model::{BotRow, IngressMode, SealedToken};
@@ -17,7 +18,7 @@ use crate::state::App;
 pub(crate) async fn connect(app: &App, actor: Actor, id: &BotId, mode: IngressMode) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::Connect).await?;
     let before = bot.ingress;
-    let bot = establish(app, bot, mode).await?;
+    let bot = establish(app, actor, bot, mode).await?;
     let mut entry = actor.did_to_bot(app, verb::BOT_CONNECTED, id, bot.project);
     entry.before = before.map(|ingress| ingress.as_str().to_owned());
     entry.after = Some(mode.as_str().to_owned());
@@ -31,14 +32,43 @@ pub(crate) async fn connect(app: &App, actor: Actor, id: &BotId, mode: IngressMo
     Ok(bot)
 }
 
-/// Makes store and Telegram agree that the bot takes updates in this way. May be repeated.
-pub(crate) async fn establish(app: &App, bot: BotRow, mode: IngressMode) -> Result<BotRow, Error> {
+/// Makes store and Telegram agree that the bot takes updates in this way. May be repeated. What Telegram refuses, or leaves
+/// open, is noted with how the bot takes updates since.
+pub(crate) async fn establish(
+    app: &App,
+    actor: Actor,
+    bot: BotRow,
+    mode: IngressMode,
+) -> Result<BotRow, Error> {
     let token = telegram::token(app, &bot)?;
-    match mode {
-        IngressMode::Webhook => by_webhook(app, &bot, &token).await?,
-        IngressMode::Polling => by_polling(app, &bot, &token).await?,
+    let outcome = match mode {
+        IngressMode::Webhook => by_webhook(app, &bot, &token).await,
+        IngressMode::Polling => by_polling(app, &bot, &token).await,
+    };
+    if let Err(error) = &outcome
+        && asked_telegram(error)
+    {
+        let now = app.deps.ports.catalog.bot(&bot.id).await.ok().flatten();
+        let now = now.map_or("unknown", |bot| shown(bot.ingress));
+        let mut entry = actor.did_to_bot(app, verb::BOT_CONNECT_FAILED, &bot.id, bot.project);
+        entry.before = Some(shown(bot.ingress).to_owned());
+        entry.after = Some(format!("{now}, {mode} failed: {}", error.code()));
+        audit::note(app, entry).await;
     }
+    outcome?;
     reread(app, &bot.id).await
+}
+
+/// Whether it is Telegram's answer, or the lack of one.
+const fn asked_telegram(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::TelegramRefused(_) | Error::TelegramUnavailable { .. } | Error::TokenRejected
+    )
+}
+
+fn shown(ingress: Option<IngressMode>) -> &'static str {
+    ingress.map_or("disconnected", IngressMode::as_str)
 }
 
 async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error> {

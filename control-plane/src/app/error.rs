@@ -58,6 +58,27 @@ pub enum Error {
     /// Somebody has this e-mail address.
     #[error("the e-mail address is taken")]
     EmailTaken,
+    /// Another project has the name.
+    #[error("the project name is taken")]
+    ProjectExists,
+    /// The project has bots.
+    #[error("the project has bots")]
+    ProjectNotEmpty,
+    /// The caller owns as many projects as they may.
+    #[error("too many projects")]
+    TooManyProjects {
+        /// How many one may own.
+        most: u32,
+    },
+    /// The two bots do not fit.
+    #[error("no staging bot can be made of it")]
+    StagingInvalid,
+    /// The bot stages no other.
+    #[error("the bot is no staging bot")]
+    NoStagingBot,
+    /// No version was named, and none is live.
+    #[error("nothing to promote")]
+    NothingToPromote,
     /// The id belongs to a bot, maybe to a deleted one.
     #[error("the bot id {0} is taken")]
     BotExists(BotId),
@@ -144,6 +165,12 @@ impl Error {
             Self::InvitationInvalid => code::INVITATION_INVALID,
             Self::AlreadyMember => code::ALREADY_MEMBER,
             Self::EmailTaken => code::EMAIL_TAKEN,
+            Self::ProjectExists => code::PROJECT_EXISTS,
+            Self::ProjectNotEmpty => code::PROJECT_NOT_EMPTY,
+            Self::TooManyProjects { .. } => code::TOO_MANY_PROJECTS,
+            Self::StagingInvalid => code::STAGING_INVALID,
+            Self::NoStagingBot => code::NO_STAGING_BOT,
+            Self::NothingToPromote => code::NOTHING_TO_PROMOTE,
             Self::BotExists(_) => code::BOT_EXISTS,
             Self::ProjectRequired => code::PROJECT_REQUIRED,
             Self::TokenInvalid => code::TOKEN_INVALID,
@@ -188,6 +215,12 @@ impl Coded for Error {
             | Self::LastOwner
             | Self::AlreadyMember
             | Self::EmailTaken
+            | Self::ProjectExists
+            | Self::ProjectNotEmpty
+            | Self::TooManyProjects { .. }
+            | Self::StagingInvalid
+            | Self::NoStagingBot
+            | Self::NothingToPromote
             | Self::BotExists(_)
             | Self::ProjectRequired
             | Self::BotAlreadyRegistered
@@ -230,6 +263,14 @@ impl Coded for Error {
             }
             Self::AlreadyMember => "You belong to this project already; the invitation was not used up.".into(),
             Self::EmailTaken => "There is an account with this address; log in and accept the invitation with it.".into(),
+            Self::ProjectExists => "Another project of this installation has this name; choose another.".into(),
+            Self::ProjectNotEmpty => "Delete its bots first; GET /bots lists them.".into(),
+            Self::TooManyProjects { most } => format!("You own {most} projects already; delete one or hand one over."),
+            Self::StagingInvalid => {
+                "Both must be bots of one project, the other no staging bot itself, and this one without staging bots.".into()
+            }
+            Self::NoStagingBot => "Say first whose staging bot it is: PUT /bots/<botId>/staging-of.".into(),
+            Self::NothingToPromote => "Nothing is live on the staging bot; deploy to it first, or name a version.".into(),
             Self::BotExists(id) => format!("The bot id {id} is taken; ids of deleted bots stay taken."),
             Self::ProjectRequired => "Name the project in projectId; GET /projects lists yours.".into(),
             Self::TokenInvalid => "A token looks like 123456789:AA-letters-and-digits; BotFather shows it.".into(),

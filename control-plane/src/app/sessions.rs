@@ -1,13 +1,13 @@
 //! A person's own sessions, and their password.
 
 use botloom_core::model::{Session, SessionHash, User};
-use botloom_core::ports::{Notice, Page, PageRequest};
+use botloom_core::ports::{Notice, Page, PageRequest, PasswordChange};
 use botloom_core::secret::Secret;
 
 use super::actor::{Actor, object, verb};
 use super::{Error, accounts};
 use crate::auth::attempts::Source;
-use crate::auth::session;
+use crate::auth::{device, session};
 use crate::state::App;
 
 /// The caller's sessions, newest first. Those that have ended by themselves are left out.
@@ -36,39 +36,54 @@ pub(crate) async fn end_others(app: &App, actor: Actor, keep: &SessionHash) -> R
     Ok(catalog.end_other_sessions(actor.user, keep, &entry).await?)
 }
 
-/// Changes the caller's password and ends all sessions but this one. Guesses of the old password are counted per session:
-/// nobody else can use them up.
+/// A new password that somebody wants.
+#[derive(Debug)]
+pub(crate) struct NewPassword<'a> {
+    pub(crate) old: &'a Secret,
+    pub(crate) new: &'a Secret,
+    /// The session that goes on.
+    pub(crate) keep: &'a SessionHash,
+    /// Whether the caller's API tokens end too.
+    pub(crate) revoke_tokens: bool,
+}
+
+/// Changes the caller's password and ends all sessions but this one, and what browsers are known by; answers the cookie by
+/// which this one is known from now on. Guesses of the old password are counted per session: nobody else can use them up.
 pub(crate) async fn change_password(
     app: &App,
     actor: Actor,
     user: &User,
-    keep: &SessionHash,
-    old: &Secret,
-    new: &Secret,
-) -> Result<(), Error> {
+    wanted: NewPassword<'_>,
+) -> Result<Secret, Error> {
     let attempt = app
         .attempts
-        .begin(Source::Known(*keep), &user.email, app.now())
+        .begin(Source::Known(*wanted.keep), &user.email, app.now())
         .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
     let right = app
         .passwords
-        .verify(old, Some(&user.password_hash))
+        .verify(wanted.old, Some(&user.password_hash))
         .await
         .map_err(|_| Error::Internal("password hash"))?;
     if !right {
         return Err(Error::WrongPassword);
     }
     attempt.forgive();
-    let hash = accounts::hash(app, new).await?;
+    let hash = accounts::hash(app, wanted.new).await?;
     let entry = actor.did(app, verb::PASSWORD_CHANGED, object::USER, &user.id, None);
-    let catalog = &app.deps.ports.catalog;
+    let change = PasswordChange {
+        user: user.id,
+        old: &user.password_hash,
+        new: &hash,
+        keep: wanted.keep,
+        revoke_tokens: wanted.revoke_tokens,
+    };
     // Another change may have come in between; then the old password was not the right one any more.
-    let changed = catalog
-        .change_password(user.id, &user.password_hash, &hash, keep, &entry)
-        .await?;
-    if changed {
-        Ok(())
-    } else {
-        Err(Error::WrongPassword)
+    if !app.deps.ports.catalog.change_password(change, &entry).await? {
+        return Err(Error::WrongPassword);
     }
+    let user = User {
+        password_hash: hash,
+        ..user.clone()
+    };
+    Ok(device::issue(&app.deps.vault, &user))
 }

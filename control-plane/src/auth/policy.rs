@@ -39,6 +39,10 @@ pub(crate) enum Action {
     SetToken,
     /// Delete a bot with everything that it knows.
     DeleteBot,
+    /// Take a copy of a bot with everything that it knows.
+    ExportBot,
+    /// Rename a project, or delete it.
+    ManageProject,
 }
 
 impl Action {
@@ -56,9 +60,13 @@ impl Action {
             | Self::HandleDeadLetters
             | Self::HandleChats
             | Self::SimulateLive => Role::Editor,
-            Self::ManageTokens | Self::ManageMembers | Self::ReadAudit | Self::SetToken | Self::DeleteBot => {
-                Role::Owner
-            }
+            Self::ManageTokens
+            | Self::ManageMembers
+            | Self::ReadAudit
+            | Self::SetToken
+            | Self::DeleteBot
+            | Self::ExportBot
+            | Self::ManageProject => Role::Owner,
         }
     }
 }

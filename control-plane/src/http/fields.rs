@@ -164,6 +164,16 @@ impl Fields {
         number
     }
 
+    /// Yes or no, if it is said.
+    pub(crate) fn optional_flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.take(name, false)?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.fault(name, "wrong-type", "must be true or false");
+        }
+        flag
+    }
+
     /// An object of any content, if there is one.
     pub(crate) fn optional_object(&mut self, name: &str) -> Option<Map<String, Value>> {
         let value = self.take(name, false)?;

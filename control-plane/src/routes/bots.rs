@@ -1,5 +1,7 @@
 //! `/bots`.
 
+use std::fmt::Write as _;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -13,7 +15,7 @@ use utoipa::ToSchema;
 use super::path::One;
 use super::webhooks::WebhookHealth;
 use crate::app::webhook::webhook_url;
-use crate::app::{access, bots, webhooks};
+use crate::app::{access, bots, staging, webhooks};
 use crate::auth::caller::Caller;
 use crate::auth::policy::Action;
 use crate::etag;
@@ -106,10 +108,27 @@ pub(crate) struct BotView {
     created_at: String,
     /// RFC 3339; since when the bot's updates wait, `null` if they do not.
     paused_at: Option<String>,
+    /// The bot that this one is the staging bot of.
+    staging_of: Option<String>,
+    /// Of a staging bot, where one bot is asked for: how its production bot stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    production: Option<ProductionView>,
     /// Of a paused bot, where one bot is asked for: updates that wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting_updates: Option<u64>,
     telegram: TelegramView,
+}
+
+/// How far production is. `GET /bots/{botId}/promotion` tells the differences.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProductionView {
+    /// The version of the staging bot that is live.
+    staging_version: Option<u32>,
+    /// The version of the production bot that is live.
+    version: Option<u32>,
+    /// Whether production runs something else than the staging bot.
+    behind: bool,
 }
 
 /// How a bot is connected.
@@ -163,6 +182,8 @@ impl BotView {
             epoch: bot.epoch.0,
             created_at: bot.created_at.to_rfc3339(),
             paused_at: bot.paused_at.map(botloom_core::TimestampMs::to_rfc3339),
+            staging_of: bot.staging_of.map(|bot| bot.to_string()),
+            production: None,
             waiting_updates: None,
             telegram,
         }
@@ -241,8 +262,20 @@ pub(crate) async fn get_bot(
     let checked = check
         .as_ref()
         .map_or_else(String::new, |check| format!("-check{}", check.fence));
-    let tag = format!("bot-{}-{}{waiting}{checked}", bot.version, bot.epoch);
+    let mut tag = format!("bot-{}-{}{waiting}{checked}", bot.version, bot.epoch);
+    let mut production = None;
+    if bot.staging_of.is_some() {
+        let pair = staging::pair(&app, caller.actor, &id, Action::Read).await?;
+        let standing = staging::standing(&app, &pair).await?;
+        let _ = write!(tag, "-{}-{}", pair.production.id, pair.production.epoch);
+        production = Some(ProductionView {
+            staging_version: standing.staged.as_ref().map(|one| one.summary.version),
+            version: standing.live.as_ref().map(|one| one.summary.version),
+            behind: standing.is_behind(),
+        });
+    }
     let mut view = BotView {
+        production,
         waiting_updates,
         ..BotView::of(bot, &app.options)
     };
@@ -312,7 +345,7 @@ pub(crate) async fn resume_bot(
 
 /// Delete a bot
 ///
-/// With its chats, messages and token; Telegram is told. The id stays taken.
+/// With its chats, messages and token; Telegram is told. The id stays taken. `GET /bots/{botId}/export` keeps a copy.
 #[utoipa::path(
     delete, path = "/bots/{botId}", tag = "bots",
     extensions(("x-botloom-access" = json!("owner"))),

@@ -16,6 +16,7 @@ use super::path::One;
 use super::tasks::{AcceptedView, FailureView, accepted};
 use crate::app::deployments::{self, FLIP};
 use crate::auth::caller::Caller;
+use crate::auth::policy::Action;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
 use crate::http::page::List;
@@ -222,13 +223,15 @@ pub(crate) async fn deploy(
         strategy: Strategy,
         prewarm,
     } = body.value;
+    let about = Some((bot_id.clone(), Action::Deploy));
     let queueing = app.clone();
     let work = move |of_key| async move {
         let min = prewarm.map_or(1, |prewarm| prewarm.min_sandboxes);
         let task = deployments::deploy(&queueing, actor, &bot_id, rev_hash, min, of_key).await?;
         Ok(accepted(task, "/deployments"))
     };
-    idempotency::once(&app, actor, "POST /deploy", &headers, body.fingerprint, work).await
+    let route = "POST /deploy";
+    idempotency::once(&app, actor, route, &headers, body.fingerprint, about, work).await
 }
 
 /// Roll back
@@ -251,12 +254,14 @@ pub(crate) async fn roll_back(
 ) -> Result<Response, Problem> {
     let actor = caller.actor;
     let Rollback { bot_id, rev_hash } = body.value;
+    let about = Some((bot_id.clone(), Action::Deploy));
     let queueing = app.clone();
     let work = move |of_key| async move {
         let task = deployments::roll_back(&queueing, actor, &bot_id, rev_hash, of_key).await?;
         Ok(accepted(task, "/deployments"))
     };
-    idempotency::once(&app, actor, "POST /rollback", &headers, body.fingerprint, work).await
+    let route = "POST /rollback";
+    idempotency::once(&app, actor, route, &headers, body.fingerprint, about, work).await
 }
 
 /// Look at a deployment

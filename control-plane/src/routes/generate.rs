@@ -11,6 +11,7 @@ use super::bots::BOT_ID_RULE;
 use super::tasks::{AcceptedView, accepted};
 use crate::app::generations::{self, COMPILER, Generation};
 use crate::auth::caller::Caller;
+use crate::auth::policy::Action;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
 use crate::http::json::MAX_INTEGER;
@@ -88,10 +89,12 @@ pub(crate) async fn generate(
         seed: seed.unwrap_or(0),
         params: params.unwrap_or_default(),
     };
+    let about = Some((wanted.bot.clone(), Action::Generate));
     let queueing = app.clone();
     let work = move |of_key| async move {
         let task = generations::generate(&queueing, actor, wanted, of_key).await?;
         Ok(accepted(task, "/tasks"))
     };
-    idempotency::once(&app, actor, "POST /generate", &headers, body.fingerprint, work).await
+    let route = "POST /generate";
+    idempotency::once(&app, actor, route, &headers, body.fingerprint, about, work).await
 }

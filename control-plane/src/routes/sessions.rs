@@ -2,18 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use botloom_core::hash::Sha256Hash;
 use botloom_core::model::Session;
 use botloom_core::secret::Secret;
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::paused;
 use super::path::One;
 use crate::app::accounts::PASSWORD_LENGTH;
-use crate::app::sessions;
+use crate::app::sessions::{self, NewPassword};
 use crate::auth::caller::Person;
+use crate::auth::device;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
 use crate::http::page::List;
@@ -49,15 +51,20 @@ pub(crate) struct ChangePassword {
     /// 8 to 256 characters.
     #[schema(value_type = String, min_length = 8, max_length = 256, format = Password)]
     new_password: Secret,
+    /// Whether your API tokens end too, in all projects; they go on where absent.
+    #[schema(value_type = Option<bool>)]
+    revoke_tokens: bool,
 }
 
 impl FromFields for ChangePassword {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let old_password = fields.text("oldPassword", 1..=1024);
         let new_password = fields.text("newPassword", PASSWORD_LENGTH);
+        let revoke_tokens = fields.optional_flag("revokeTokens");
         Some(Self {
             old_password: old_password?.into(),
             new_password: new_password?.into(),
+            revoke_tokens: revoke_tokens.unwrap_or(false),
         })
     }
 }
@@ -129,7 +136,8 @@ pub(crate) async fn end_session(
 
 /// Change your password
 ///
-/// Needs the old one. Ends all your other sessions.
+/// Needs the old one. Ends all your other sessions, and forgets the browsers that you logged in with; if you want, your API
+/// tokens end too.
 #[utoipa::path(
     post, path = "/auth/password", tag = "auth", request_body = ChangePassword,
     extensions(("x-botloom-access" = json!("session"))),
@@ -139,14 +147,21 @@ pub(crate) async fn change_password(
     State(app): State<App>,
     person: Person,
     body: Body<ChangePassword>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let ChangePassword {
-        old_password: old,
-        new_password: new,
+        old_password,
+        new_password,
+        revoke_tokens,
     } = body.value;
-    let keep = person.session.hash;
-    sessions::change_password(&app, person.actor, &person.user, &keep, &old, &new)
+    let wanted = NewPassword {
+        old: &old_password,
+        new: &new_password,
+        keep: &person.session.hash,
+        revoke_tokens,
+    };
+    let browser = sessions::change_password(&app, person.actor, &person.user, wanted)
         .await
         .map_err(paused)?;
-    Ok(StatusCode::NO_CONTENT)
+    let cookie = device::set_cookie(&browser, &person.site);
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }

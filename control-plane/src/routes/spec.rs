@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use botloom_core::hash::Sha256Hash;
 use botloom_core::model::{SpecVersion, SpecVersionSummary};
 use botloom_spec::json::canonical;
-use botloom_spec::{Diff, Finding};
+use botloom_spec::{Change, Diff, Finding};
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
@@ -16,6 +16,7 @@ use super::path::{One, Version};
 use crate::app::Error;
 use crate::app::specs::{self, Accompanied, Edited, Posted};
 use crate::auth::caller::Caller;
+use crate::auth::policy::Action;
 use crate::code;
 use crate::etag::{self, Condition};
 use crate::http::answer::Answer;
@@ -144,6 +145,15 @@ pub(crate) struct ChangeView {
     message: String,
 }
 
+impl ChangeView {
+    pub(super) fn of(change: Change) -> Self {
+        Self {
+            pointer: change.pointer,
+            message: change.message,
+        }
+    }
+}
+
 fn tag(version: u32) -> String {
     format!("specVersion-{version}")
 }
@@ -179,10 +189,14 @@ pub(crate) async fn post_spec(
     let note = note(&query)?;
     let actor = caller.actor;
     // What is no JSON has no canonical form; the findings say what is wrong with it.
-    let fingerprint = json::read(&bytes).map_or_else(
-        |_| Sha256Hash::of(&bytes),
-        |body| Sha256Hash::of(canonical(&body)),
-    );
+    let read = json::read(&bytes).ok();
+    let fingerprint = read
+        .as_ref()
+        .map_or_else(|| Sha256Hash::of(&bytes), |body| Sha256Hash::of(canonical(body)));
+    // What names no bot was refused, and tells nothing of one.
+    let named = read.as_ref().and_then(|body| body.pointer("/meta/botId"));
+    let named = named.and_then(|bot| bot.as_str()?.parse().ok());
+    let about = named.map(|bot| (bot, Action::PostSpec));
     let fingerprint = match &note {
         Some(note) => Sha256Hash::of(format!("{fingerprint}\n{note}")),
         None => fingerprint,
@@ -194,7 +208,7 @@ pub(crate) async fn post_spec(
     };
     let posting = app.clone();
     let work = move |_| async move { answer(specs::post(&posting, actor, bytes, &edited, with).await) };
-    idempotency::once(&app, actor, "POST /spec", &headers, fingerprint, work).await
+    idempotency::once(&app, actor, "POST /spec", &headers, fingerprint, about, work).await
 }
 
 /// `note`, if it says something.
@@ -396,10 +410,7 @@ pub(crate) async fn diff_specs(
     let Version(from) = query.parsed("from", rule).map_err(|_| invalid("from", rule))?;
     let Version(to) = query.parsed("to", rule).map_err(|_| invalid("to", rule))?;
     let Diff { changes, patch } = specs::diff(&app, caller.actor, &bot, from, to).await?;
-    let changes = changes.into_iter().map(|change| ChangeView {
-        pointer: change.pointer,
-        message: change.message,
-    });
+    let changes = changes.into_iter().map(ChangeView::of);
     let patch = serde_json::to_value(patch).map_err(|_| Problem::internal())?;
     Ok(Json(DiffView {
         from,

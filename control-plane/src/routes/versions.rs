@@ -12,6 +12,7 @@ use super::spec::{MAX_NOTE, PostedView, VersionView, answer, edited, note};
 use crate::app::specs::Accompanied;
 use crate::app::versions;
 use crate::auth::caller::Caller;
+use crate::auth::policy::Action;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
 use crate::http::query::Query;
@@ -98,9 +99,11 @@ pub(crate) async fn restore_version(
         restores: None,
         repeatable: idempotency::is_keyed(&headers),
     };
+    let about = Some((bot.clone(), Action::PostSpec));
     let restoring = app.clone();
     let work = move |_| async move {
         answer(versions::restore(&restoring, actor, &bot, version, &edited, with).await)
     };
-    idempotency::once(&app, actor, "POST /spec/restore", &headers, fingerprint, work).await
+    let route = "POST /spec/restore";
+    idempotency::once(&app, actor, route, &headers, fingerprint, about, work).await
 }

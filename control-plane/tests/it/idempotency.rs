@@ -253,3 +253,46 @@ async fn a_second_try_of_an_edit_is_not_a_lost_update() {
         .expect(201);
     assert_eq!(again.json()["version"], 2);
 }
+
+#[tokio::test]
+async fn an_answer_is_given_again_to_those_alone_who_still_may_ask() {
+    let server = Server::start().await;
+    let owner = server.with_bot().await;
+    let editor = server.member("editor").await;
+    owner.post("/spec", &spec("a-bot", "one")).await.expect(201);
+    owner.post("/spec", &spec("a-bot", "two")).await.expect(201);
+    let rev = revision(&server.ports, "a-bot", "1").await.to_string();
+    let key = [("idempotency-key", "k-1")];
+    let requests = [
+        ("/spec", spec("a-bot", "three"), 201),
+        ("/spec/1/restore?botId=a-bot", json!(null), 201),
+        ("/generate", json!({ "botId": "a-bot", "specVersion": 1 }), 202),
+        ("/deploy", json!({ "botId": "a-bot", "revHash": rev }), 202),
+        ("/rollback", json!({ "botId": "a-bot" }), 409),
+    ];
+    for (path, body, status) in &requests {
+        let first = editor.post_with(path, body, &key).await.expect(*status);
+        let again = editor.post_with(path, body, &key).await.expect(*status);
+        assert_eq!(again.header("idempotent-replayed"), "true", "{path}");
+        // A problem names the request that it answers.
+        assert!(*status == 409 || again.body == first.body, "{path}");
+    }
+    let projects = owner.get("/projects").await.expect(200).json();
+    let project = projects["items"][0]["projectId"].as_str().unwrap();
+    let me = editor.get("/auth/me").await.expect(200).json();
+    let member = format!(
+        "/projects/{project}/members/{}",
+        me["user"]["userId"].as_str().unwrap()
+    );
+    owner
+        .json(Method::PATCH, &member, &json!({ "role": "viewer" }))
+        .await
+        .expect(200);
+    for (path, body, _) in &requests {
+        editor.post_with(path, body, &key).await.refused(403, "forbidden");
+    }
+    owner.delete(&member).await.expect(204);
+    for (path, body, _) in &requests {
+        editor.post_with(path, body, &key).await.refused(404, "not-found");
+    }
+}

@@ -51,6 +51,16 @@ impl AuditActor {
     }
 }
 
+/// Names of what the store itself notes beside what it was asked to note.
+pub mod consequence {
+    /// An API token ended.
+    pub const TOKEN_REVOKED: &str = "token.revoked";
+    /// An invitation ended unused.
+    pub const INVITATION_REVOKED: &str = "invitation.revoked";
+    /// Somebody is no member any more.
+    pub const MEMBER_REMOVED: &str = "member.removed";
+}
+
 /// One thing that was done. Holds no secrets: neither passwords nor tokens nor links, sealed or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
@@ -76,4 +86,20 @@ pub struct AuditEntry {
     pub before: Option<String>,
     /// What is there since.
     pub after: Option<String>,
+}
+
+impl AuditEntry {
+    /// An entry about what else this did, to the thing of this kind and id: by the same actor, in the same request, at the
+    /// same time.
+    pub fn also(&self, verb: &'static str, kind: &'static str, id: impl ToString) -> Self {
+        Self {
+            id: AuditId::generate(),
+            verb: verb.into(),
+            object_kind: kind.into(),
+            object_id: id.to_string(),
+            before: None,
+            after: None,
+            ..self.clone()
+        }
+    }
 }

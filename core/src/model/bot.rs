@@ -91,6 +91,8 @@ pub struct BotRow {
     pub suspended: Option<String>,
     /// Since when its updates wait; `None`: they do not.
     pub paused_at: Option<TimestampMs>,
+    /// The bot for which it tries new versions out: this one is the staging bot of that one.
+    pub staging_of: Option<BotId>,
     /// Set when the bot was deleted; its id stays taken.
     pub deleted_at: Option<TimestampMs>,
     /// When it was made.

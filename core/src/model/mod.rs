@@ -13,7 +13,7 @@ mod version;
 mod webhook;
 
 pub use account::{Membership, Project, Role, Session, SessionHash, User};
-pub use audit::{AuditActor, AuditEntry};
+pub use audit::{AuditActor, AuditEntry, consequence};
 pub use bot::{BotRow, IngressMode, SealedToken, TelegramIdentity};
 pub use deployment::{DeployError, Deployment, Stage, StageRecord, TaskStatus};
 pub use member::{Invitation, Member};

@@ -9,6 +9,21 @@ use crate::ids::UserId;
 use crate::model::{AuditEntry, Membership, Project, Session, SessionHash, User};
 use crate::time::TimestampMs;
 
+/// A new password of somebody who knows the old one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordChange<'a> {
+    /// Whose.
+    pub user: UserId,
+    /// The hash that must still be the present one.
+    pub old: &'a str,
+    /// The new hash.
+    pub new: &'a str,
+    /// The session that goes on.
+    pub keep: &'a SessionHash,
+    /// Whether the API tokens of the user end too, in all projects.
+    pub revoke_tokens: bool,
+}
+
 /// People, their sessions and projects. Every method is one transaction.
 #[async_trait]
 pub trait Accounts: Debug + Send + Sync {
@@ -54,16 +69,10 @@ pub trait Accounts: Debug + Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<u64>;
 
-    /// Replaces the password hash if it is still `old`, deletes all sessions but one, and notes it in the audit log;
-    /// answers whether it did. Else nothing changes.
-    async fn change_password(
-        &self,
-        user: UserId,
-        old: &str,
-        new: &str,
-        keep: &SessionHash,
-        entry: &AuditEntry,
-    ) -> StoreResult<bool>;
+    /// Replaces the password hash if it is still the old one, deletes all sessions but one, and, if wanted, all API tokens of
+    /// the user; notes it in the audit log, each token with an entry of its own in its project. Answers whether it did. Else
+    /// nothing changes.
+    async fn change_password(&self, change: PasswordChange<'_>, entry: &AuditEntry) -> StoreResult<bool>;
 
     /// Deletes sessions last seen before `seen_before` or created before `created_before`; answers how many.
     async fn expire_sessions(

@@ -32,10 +32,22 @@ pub struct Connection {
     pub webhook_secret: Option<SealedToken>,
 }
 
+/// What became of a bot that is to be the staging bot of another, or of none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StagingChange {
+    /// It is now.
+    Changed,
+    /// It was before; nothing changed.
+    Unchanged,
+    /// The other is no bot of the same project, is this one, or is a staging bot itself, or this one has staging bots;
+    /// nothing changed.
+    Refused,
+}
+
 /// Bots. Every method is one transaction; every change but [`Bots::activate`] and [`Bots::overtake`] adds one to `version`.
 #[async_trait]
 pub trait Bots: Debug + Send + Sync {
-    /// Makes a bot; `false` if the id is taken, also by a deleted bot.
+    /// Makes a bot; `false` if the id is taken, also by a deleted bot. `Missing` if there is no such project.
     async fn create_bot(&self, bot: &NewBot) -> StoreResult<bool>;
 
     /// By id, deleted ones included.
@@ -71,7 +83,12 @@ pub trait Bots: Debug + Send + Sync {
     /// Renames. `Missing` if there is no such bot.
     async fn rename_bot(&self, id: &BotId, name: &str) -> StoreResult<()>;
 
-    /// Marks as deleted, wipes token and secret, disconnects; answers whether it was there and not yet deleted.
+    /// Makes a bot the staging bot of another one of its project (`Some`), or of none. A staging bot has no staging bots.
+    /// `Missing` if there is no such bot.
+    async fn set_staging_of(&self, id: &BotId, production: Option<&BotId>) -> StoreResult<StagingChange>;
+
+    /// Marks as deleted, wipes token and secret, disconnects, and frees its staging bots; answers whether it was there and not
+    /// yet deleted.
     async fn delete_bot(&self, id: &BotId, at: TimestampMs) -> StoreResult<bool>;
 
     /// Bots with a sealed token or webhook secret, by id, behind `after`: at most 100. Deleted bots have none.

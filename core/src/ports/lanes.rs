@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{OutMessage, OutTurn, StoreResult};
+use super::{ChatStates, OutMessage, OutTurn, StoreResult};
 use crate::hash::RevHash;
 use crate::ids::{BotId, Epoch, Lane};
 use crate::time::TimestampMs;
@@ -283,7 +283,7 @@ pub struct LaneStats {
 
 /// Lanes. A future that resolves with `Ok` means: durable. Every method is one atomic step per item.
 #[async_trait]
-pub trait Lanes: Debug + Send + Sync {
+pub trait Lanes: ChatStates + Debug + Send + Sync {
     /// Queues updates; answers in the same order. Items of one lane take their places in the order given; order between
     /// concurrent calls is the order in which they become durable. Asked twice, the second is a `Duplicate`. After an
     /// error some may be queued: of each lane none before those that stand in front of it.

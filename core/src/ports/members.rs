@@ -45,7 +45,8 @@ pub trait Members: Debug + Send + Sync {
     async fn members(&self, project: ProjectId, page: &PageRequest) -> StoreResult<Page<Member>>;
 
     /// Gives a member another role. A project keeps an owner, also when two take each other's role at the same moment.
-    /// Invitations of somebody who is no owner any more end. `before` and `after` of the entry are filled in.
+    /// Invitations of somebody who is no owner any more end, each with an entry of its own. `before` and `after` of the entry
+    /// are filled in.
     async fn set_role(
         &self,
         project: ProjectId,
@@ -54,8 +55,8 @@ pub trait Members: Debug + Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<MemberChange>;
 
-    /// Takes somebody out of a project, with the invitations that they made and their API tokens for this project alone. A project keeps an owner. `before` of the
-    /// entry is filled in.
+    /// Takes somebody out of a project, with the invitations that they made and their API tokens for this project alone, each
+    /// with an entry of its own. A project keeps an owner. `before` of the entry is filled in.
     async fn remove_member(
         &self,
         project: ProjectId,

@@ -7,6 +7,7 @@ mod artifacts;
 mod audit;
 mod bots;
 mod bus;
+mod chat_states;
 mod chats;
 mod deployments;
 mod error;
@@ -18,6 +19,7 @@ mod nodes;
 mod outbox;
 mod outcomes;
 mod page;
+mod projects;
 mod revisions;
 mod sandboxes;
 mod simulations;
@@ -30,12 +32,13 @@ mod dead_letters;
 
 use std::sync::Arc;
 
-pub use accounts::Accounts;
+pub use accounts::{Accounts, PasswordChange};
 pub use analytics::{Analytics, AnalyticsEvent, AnalyticsQuery, AnalyticsRow, DEFAULT_RETENTION_MS};
 pub use artifacts::{ArtifactError, ArtifactName, Artifacts};
 pub use audit::{Audit, AuditQuery};
-pub use bots::{Bots, Connection, NewBot};
+pub use bots::{Bots, Connection, NewBot, StagingChange};
 pub use bus::{Bus, Notice};
+pub use chat_states::{ChatState, ChatStates};
 pub use chats::{ChatPlace, ChatView, Chats, FirstMessage, Freed, Remedy, Standing};
 pub use dead_letters::{
     DeadLetter, DeadLetterReason, DeadLetters, Direction, LetterOrder, LetterQuery, NewDeadLetter,
@@ -53,6 +56,7 @@ pub use nodes::{BEAT_EVERY, NODE_LIFE, Nodes, OpenAsk};
 pub use outbox::{AckOut, AckOutOutcome, AfterAck, OutClass, OutMessage, OutTurn, Outbox, QueuedMessage};
 pub use outcomes::{BotOutcomes, OUTCOMES_LIFE, OutcomeCounts, Outcomes};
 pub use page::{Page, PageRequest};
+pub use projects::{NewProjectOutcome, ProjectRemoval, ProjectRename, Projects};
 pub use revisions::Revisions;
 pub use sandboxes::{ProbeReport, SandboxError, Sandboxes};
 pub use simulations::{Happening, LIVE_LONGEST, SimulatedHttp, SimulatedTurn, Simulation, Simulations};
@@ -64,12 +68,32 @@ pub use webhooks::{SettledWebhook, Webhooks};
 /// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log, checks of
 /// webhooks: one database.
 pub trait Catalog:
-    Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit + Webhooks
+    Accounts
+    + Projects
+    + Members
+    + Tokens
+    + Bots
+    + Versions
+    + Revisions
+    + Deployments
+    + Idempotency
+    + Audit
+    + Webhooks
 {
 }
 
 impl<
-    T: Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit + Webhooks,
+    T: Accounts
+        + Projects
+        + Members
+        + Tokens
+        + Bots
+        + Versions
+        + Revisions
+        + Deployments
+        + Idempotency
+        + Audit
+        + Webhooks,
 > Catalog for T
 {
 }

@@ -1,12 +1,14 @@
-//! The grammar of the commands about a bot at work: its chats, its dead letters, its numbers.
+//! The grammar of the commands about bots as a whole.
 
-use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::Login;
 
 /// On which server, shown how.
 #[derive(Debug, Args)]
-pub(crate) struct Shown {
+pub(crate) struct At {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -14,210 +16,134 @@ pub(crate) struct Shown {
     pub login: Login,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PlaceArg {
-    /// Updates wait for a worker.
-    Queued,
-    /// Updates are being worked on.
-    Running,
-    /// The first update failed and is tried again.
-    Retrying,
-    /// Messages wait for a sender.
-    Outgoing,
-    /// Messages are being sent.
-    Sending,
-    /// Messages wait for a moment.
-    Held,
-    /// The whole bot sends nothing.
-    Parked,
-}
-
-/// What is done about something that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RemedyArg {
-    /// Try it now.
-    Retry,
-    /// Make it a dead letter; those behind it go on.
-    SetAside,
-}
-
 #[derive(Debug, Subcommand)]
-pub(crate) enum ChatsCommand {
-    /// List chats in which something waits.
+pub(crate) enum BotsCommand {
+    /// List the bots of your projects.
     List {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Show a bot.
+    Show {
         /// The bot.
         bot: String,
-        /// Only those in this place.
+        #[command(flatten)]
+        at: At,
+    },
+    /// Make a bot.
+    Create {
+        /// Its id: 3 to 63 of a-z, 0-9 and -, beginning with a letter.
+        bot: String,
+        /// Its name for people; its id where absent.
         #[arg(long)]
-        place: Option<PlaceArg>,
+        name: Option<String>,
+        /// The project, by name or id; your only one where absent.
+        #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+        project: Option<String>,
+        /// Make it the staging bot of this one.
+        #[arg(long, value_name = "BOT")]
+        staging_of: Option<String>,
         #[command(flatten)]
-        shown: Shown,
+        at: At,
     },
-    /// Look at one chat: what waits, why, and what the chat remembers. Prints JSON.
-    Show {
+    /// Rename a bot.
+    Rename {
         /// The bot.
         bot: String,
-        /// The chat, as the list shows it.
-        #[arg(allow_hyphen_values = true)]
-        chat: String,
+        /// The new name.
+        name: String,
         #[command(flatten)]
-        login: Login,
+        at: At,
     },
-    /// Help a chat whose first update or message failed.
+    /// Let a bot's updates wait.
+    Pause {
+        /// The bot.
+        bot: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Let a paused bot go on.
+    Resume {
+        /// The bot.
+        bot: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Make a bot the staging bot of another one of its project, for `botloom promote`.
+    Stage {
+        /// The bot on which versions are tried out.
+        staging: String,
+        /// The bot in production.
+        production: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Make a bot no staging bot any more.
+    Unstage {
+        /// The bot.
+        bot: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Write a bot with everything that it knows, but no secrets, into a tar archive that you alone can read.
     ///
-    /// What is being worked on is left alone, and so is a wait that Telegram asked for.
-    Unblock {
+    /// Pause the bot first if the states of its chats must be of one moment.
+    Export {
         /// The bot.
         bot: String,
-        /// The chat.
-        #[arg(allow_hyphen_values = true)]
-        chat: String,
-        /// What is done about the first update.
-        #[arg(long, value_name = "REMEDY", required_unless_present = "message")]
-        update: Option<RemedyArg>,
-        /// What is done about the first message.
-        #[arg(long, value_name = "REMEDY")]
-        message: Option<RemedyArg>,
+        /// The archive; must not exist.
+        file: PathBuf,
         #[command(flatten)]
-        shown: Shown,
+        at: At,
     },
-    /// Make a chat forget everything: its conversation starts anew.
-    Forget {
+    /// Make a bot of an export: its versions with their notes. Chats, dead letters and the Telegram token are not brought back.
+    Import {
+        /// The archive.
+        file: PathBuf,
+        /// The id of the new bot; that of the exported one where absent.
+        #[arg(long = "as", value_name = "BOT")]
+        new_id: Option<String>,
+        /// The project, by name or id; your only one where absent.
+        #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+        project: Option<String>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Delete a bot with its chats, messages and token. Its id stays taken.
+    #[command(group = ArgGroup::new("copy").required(true))]
+    Delete {
         /// The bot.
         bot: String,
-        /// The chat.
-        #[arg(allow_hyphen_values = true)]
-        chat: String,
+        /// Export the bot into this archive first; it is deleted only if that is whole.
+        #[arg(long, value_name = "FILE", group = "copy")]
+        export: Option<PathBuf>,
+        /// Keep nothing.
+        #[arg(long, group = "copy")]
+        without_export: bool,
         #[command(flatten)]
-        login: Login,
+        at: At,
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DirectionArg {
-    /// Updates.
-    In,
-    /// Messages.
-    Out,
-}
-
-/// Which dead letters are meant.
 #[derive(Debug, Args)]
-pub(crate) struct LetterFilter {
-    /// Updates (in) or messages (out).
-    #[arg(long, default_value = "in")]
-    pub direction: DirectionArg,
-    /// Only of this chat.
-    #[arg(long, allow_hyphen_values = true)]
-    pub chat: Option<String>,
-    /// Only with this reason.
-    #[arg(long)]
-    pub reason: Option<String>,
-}
-
-/// Dead letters to be handled: some by their ids, or all of a filter.
-#[derive(Debug, Args)]
-pub(crate) struct Letters {
-    /// The bot.
+pub(crate) struct PromoteArgs {
+    /// The staging bot.
     pub bot: String,
-    /// Their ids; they are handled in this order.
-    #[arg(required_unless_present = "all")]
-    pub ids: Vec<String>,
-    /// All that the filter means, oldest first.
-    #[arg(long, conflicts_with = "ids")]
-    pub all: bool,
-    #[command(flatten)]
-    pub filter: LetterFilter,
-    #[command(flatten)]
-    pub shown: Shown,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DeadLettersCommand {
-    /// List dead letters, newest first.
-    List {
-        /// The bot.
-        bot: String,
-        #[command(flatten)]
-        filter: LetterFilter,
-        #[command(flatten)]
-        shown: Shown,
-    },
-    /// Look at one dead letter with its content. Prints JSON.
-    Show {
-        /// The bot.
-        bot: String,
-        /// Its id.
-        id: String,
-        #[command(flatten)]
-        login: Login,
-    },
-    /// Put dead letters back at the ends of their chats.
-    ///
-    /// What cannot be put back stays and is told. Fails if any stays.
-    Replay(Letters),
-    /// Throw dead letters away for good.
-    Discard(Letters),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AskArg {
-    /// Everything in one row.
-    Totals,
-    /// Updates in and messages out, over time.
-    Messages,
-    /// Chats that wrote, and new ones, over time.
-    Chats,
-    /// Errors, over time.
-    Errors,
-    /// From an update's acceptance to its commit, over time, ms.
-    Latency,
-    /// Calls of JSON APIs and those that failed, over time.
-    ApiCalls,
-    /// Errors by reason.
-    ErrorReasons,
-    /// Calls of JSON APIs by outcome, with times, ms.
-    ApiOutcomes,
-    /// Events by name.
-    Events,
-    /// Flows: started, completed, chats.
-    Flows,
-    /// How far chats came in a flow.
-    Funnel,
-    /// Which revision went live when.
-    Deploys,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum IntervalArg {
-    /// Hours; 31 days at the most.
-    Hour,
-    /// Days; 400 at the most.
-    Day,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AnalyticsArgs {
-    /// The bot.
-    pub bot: String,
-    /// What to ask.
-    #[arg(default_value = "totals")]
-    pub ask: AskArg,
-    /// From this time on, e.g. 2026-11-01T00:00:00Z; 30 days ago where absent.
-    #[arg(long, value_name = "TIME")]
-    pub from: Option<String>,
-    /// Before this time; now where absent.
-    #[arg(long, value_name = "TIME")]
-    pub to: Option<String>,
-    /// How time is cut.
+    /// The version of the staging bot; the one that is live there where absent.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "dry_run")]
+    pub version: Option<u32>,
+    /// Said about the version of the production bot, if it is a new one.
+    #[arg(long, value_name = "TEXT", conflicts_with = "dry_run")]
+    pub note: Option<String>,
+    /// Only say how what is live on both differs.
+    #[arg(long, conflicts_with_all = ["deploy", "wait"])]
+    pub dry_run: bool,
+    /// Make the revision live on the production bot.
     #[arg(long)]
-    pub interval: Option<IntervalArg>,
-    /// Whose hours and days, e.g. Europe/Berlin; UTC where absent.
-    #[arg(long, value_name = "ZONE")]
-    pub timezone: Option<String>,
-    /// The flow; for funnel.
+    pub deploy: bool,
+    /// Wait for the end and show progress.
     #[arg(long)]
-    pub flow: Option<String>,
+    pub wait: bool,
     #[command(flatten)]
-    pub shown: Shown,
+    pub at: At,
 }

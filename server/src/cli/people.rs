@@ -1,8 +1,9 @@
-//! The grammar of the commands about people: members, invitations, API tokens, the audit log.
+//! The grammar of the commands about people: projects, members, invitations, API tokens, sessions, the audit log.
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Login;
+use super::bots::At;
 
 /// Which project, on which server, shown how.
 #[derive(Debug, Args)]
@@ -35,6 +36,76 @@ impl RoleArg {
             Self::Owner => "owner",
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectsCommand {
+    /// List your projects.
+    List {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Make a project that you own.
+    Create {
+        /// Its name, unique on the server.
+        name: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Rename a project.
+    Rename {
+        /// The project, by name or id.
+        project: String,
+        /// The new name.
+        name: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Delete a project without bots, with its members, invitations and API tokens.
+    Delete {
+        /// The project, by name or id.
+        project: String,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsCommand {
+    /// List your logins that have not ended.
+    List {
+        #[command(flatten)]
+        at: At,
+    },
+    /// End one of them.
+    End {
+        /// Its id, as `list` shows it.
+        session: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// End all but the one that this command uses.
+    EndOthers {
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PasswordArgs {
+    /// The new password; asked for when it is missing. Prefer the environment variable: arguments are visible to others.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "BOTLOOM_NEW_PASSWORD",
+        hide_env_values = true
+    )]
+    pub new_password: Option<String>,
+    /// End your API tokens too, in all projects.
+    #[arg(long)]
+    pub revoke_tokens: bool,
+    #[command(flatten)]
+    pub login: Login,
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,8 +155,10 @@ pub(crate) enum MembersCommand {
     },
     /// Join a project by an invitation.
     Join {
-        /// The link, or what stands behind # in it.
-        link: String,
+        /// The link, or what stands behind # in it; - reads it from standard input. Prefer that, or the environment variable:
+        /// arguments are visible to others, and whoever has the link may join.
+        #[arg(env = "BOTLOOM_INVITATION", hide_env_values = true)]
+        link: Option<String>,
         /// Make a new account with the e-mail and password given; else log in with them.
         #[arg(long)]
         new: bool,

@@ -6,7 +6,7 @@ use url::form_urlencoded::Serializer;
 
 use super::listing::{segment, show};
 use crate::api_client::Api;
-use crate::cli::bots::{AnalyticsArgs, AskArg, IntervalArg};
+use crate::cli::operating::{AnalyticsArgs, AskArg, IntervalArg};
 use crate::error::CommandResult;
 use crate::terminal::say;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::listing::{everything, segment, show};
 use crate::api_client::Api;
-use crate::cli::bots::ChatsCommand;
+use crate::cli::operating::ChatsCommand;
 use crate::error::CommandResult;
 use crate::terminal::say;
 

@@ -5,7 +5,7 @@ use url::form_urlencoded::Serializer;
 
 use super::listing::{everything, segment, show};
 use crate::api_client::Api;
-use crate::cli::bots::{DeadLettersCommand, DirectionArg, LetterFilter, Letters};
+use crate::cli::operating::{DeadLettersCommand, DirectionArg, LetterFilter, Letters};
 use crate::error::{CommandError, CommandResult};
 use crate::terminal::say;
 

@@ -1,5 +1,7 @@
 //! What commands that list things share: all pages of a list, a table, and which project is meant.
 
+use std::fmt::Display;
+
 use serde_json::Value;
 
 use crate::api_client::Api;
@@ -88,5 +90,14 @@ pub(crate) async fn project(api: &Api, named: Option<&str>) -> Result<String, Co
                 Err(CommandError::Other(format!("say which with --project: {names}")))
             }
         },
+    }
+}
+
+/// An answer as it came, or what it means in words.
+pub(crate) fn tell(json: bool, answer: &Value, words: impl Display) {
+    if json {
+        say(answer);
+    } else {
+        say(words);
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::listing::{everything, project, show};
-use crate::api_client::{Api, credentials};
+use super::listing::{everything, project, show, tell};
+use crate::api_client::{Api, asked, credentials};
 use crate::cli::people::{MembersCommand, ProjectArgs};
 use crate::error::{CommandError, CommandResult};
 use crate::terminal::say;
@@ -20,13 +20,13 @@ pub(crate) async fn members(command: MembersCommand) -> CommandResult {
             let (api, project) = open(&at).await?;
             let path = address(&api, &project, &member).await?;
             let changed = api.patch(&path, json!({ "role": role.as_str() })).await?.ok()?;
-            tell(&at, &changed, format!("{member} is {} now", role.as_str()));
+            tell(at.json, &changed, format!("{member} is {} now", role.as_str()));
         }
         MembersCommand::Remove { member, at } => {
             let (api, project) = open(&at).await?;
             let path = address(&api, &project, &member).await?;
             api.delete(&path).await?.ok()?;
-            tell(&at, &json!({}), format!("{member} is removed"));
+            tell(at.json, &json!({}), format!("{member} is removed"));
         }
         MembersCommand::Invite { role, days, at } => {
             let (api, project) = open(&at).await?;
@@ -34,7 +34,7 @@ pub(crate) async fn members(command: MembersCommand) -> CommandResult {
             let path = format!("/projects/{project}/invitations");
             let made = api.post(&path, body).await?.ok()?;
             let url = made["url"].as_str().unwrap_or_default().to_owned();
-            tell(&at, &made, url);
+            tell(at.json, &made, url);
         }
         MembersCommand::Invitations { at } => {
             let (api, project) = open(&at).await?;
@@ -50,9 +50,10 @@ pub(crate) async fn members(command: MembersCommand) -> CommandResult {
             let (api, project) = open(&at).await?;
             let path = format!("/projects/{project}/invitations/{invitation}");
             api.delete(&path).await?.ok()?;
-            tell(&at, &json!({}), "revoked".to_owned());
+            tell(at.json, &json!({}), "revoked".to_owned());
         }
         MembersCommand::Join { link, new, login } => {
+            let link = invitation(link)?;
             let secret = link.rsplit('#').next().unwrap_or_default();
             let joined = if new {
                 let (email, password) = credentials(&login)?;
@@ -76,18 +77,23 @@ pub(crate) async fn members(command: MembersCommand) -> CommandResult {
     Ok(())
 }
 
+/// The link, wherever it is given.
+fn invitation(given: Option<String>) -> Result<String, CommandError> {
+    if given.as_deref() == Some("-") {
+        let mut line = String::new();
+        std::io::stdin()
+            .read_line(&mut line)
+            .map_err(|error| CommandError::Other(error.to_string()))?;
+        return Ok(line.trim().to_owned());
+    }
+    let link = asked(given.as_deref(), "Link: ", "the link, or BOTLOOM_INVITATION")?;
+    Ok(link.trim().to_owned())
+}
+
 async fn open(at: &ProjectArgs) -> Result<(Api, String), CommandError> {
     let api = Api::login(&at.login).await?;
     let project = project(&api, at.project.as_deref()).await?;
     Ok((api, project))
-}
-
-fn tell(at: &ProjectArgs, answer: &Value, words: String) {
-    if at.json {
-        say(answer);
-    } else {
-        say(words);
-    }
 }
 
 /// The address of a member, found by e-mail.

@@ -10,6 +10,7 @@ mod support;
 
 mod architecture;
 mod bad_input;
+mod bots;
 mod cli;
 mod crash;
 mod deploy_faults;

@@ -56,10 +56,25 @@ async fn an_owner_invites_promotes_and_removes() {
     owner.prints(&["setup"]);
     let link = owner.prints(&["members", "invite", "viewer"]);
     assert!(link.contains("/console/invitation#"), "{link}");
+    // Not as an argument: others see those.
+    let (server_url, dir) = (server.url(""), std::env::temp_dir());
+    let joins = |args: &[&str], invitation: &str, input: &str| {
+        let env = [
+            ("BOTLOOM_SERVER", server_url.as_str()),
+            ("BOTLOOM_EMAIL", GUEST),
+            ("BOTLOOM_PASSWORD", PASSWORD),
+            ("BOTLOOM_INVITATION", invitation),
+        ];
+        run(args, &env, &dir, input)
+    };
+    let joined = joins(&["members", "join", "--new", "-"], "", &format!("{link}\n"));
     assert_eq!(
-        guest.prints(&["members", "join", "--new", &link]),
-        "viewer of default"
+        (joined.code, &*joined.out),
+        (Some(0), "viewer of default\n"),
+        "{joined:?}"
     );
+    let used = joins(&["members", "join"], &link, "");
+    assert!(used.err.contains("404"), "{used:?}");
     let again = guest.fails(&["members", "join", &link]);
     assert!(
         again.contains("404") && again.contains("ask for a new one"),
@@ -145,4 +160,105 @@ async fn a_program_acts_with_a_token_from_the_environment_or_a_private_file() {
     owner.prints(&["tokens", "revoke", listed[0]["tokenId"].as_str().unwrap()]);
     let ran = with(&[("BOTLOOM_TOKEN", &token)]);
     assert!(ran.code == Some(1) && ran.err.contains("401"), "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn projects_are_made_renamed_and_deleted() {
+    let server = Server::start(&[]).await;
+    let owner = Person::at(&server, EMAIL);
+    owner.prints(&["setup"]);
+    owner.prints(&["projects", "create", "Pizza & Co"]);
+    let taken = owner.fails(&["projects", "create", "default"]);
+    assert!(taken.contains("409"), "{taken}");
+    owner.prints(&["projects", "rename", "Pizza & Co", "pizza"]);
+    owner.prints(&["bots", "create", "pizza-bot", "--project", "pizza"]);
+    let table = owner.prints(&["projects", "list"]);
+    assert!(
+        table.contains("pizza  ") && !table.contains("Pizza & Co"),
+        "{table}"
+    );
+    let kept = owner.fails(&["projects", "delete", "pizza"]);
+    assert!(kept.contains("409"), "{kept}");
+    owner.prints(&["bots", "delete", "pizza-bot", "--without-export"]);
+    owner.prints(&["projects", "delete", "pizza"]);
+    let listed: Value = serde_json::from_str(&owner.prints(&["projects", "list", "--json"])).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_logs_in_once_and_changes_their_password() {
+    const NEW: &str = "another long password";
+    let server = Server::start(&[]).await;
+    Person::at(&server, EMAIL).prints(&["setup"]);
+    let (url, home) = (server.url(""), tempfile::tempdir().unwrap());
+    let config = home.path().display().to_string();
+    let with = |args: &[&str], more: &[(&str, &str)]| {
+        let mut env = vec![
+            ("BOTLOOM_SERVER", url.as_str()),
+            ("XDG_CONFIG_HOME", config.as_str()),
+        ];
+        env.extend_from_slice(more);
+        run(args, &env, home.path(), "")
+    };
+    let account = [("BOTLOOM_EMAIL", EMAIL), ("BOTLOOM_PASSWORD", PASSWORD)];
+    assert_eq!(
+        with(&["projects", "list"], &[]).code,
+        Some(1),
+        "nobody is logged in"
+    );
+    let login = with(&["login"], &account);
+    assert_eq!(login.code, Some(0), "{login:?}");
+    let file = home.path().join("botloom/session.json");
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let listed = with(&["sessions", "list", "--json"], &[]);
+    let listed: Value = serde_json::from_str(&listed.out).unwrap();
+    let current = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["current"] == true);
+    assert_eq!(current.count(), 1, "{listed}");
+    let others = listed.as_array().unwrap().len() - 1;
+    let other = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["current"] == false)
+        .unwrap();
+    let id = other["sessionId"].as_str().unwrap();
+    assert_eq!(with(&["sessions", "end", id], &[]).code, Some(0));
+    let ended = with(&["sessions", "end-others"], &[]);
+    assert_eq!(ended.out, format!("{} ended\n", others - 1));
+
+    let made = with(&["tokens", "create", "CI", "viewer"], &[]);
+    let token = made.out.trim();
+    let change = |more: &[(&str, &str)], args: &[&str]| with(&[&["password"], args].concat(), more);
+    let wrong = change(
+        &[("BOTLOOM_PASSWORD", "not it"), ("BOTLOOM_NEW_PASSWORD", NEW)],
+        &[],
+    );
+    assert!(wrong.code == Some(1) && wrong.err.contains("422"), "{wrong:?}");
+    let both = [account[0], account[1], ("BOTLOOM_NEW_PASSWORD", NEW)];
+    let changed = change(&both, &["--revoke-tokens"]);
+    assert_eq!(changed.code, Some(0), "{changed:?}");
+    let ci = with(&["bots", "list"], &[("BOTLOOM_TOKEN", token)]);
+    assert!(ci.code == Some(1) && ci.err.contains("401"), "{ci:?}");
+    let over = with(&["projects", "list"], &[]);
+    assert!(
+        over.code == Some(1) && over.err.contains("401"),
+        "the session ended: {over:?}"
+    );
+
+    let again = with(&["login"], &[account[0], ("BOTLOOM_PASSWORD", NEW)]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let open = with(&["projects", "list"], &[]);
+    assert!(open.err.contains("chmod 600"), "{open:?}");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let out = with(&["logout"], &[]);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(kept, "{}");
+    assert_eq!(with(&["logout"], &[]).code, Some(1), "nobody is logged in");
 }

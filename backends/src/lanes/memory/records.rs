@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    ActiveRevision, DedupKey, Direction, LetterOrder, LetterQuery, QueuedUpdate, StoreResult,
+    ActiveRevision, ChatState, DedupKey, Direction, LetterOrder, LetterQuery, QueuedUpdate, StoreResult,
 };
-use botloom_core::{BotId, Lane, TimestampMs};
+use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
 
 use crate::lanes::model::{
@@ -197,6 +197,28 @@ impl Records for MemoryRecords {
     fn delete_state(&mut self, lane: &Lane) -> StoreResult<()> {
         self.states.remove(lane);
         Ok(())
+    }
+
+    fn states(
+        &mut self,
+        bot: &BotId,
+        after: Option<&ChatId>,
+        now: TimestampMs,
+        limit: usize,
+    ) -> StoreResult<Vec<ChatState>> {
+        let mut found: Vec<ChatState> = self
+            .states
+            .iter()
+            .filter(|(lane, (_, until))| lane.bot == *bot && until.is_none_or(|until| until > now))
+            .filter(|(lane, _)| after.is_none_or(|after| lane.chat > *after))
+            .map(|(lane, (document, _))| ChatState {
+                chat: lane.chat.clone(),
+                document: document.clone(),
+            })
+            .collect();
+        found.sort_unstable_by(|one, other| one.chat.cmp(&other.chat));
+        found.truncate(limit);
+        Ok(found)
     }
 
     fn push_message(&mut self, lane: &Lane, message: &StoredMessage) -> StoreResult<()> {

@@ -7,6 +7,7 @@
 mod chats;
 mod check;
 mod dead;
+mod documents;
 mod inbound;
 mod outbound;
 mod outbox;

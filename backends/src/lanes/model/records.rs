@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use botloom_core::ports::{
-    ActiveRevision, DedupKey, Direction, LetterQuery, OutClass, OutMessage, QueuedMessage, QueuedUpdate,
-    StoreResult,
+    ActiveRevision, ChatState, DedupKey, Direction, LetterQuery, OutClass, OutMessage, QueuedMessage,
+    QueuedUpdate, StoreResult,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -123,6 +123,14 @@ pub(crate) trait Records: Debug + Send + 'static {
     /// Sets the expiry of a document that has not expired.
     fn touch_state(&mut self, lane: &Lane, now: TimestampMs, until: TimestampMs) -> StoreResult<()>;
     fn delete_state(&mut self, lane: &Lane) -> StoreResult<()>;
+    /// Documents of a bot that have not expired, by chat, behind `after`.
+    fn states(
+        &mut self,
+        bot: &BotId,
+        after: Option<&ChatId>,
+        now: TimestampMs,
+        limit: usize,
+    ) -> StoreResult<Vec<ChatState>>;
 
     fn push_message(&mut self, lane: &Lane, message: &StoredMessage) -> StoreResult<()>;
     /// First messages in order.

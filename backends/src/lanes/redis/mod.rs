@@ -11,6 +11,7 @@ mod chats;
 mod clocks;
 mod codec;
 mod dead;
+mod documents;
 mod import;
 mod inbox;
 mod maintain;

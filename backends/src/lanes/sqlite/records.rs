@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use botloom_core::hash::Sha256Hash;
 use botloom_core::ports::{
-    ActiveRevision, DedupKey, Direction, LetterOrder, LetterQuery, OutMessage, QueuedMessage, QueuedUpdate,
-    StoreError, StoreResult,
+    ActiveRevision, ChatState, DedupKey, Direction, LetterOrder, LetterQuery, OutMessage, QueuedMessage,
+    QueuedUpdate, StoreError, StoreResult,
 };
 use botloom_core::{BotId, ChatId, Epoch, Lane, RevHash, TimestampMs, TraceParent};
 use bytes::Bytes;
@@ -361,6 +361,27 @@ impl Records for SqliteRecords {
         let bot = self.bot(&lane.bot)?;
         let sql = "DELETE FROM state WHERE bot = ?1 AND chat = ?2";
         self.run(sql, (bot, lane.chat.as_str())).map(drop)
+    }
+
+    fn states(
+        &mut self,
+        bot: &BotId,
+        after: Option<&ChatId>,
+        now: TimestampMs,
+        most: usize,
+    ) -> StoreResult<Vec<ChatState>> {
+        let Some(n) = self.known(bot) else {
+            return Ok(Vec::new());
+        };
+        let sql = "SELECT chat, v FROM state WHERE bot = ?1 AND chat > ?2 AND (exp IS NULL OR exp > ?3) \
+                   ORDER BY chat LIMIT ?4";
+        let values = (n, after.map_or("", ChatId::as_str), now.0, limit(most));
+        self.all(sql, values, |row| {
+            Ok(ChatState {
+                chat: chat(row, 0)?,
+                document: bytes(row, 1)?,
+            })
+        })
     }
 
     fn push_message(&mut self, lane: &Lane, stored: &StoredMessage) -> StoreResult<()> {

@@ -95,6 +95,9 @@ fn artifacts() -> (conformance::artifacts::Subject, ()) {
 mod accounts {
     botloom_core::accounts_conformance!(super::catalog().await);
 }
+mod projects {
+    botloom_core::projects_conformance!(super::catalog().await);
+}
 mod members {
     botloom_core::members_conformance!(super::catalog().await);
 }

@@ -27,6 +27,9 @@ async fn event_log() -> (conformance::event_log::Subject, TestDatabase) {
 mod accounts {
     botloom_core::accounts_conformance!(super::catalog().await);
 }
+mod projects {
+    botloom_core::projects_conformance!(super::catalog().await);
+}
 mod members {
     botloom_core::members_conformance!(super::catalog().await);
 }

@@ -135,6 +135,7 @@ async fn every_route_answers_everybody_as_it_declares() {
         *burst = 100_000;
     }
     limits.streams_per_user = 100;
+    limits.exports_per_user = 100;
     let server = Server::start_with(setup).await;
     let owner = server.owner().await;
     let world = World::of(&server, &owner).await;

@@ -65,6 +65,13 @@ impl<'a> World<'a> {
         self.server.row(&email, Some("viewer")).await
     }
 
+    /// Makes a bot the staging bot of a new one.
+    async fn stage(&self, bot: &str) {
+        let production = json!({ "botId": self.bot().await });
+        let path = format!("/bots/{bot}/staging-of");
+        self.owner.json(Method::PUT, &path, &production).await.expect(200);
+    }
+
     /// A bot that is connected, as far as the catalog knows.
     async fn take_updates(&self, bot: &str) {
         let polling = Connection {
@@ -157,6 +164,16 @@ impl<'a> World<'a> {
         let token = json!({ "name": "x", "role": "viewer" });
         let found = match (method.as_str(), path) {
             ("GET", "/projects") => (path.to_owned(), None, 200),
+            ("POST", "/projects") => {
+                let name = json!({ "name": format!("project {}", self.next()) });
+                (path.to_owned(), Some(name), 201)
+            }
+            ("PATCH", "/projects/{projectId}") => {
+                let name = json!({ "name": format!("project {}", self.next()) });
+                (format!("/projects/{project}"), Some(name), 200)
+            }
+            // It has bots.
+            ("DELETE", "/projects/{projectId}") => (format!("/projects/{project}"), None, 409),
             ("GET", "/audit" | "/audit/export") => (format!("{path}?projectId={project}"), None, 200),
             ("GET", "/projects/{projectId}/members") => (format!("/projects/{project}/members"), None, 200),
             ("PATCH", "/projects/{projectId}/members/{userId}") => {
@@ -226,6 +243,21 @@ impl<'a> World<'a> {
                 "POST",
                 "/bots/{botId}/disconnect" | "/bots/{botId}/pause" | "/bots/{botId}/webhook/reclaim",
             ) => (at, None, 200),
+            ("PUT", "/bots/{botId}/staging-of") => (at, Some(json!({ "botId": self.bot().await })), 200),
+            ("DELETE", "/bots/{botId}/staging-of") => {
+                self.stage(&bot).await;
+                (at, None, 200)
+            }
+            ("GET", "/bots/{botId}/promotion") => {
+                self.stage(&bot).await;
+                (at, None, 200)
+            }
+            ("POST", "/bots/{botId}/promote") => {
+                self.stage(&bot).await;
+                self.owner.post("/spec", &spec(&bot, "one")).await.expect(201);
+                (at, Some(json!({ "version": 1 })), 202)
+            }
+            ("GET", "/bots/{botId}/export") => (at, None, 200),
             ("PATCH", "/bots/{botId}") => (at, Some(json!({ "name": "N" })), 200),
             ("POST", "/bots/{botId}/resume") => {
                 let pause = format!("/bots/{bot}/pause");

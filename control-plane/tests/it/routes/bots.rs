@@ -73,7 +73,7 @@ async fn a_bot_is_made_looked_at_renamed_and_deleted() {
     assert_eq!(made.header("location"), "/bots/pizza-demo");
     let expected = json!({
         "botId": "pizza-demo", "name": "Pizza", "projectId": made.json()["projectId"], "activeRevHash": null, "epoch": 0,
-        "createdAt": made.json()["createdAt"], "pausedAt": null,
+        "createdAt": made.json()["createdAt"], "pausedAt": null, "stagingOf": null,
         "telegram": {
             "tokenSet": false, "id": null, "username": null, "ingress": null, "suspended": null, "webhook": null,
         },
@@ -331,6 +331,34 @@ async fn a_webhook_that_telegram_refuses_changes_nothing() {
     assert!(refused.json()["detail"].as_str().unwrap().contains("words"));
     let bot = owner.get("/bots/a-bot").await.json();
     assert_eq!(bot["telegram"]["ingress"], "polling");
+    // It is told all the same, with how it ended.
+    let log = owner
+        .get("/audit?verb=bot.connect-failed")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&log["items"][0]["before"], &log["items"][0]["after"]),
+        (
+            &json!("polling"),
+            &json!("polling, webhook failed: telegram-refused")
+        )
+    );
+    assert_eq!(log["items"][0]["requestId"], refused.header("x-request-id"));
+    server.telegram.add_fault(fail("setWebhook", 502));
+    owner
+        .post("/bots/a-bot/connect", &json!({ "ingress": "webhook" }))
+        .await
+        .refused(503, "telegram-unavailable");
+    let log = owner
+        .get("/audit?verb=bot.connect-failed")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        log["items"][0]["after"],
+        "webhook, webhook failed: telegram-unavailable"
+    );
 }
 
 #[tokio::test]

@@ -148,3 +148,59 @@ async fn strangers_who_guess_do_not_keep_a_known_browser_out() {
         .await
         .refused(429, "too-many-attempts");
 }
+
+#[tokio::test]
+async fn a_known_browser_is_forgotten_with_the_password() {
+    const NEW: &str = "a new long password";
+    let server = Server::start().await;
+    let owner = server.owner().await;
+    let known = device(&login(&server, "", PASSWORD).await.expect(200)).unwrap();
+    let change = json!({ "oldPassword": PASSWORD, "newPassword": NEW });
+    let changed = owner.post("/auth/password", &change).await.expect(204);
+    let mine = device(&changed).expect("the browser that changed it is known");
+    for _ in 0..5 {
+        login(&server, "", "a guess")
+            .await
+            .refused(401, "invalid-credentials");
+    }
+    login(&server, &known, NEW)
+        .await
+        .refused(429, "too-many-attempts");
+    let answer = login(&server, &mine, NEW).await.expect(200);
+    assert_eq!(device(&answer), None, "it is known already");
+}
+
+#[tokio::test]
+async fn a_new_password_ends_api_tokens_where_it_is_wanted() {
+    let server = Server::start().await;
+    let owner = server.with_bot().await;
+    let projects = owner.get("/projects").await.expect(200).json();
+    let project = projects["items"][0]["projectId"].as_str().unwrap();
+    let path = format!("/projects/{project}/tokens");
+    let body = json!({ "name": "CI", "role": "viewer" });
+    let made = owner.post(&path, &body).await.expect(201).json();
+    let ci = Client {
+        bearer: Some(format!("Bearer {}", made["token"].as_str().unwrap())),
+        ..server.nobody()
+    };
+    let change = |old: &str, new: &str, revoke: Value| {
+        let body = json!({ "oldPassword": old, "newPassword": new, "revokeTokens": revoke });
+        let owner = owner.clone();
+        async move { owner.post("/auth/password", &body).await }
+    };
+    change(PASSWORD, "a new long password", json!("yes"))
+        .await
+        .refused(422, "validation-failed");
+    change(PASSWORD, "a new long password", json!(false))
+        .await
+        .expect(204);
+    ci.get("/bots").await.expect(200);
+    let changed = change("a new long password", "a newer password", json!(true))
+        .await
+        .expect(204);
+    ci.get("/bots").await.refused(401, "unauthenticated");
+    let log = owner.get("/audit?verb=token.revoked").await.expect(200).json();
+    assert_eq!(log["items"][0]["object"]["id"], made["tokenId"]);
+    assert_eq!(log["items"][0]["requestId"], changed.header("x-request-id"));
+    assert_eq!(log["items"][0]["projectId"], project);
+}

@@ -5,5 +5,5 @@ mod fixtures;
 mod server;
 
 pub(crate) use client::{Answer, Client};
-pub(crate) use fixtures::{revision, spec, stuck_chat};
+pub(crate) use fixtures::{live, revision, spec, stuck_chat};
 pub(crate) use server::{EMAIL, PASSWORD, Server, Setup};

@@ -11,7 +11,7 @@ use botloom_backends::{Connected, DataDir, EmbeddedOptions, connect_embedded};
 use botloom_control_plane::{ControlPlane, Dependency, Deps, Options, PasswordCost, Readiness, Watch};
 use botloom_core::TimestampMs;
 use botloom_core::hash::RevHash;
-use botloom_core::ids::{BotId, ProjectId, UserId};
+use botloom_core::ids::{BotId, UserId};
 use botloom_core::ports::{ActiveRevision, LaneLimits, Ports, ProbeReport, SandboxError, Sandboxes};
 use botloom_core::testing::ManualClock;
 use botloom_core::vault::Vault;
@@ -257,7 +257,7 @@ impl Server {
             .unwrap();
         if let Some(role) = role {
             let sql = "INSERT INTO members (project_id, user_id, role)
-                       SELECT id, ?1, ?2 FROM projects WHERE name = 'default'";
+                       SELECT id, ?1, ?2 FROM projects ORDER BY rowid LIMIT 1";
             database.execute(sql, [&id, role]).unwrap();
         }
         id
@@ -293,25 +293,14 @@ impl Server {
         database
     }
 
-    /// Another project of the same owner, with a bot. There is no route that makes one yet.
+    /// Another project of the same owner, with a bot.
     pub(crate) async fn other_project(&self, owner: &Client, bot: &str) -> String {
         let me = owner.get("/auth/me").await.expect(200).json();
-        let user = me["user"]["userId"].as_str().unwrap().to_owned();
-        let id = ProjectId::generate().to_string();
-        let database = self.by_hand();
         // Younger than the owner's first project, which lists name first.
-        database
-            .execute(
-                "INSERT INTO projects (id, name, created_at) VALUES (?1, ?1, 9000000000000)",
-                [&id],
-            )
-            .unwrap();
-        database
-            .execute(
-                "INSERT INTO members (project_id, user_id, role) VALUES (?1, ?2, 'owner')",
-                [&id, &user],
-            )
-            .unwrap();
+        self.clock.advance(1);
+        let name = format!("{bot} of {}", me["user"]["email"].as_str().unwrap());
+        let made = owner.post("/projects", &json!({ "name": name })).await;
+        let id = made.expect(201).json()["projectId"].as_str().unwrap().to_owned();
         owner
             .post("/bots", &json!({ "botId": bot, "name": "B", "projectId": id }))
             .await

@@ -13,9 +13,10 @@ use botloom_core::model::{
 };
 use botloom_core::ports::{
     Acceptance, Accounts, Audit, AuditQuery, Bots, Catalog, Connection, Deployments, Idempotency,
-    IdempotencyClaim, IdempotencyKey, MemberChange, Members, NewBot, NewDeploymentOutcome, NewVersion,
-    NewVersionOutcome, Page, PageRequest, Revisions, SettledWebhook, StoreError, StoreResult, StoredResponse,
-    Tokens, Versions, Webhooks,
+    IdempotencyClaim, IdempotencyKey, MemberChange, Members, NewBot, NewDeploymentOutcome, NewProjectOutcome,
+    NewVersion, NewVersionOutcome, Page, PageRequest, PasswordChange, ProjectRemoval, ProjectRename,
+    Projects, Revisions, SettledWebhook, StagingChange, StoreError, StoreResult, StoredResponse, Tokens,
+    Versions, Webhooks,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
 
@@ -69,8 +70,14 @@ forward! { Accounts
     fn sessions(user: UserId, page: &PageRequest) -> Page<Session>;
     fn end_session(user: UserId, hash: &SessionHash, entry: &AuditEntry) -> bool;
     fn end_other_sessions(user: UserId, keep: &SessionHash, entry: &AuditEntry) -> u64;
-    fn change_password(user: UserId, old: &str, new: &str, keep: &SessionHash, entry: &AuditEntry) -> bool;
+    fn change_password(change: PasswordChange<'_>, entry: &AuditEntry) -> bool;
     fn expire_sessions(seen_before: TimestampMs, created_before: TimestampMs) -> u64;
+}
+
+forward! { Projects
+    fn create_project(project: &Project, owner: UserId, most: u32, entry: &AuditEntry) -> NewProjectOutcome;
+    fn rename_project(project: ProjectId, name: &str, entry: &AuditEntry) -> ProjectRename;
+    fn delete_project(project: ProjectId, at: TimestampMs, entry: &AuditEntry) -> ProjectRemoval;
 }
 
 forward! { Members
@@ -111,6 +118,7 @@ forward! { Bots
     fn set_suspended(id: &BotId, reason: Option<&str>) -> ();
     fn set_paused(id: &BotId, at: Option<TimestampMs>) -> bool;
     fn rename_bot(id: &BotId, name: &str) -> ();
+    fn set_staging_of(id: &BotId, production: Option<&BotId>) -> StagingChange;
     fn delete_bot(id: &BotId, at: TimestampMs) -> bool;
     fn sealed_bots(after: Option<&BotId>) -> Vec<BotRow>;
     fn reseal(read: &BotRow, token: Option<&SealedToken>, webhook_secret: Option<&SealedToken>) -> bool;

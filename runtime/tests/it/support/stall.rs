@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ports::{
-    ActiveRevision, ArtifactError, ArtifactName, Artifacts, Claims, Commit, CommitOutcome, Fail, FailOutcome,
-    Ingest, IngestOutcome, LaneLease, LaneStats, Lanes, SetRevision, StoreResult, Token,
+    ActiveRevision, ArtifactError, ArtifactName, Artifacts, ChatState, ChatStates, Claims, Commit,
+    CommitOutcome, Fail, FailOutcome, Ingest, IngestOutcome, LaneLease, LaneStats, Lanes, Page, PageRequest,
+    SetRevision, StoreResult, Token,
 };
 use botloom_core::{BotId, Lane};
 use bytes::Bytes;
@@ -51,6 +52,13 @@ impl Stalling {
         // The sender lives as long as self.
         let _ = stuck.wait_for(|stuck| !stuck).await;
         &*self.inner
+    }
+}
+
+#[async_trait]
+impl ChatStates for Stalling {
+    async fn chat_states(&self, bot: &BotId, page: &PageRequest) -> StoreResult<Page<ChatState>> {
+        self.pass().await.chat_states(bot, page).await
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::members::joined;
 use super::pages::{all, foreign_cursors_list_nothing};
 use super::{Subject, entry, everything, owner, project, user};
 use crate::hash::Sha256Hash;
-use crate::ids::UserId;
-use crate::model::{Membership, Role, Session};
-use crate::ports::{PageRequest, StoreError};
+use crate::ids::{TokenId, UserId};
+use crate::model::{ApiToken, AuditEntry, Membership, Role, Session};
+use crate::ports::{AuditQuery, PageRequest, PasswordChange, StoreError};
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
 
@@ -24,6 +25,7 @@ cases!(($) accounts_conformance, catalog::accounts, Subject, [
     sessions_of_a_user_are_listed_newest_first,
     a_user_ends_sessions_of_their_own,
     a_password_changes_for_who_knows_the_old_one,
+    a_password_may_take_the_api_tokens_with_it,
 ]);
 
 async fn of_100_first_owners_one_is_made(catalog: Subject) -> CaseResult {
@@ -239,7 +241,16 @@ async fn a_password_changes_for_who_knows_the_old_one(catalog: Subject) -> CaseR
         };
         async move {
             catalog
-                .change_password(user.id, &old, new, &keep, &entry("password.changed"))
+                .change_password(
+                    PasswordChange {
+                        user: user.id,
+                        old: &old,
+                        new,
+                        keep: &keep,
+                        revoke_tokens: false,
+                    },
+                    &entry("password.changed"),
+                )
                 .await
         }
     };
@@ -260,5 +271,73 @@ async fn a_password_changes_for_who_knows_the_old_one(catalog: Subject) -> CaseR
     let left = catalog.sessions(user.id, &PageRequest::default()).await?.items;
     assert_eq!(left, [made[0].clone()]);
     assert_eq!(everything(&catalog).await?.len(), 1);
+    Ok(())
+}
+
+async fn a_password_may_take_the_api_tokens_with_it(catalog: Subject) -> CaseResult {
+    let (user, project) = owner(&catalog).await?;
+    let bob = joined(&catalog, &user, &project, "bob", Role::Owner).await?;
+    let token = |user: UserId, text: &str| ApiToken {
+        id: TokenId::generate(),
+        hash: Sha256Hash::of(text),
+        user,
+        name: text.to_owned(),
+        role: Role::Editor,
+        project: project.id,
+        created_at: T0,
+        expires_at: T0.plus(1_000),
+        last_used_at: None,
+    };
+    let made = [
+        token(user.id, "one"),
+        token(user.id, "two"),
+        token(bob.id, "bob's"),
+    ];
+    for one in &made {
+        catalog.create_token(one, &entry("token.created")).await?;
+    }
+    let keep = Sha256Hash::of("session");
+    let change = |old: &'static str, new: &'static str, revoke_tokens| {
+        let (catalog, old) = (
+            Arc::clone(&catalog),
+            if old.is_empty() {
+                user.password_hash.clone()
+            } else {
+                old.to_owned()
+            },
+        );
+        async move {
+            let change = PasswordChange {
+                user: user.id,
+                old: &old,
+                new,
+                keep: &keep,
+                revoke_tokens,
+            };
+            // A person's own affair; the tokens are the project's.
+            let entry = AuditEntry {
+                project: None,
+                ..entry("password.changed")
+            };
+            catalog.change_password(change, &entry).await
+        }
+    };
+    assert!(!change("wrong", "new", true).await?);
+    assert!(change("", "new", false).await?);
+    assert!(catalog.token(&made[0].hash).await?.is_some());
+    assert!(change("new", "newer", true).await?);
+    let left = catalog.tokens(project.id, &PageRequest::default()).await?.items;
+    assert_eq!(left, [made[2].clone()]);
+    let query = AuditQuery {
+        projects: vec![project.id],
+        verb: Some("token.revoked".to_owned()),
+        ..AuditQuery::default()
+    };
+    let told = catalog.audit(&query, &PageRequest::default()).await?.items;
+    let mut ended: Vec<_> = told.into_iter().map(|entry| entry.object_id).collect();
+    ended.sort_unstable();
+    let mut expected = [made[0].id.to_string(), made[1].id.to_string()];
+    expected.sort_unstable();
+    assert_eq!(ended, expected);
     Ok(())
 }

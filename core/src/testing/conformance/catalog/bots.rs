@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Subject, a_bot, add_bot, owner, pages, rev};
+use super::{Subject, a_bot, add_bot, entry, owner, pages, project, rev};
 use crate::ids::{BotId, Epoch, ProjectId};
 use crate::model::{BotRow, IngressMode, SealedToken, TelegramIdentity};
-use crate::ports::{Connection, PageRequest, StoreError};
+use crate::ports::{Connection, NewProjectOutcome, PageRequest, StagingChange, StoreError};
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
 
@@ -29,6 +29,9 @@ cases!(($) bots_conformance, catalog::bots, Subject, [
     foreign_cursors_list_nothing,
     live_bots_are_connected_or_active,
     secrets_are_sealed_anew_unless_the_bot_changed,
+    a_staging_bot_belongs_to_one_bot_of_its_project,
+    of_bots_that_stage_each_other_one_does,
+    a_deleted_bot_frees_its_staging_bots,
 ]);
 
 fn token(text: &str) -> SealedToken {
@@ -66,6 +69,7 @@ async fn a_new_bot_is_empty(catalog: Subject) -> CaseResult {
         webhook_secret: None,
         suspended: None,
         paused_at: None,
+        staging_of: None,
         deleted_at: None,
         created_at: T0,
         version: stored.version,
@@ -406,5 +410,96 @@ async fn secrets_are_sealed_anew_unless_the_bot_changed(catalog: Subject) -> Cas
     assert!(catalog.delete_bot(&read.id, T0).await?);
     assert!(!catalog.reseal(read, Some(&token("new")), None).await?);
     assert_eq!(catalog.bot(&read.id).await?.ok_or("kept")?.token, None);
+    Ok(())
+}
+
+async fn a_staging_bot_belongs_to_one_bot_of_its_project(catalog: Subject) -> CaseResult {
+    let (user, here) = owner(&catalog).await?;
+    let there = project("there");
+    let made = catalog
+        .create_project(&there, user.id, 9, &entry("project.created"))
+        .await?;
+    assert_eq!(made, NewProjectOutcome::Created);
+    for (project, id) in [
+        (here.id, "shop"),
+        (here.id, "trial"),
+        (here.id, "other"),
+        (there.id, "foreign"),
+    ] {
+        add_bot(&catalog, project, id).await?;
+    }
+    let id = |text: &str| BotId::new(text).expect("the suites name bots rightly");
+    let link = async |staging: &str, production: Option<&str>| {
+        catalog
+            .set_staging_of(&id(staging), production.map(id).as_ref())
+            .await
+    };
+    for nothing in ["foreign", "trial", "none"] {
+        assert_eq!(
+            link("trial", Some(nothing)).await?,
+            StagingChange::Refused,
+            "{nothing}"
+        );
+    }
+    let version = catalog.bot(&id("trial")).await?.ok_or("stored")?.version;
+    assert_eq!(link("trial", Some("shop")).await?, StagingChange::Changed);
+    assert_eq!(link("trial", Some("shop")).await?, StagingChange::Unchanged);
+    let trial = catalog.bot(&id("trial")).await?.ok_or("stored")?;
+    assert_eq!((trial.staging_of, trial.version), (Some(id("shop")), version + 1));
+    assert_eq!(
+        link("other", Some("trial")).await?,
+        StagingChange::Refused,
+        "of a staging bot"
+    );
+    assert_eq!(
+        link("shop", Some("other")).await?,
+        StagingChange::Refused,
+        "it has one"
+    );
+    assert_eq!(
+        link("other", Some("shop")).await?,
+        StagingChange::Changed,
+        "a second one"
+    );
+    assert_eq!(link("trial", None).await?, StagingChange::Changed);
+    assert_eq!(link("trial", None).await?, StagingChange::Unchanged);
+    assert!(matches!(
+        link("none", None).await,
+        Err(StoreError::Missing("bot"))
+    ));
+    Ok(())
+}
+
+async fn of_bots_that_stage_each_other_one_does(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    let ids = ["one-bot", "two-bot"].map(|id| BotId::new(id).expect("rightly named"));
+    for id in &ids {
+        add_bot(&catalog, project.id, id.as_str()).await?;
+    }
+    let answers = race(2, |n| {
+        let (catalog, me, other) = (Arc::clone(&catalog), ids[n].clone(), ids[1 - n].clone());
+        async move { catalog.set_staging_of(&me, Some(&other)).await }
+    })
+    .await;
+    let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let changed = answers.iter().filter(|answer| **answer == StagingChange::Changed);
+    assert_eq!(changed.count(), 1, "{answers:?}");
+    Ok(())
+}
+
+async fn a_deleted_bot_frees_its_staging_bots(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    let [shop, trial] = ["shop", "trial"].map(|id| BotId::new(id).expect("rightly named"));
+    for id in [&shop, &trial] {
+        add_bot(&catalog, project.id, id.as_str()).await?;
+    }
+    catalog.set_staging_of(&trial, Some(&shop)).await?;
+    assert!(catalog.delete_bot(&shop, T0).await?);
+    let left = catalog.bot(&trial).await?.ok_or("stored")?;
+    assert_eq!(left.staging_of, None);
+    assert_eq!(
+        catalog.set_staging_of(&trial, Some(&shop)).await?,
+        StagingChange::Refused
+    );
     Ok(())
 }

@@ -419,6 +419,14 @@ async fn invitations_end_with_the_ownership_of_their_author(catalog: Subject) ->
         left.iter().map(|one| one.created_by).collect::<Vec<_>>(),
         [owner.id]
     );
+    let log = everything(&catalog).await?;
+    let mut told: Vec<_> = log
+        .iter()
+        .filter(|entry| entry.verb == "invitation.revoked")
+        .map(|entry| (&*entry.object_kind, entry.before.as_deref()))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [("invitation", Some("owner")); 2], "each is told by itself");
     Ok(())
 }
 

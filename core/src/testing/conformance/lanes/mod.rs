@@ -1,6 +1,7 @@
 //! Port `Lanes`: at the door, turns, commits, and what happens when a turn does not end well.
 
 mod commits;
+mod documents;
 mod door;
 mod kit;
 mod retries;
@@ -14,6 +15,7 @@ use commits::{
     a_fenced_commit_writes_nothing, a_kept_lane_goes_on_under_a_new_token, a_revision_never_goes_back,
     an_expired_lease_commits_until_it_is_taken_back,
 };
+use documents::documents_of_a_bot_are_listed_in_pieces;
 use door::{
     a_batch_keeps_its_order, a_full_lane_refuses_without_remembering, a_full_lane_still_knows_duplicates,
     an_update_is_a_duplicate_for_a_day_and_an_hour, concurrent_redeliveries_queue_once,
@@ -61,6 +63,7 @@ super::cases::cases!(($) lanes_tests, lanes, LaneKit, [
     a_commit_without_a_revision_is_never_stale,
     a_document_is_forgotten_after_its_time,
     a_document_is_kept_replaced_and_deleted,
+    documents_of_a_bot_are_listed_in_pieces,
     a_fenced_commit_writes_nothing,
     a_kept_lane_goes_on_under_a_new_token,
     a_revision_never_goes_back,
