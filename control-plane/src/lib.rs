@@ -4,7 +4,7 @@
 //! [`ControlPlane::router`] serves it, [`ControlPlane::run`] forgets what has expired.
 //!
 //! Read `router.rs` first: it is the list of all routes. `routes/` holds the HTTP shape of each, `app/` the rules
-//! without a word of HTTP, `auth/` who may do what, `problem.rs` how failures look.
+//! without a word of HTTP, `auth/` who may do what, `oidc/` the identity provider, `problem.rs` how failures look.
 
 mod app;
 mod auth;
@@ -15,6 +15,7 @@ mod events;
 mod http;
 mod idempotency;
 mod limits;
+mod oidc;
 mod openapi;
 mod options;
 mod pages;
@@ -26,6 +27,7 @@ mod sweep;
 
 pub use app::Error;
 pub use deps::{Dependency, Deps, Readiness, Watch};
+pub use oidc::{OidcError, OidcOptions};
 pub use openapi::openapi_json;
 pub use options::{InvalidOptions, Limits, Options, PasswordCost};
 pub use router::watched;

@@ -10,8 +10,8 @@ use crate::deps::Watch;
 use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
-    audit, auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages,
-    projects, revisions, sessions, simulate, spec, system, tasks, tokens, versions,
+    audit, auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, oidc,
+    pages, projects, revisions, sessions, simulate, spec, system, tasks, tokens, versions,
 };
 use crate::state::App;
 
@@ -27,6 +27,11 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(sessions::list_sessions, sessions::end_other_sessions))
         .routes(routes!(sessions::end_session))
         .routes(routes!(sessions::change_password))
+        .routes(routes!(oidc::logins))
+        .routes(routes!(oidc::log_in))
+        .routes(routes!(oidc::come_back))
+        .routes(routes!(oidc::join))
+        .routes(routes!(oidc::links, oidc::link, oidc::unlink))
         // /projects
         .routes(routes!(projects::list_projects))
         .routes(routes!(members::list_members))

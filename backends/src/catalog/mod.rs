@@ -5,6 +5,7 @@ mod audit;
 mod bots;
 mod deployments;
 mod idempotency;
+mod identities;
 mod members;
 mod revisions;
 mod tokens;
@@ -12,7 +13,7 @@ mod versions;
 
 use crate::sql::Database;
 
-/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys and the audit log in a [`Database`].
+/// Users, projects, members, identities, API tokens, bots, versions, revisions, deployments, idempotency keys and the audit log in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SqlCatalog {
     db: Database,

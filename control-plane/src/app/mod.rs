@@ -9,6 +9,7 @@ pub(crate) mod connection;
 pub(crate) mod dead_letters;
 pub(crate) mod deployments;
 mod error;
+pub(crate) mod federation;
 pub(crate) mod generations;
 pub(crate) mod invitations;
 pub(crate) mod members;

@@ -36,39 +36,51 @@ pub(crate) async fn end_others(app: &App, actor: Actor, keep: &SessionHash) -> R
     Ok(catalog.end_other_sessions(actor.user, keep, &entry).await?)
 }
 
-/// Changes the caller's password and ends all sessions but this one. Guesses of the old password are counted per session:
-/// nobody else can use them up.
+/// Changes the caller's password and ends all sessions but this one. An account without one gets its first within a fresh
+/// session: whoever finds a browser open must not be able to come back later.
 pub(crate) async fn change_password(
     app: &App,
     actor: Actor,
     user: &User,
-    keep: &SessionHash,
-    old: &Secret,
+    session: &Session,
+    old: Option<&Secret>,
     new: &Secret,
 ) -> Result<(), Error> {
-    let attempt = app
-        .attempts
-        .begin(Source::Known(*keep), &user.email, app.now())
-        .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
-    let right = app
-        .passwords
-        .verify(old, Some(&user.password_hash))
-        .await
-        .map_err(|_| Error::Internal("password hash"))?;
-    if !right {
-        return Err(Error::WrongPassword);
+    let (keep, stored) = (&session.hash, user.password_hash.as_deref());
+    match (old, stored) {
+        (None, None) => session::require_fresh(session, app.now())?,
+        (Some(_), None) => return Err(Error::PasswordNotSet),
+        (None, Some(_)) => return Err(Error::WrongPassword),
+        (Some(old), Some(stored)) => judge(app, user, keep, old, stored).await?,
     }
-    attempt.forgive();
     let hash = accounts::hash(app, new).await?;
     let entry = actor.did(app, verb::PASSWORD_CHANGED, object::USER, &user.id, None);
     let catalog = &app.deps.ports.catalog;
     // Another change may have come in between; then the old password was not the right one any more.
     let changed = catalog
-        .change_password(user.id, &user.password_hash, &hash, keep, &entry)
+        .change_password(user.id, stored, &hash, keep, &entry)
         .await?;
     if changed {
         Ok(())
     } else {
         Err(Error::WrongPassword)
     }
+}
+
+/// Guesses of the old password are counted per session: nobody else can use them up.
+async fn judge(app: &App, user: &User, keep: &SessionHash, old: &Secret, stored: &str) -> Result<(), Error> {
+    let attempt = app
+        .attempts
+        .begin(Source::Known(*keep), &user.email, app.now())
+        .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
+    let right = app
+        .passwords
+        .verify(old, Some(stored))
+        .await
+        .map_err(|_| Error::Internal("password hash"))?;
+    if !right {
+        return Err(Error::WrongPassword);
+    }
+    attempt.forgive();
+    Ok(())
 }

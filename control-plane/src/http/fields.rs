@@ -93,6 +93,12 @@ impl Fields {
         self.as_text(name, value, &length)
     }
 
+    /// The same, if there is one.
+    pub(crate) fn optional_text(&mut self, name: &str, length: RangeInclusive<usize>) -> Option<String> {
+        let value = self.take(name, false)?;
+        self.as_text(name, value, &length)
+    }
+
     /// A text that reads as a `T`.
     pub(crate) fn parsed<T: FromStr>(&mut self, name: &str, rule: &str) -> Option<T> {
         let value = self.take(name, true)?;

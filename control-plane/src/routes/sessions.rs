@@ -43,9 +43,9 @@ pub(crate) struct LoginView {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct ChangePassword {
-    /// The present password.
-    #[schema(value_type = String, format = Password)]
-    old_password: Secret,
+    /// The present password; absent where the account has none.
+    #[schema(value_type = Option<String>, format = Password)]
+    old_password: Option<Secret>,
     /// 8 to 256 characters.
     #[schema(value_type = String, min_length = 8, max_length = 256, format = Password)]
     new_password: Secret,
@@ -53,10 +53,10 @@ pub(crate) struct ChangePassword {
 
 impl FromFields for ChangePassword {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let old_password = fields.text("oldPassword", 1..=1024);
+        let old_password = fields.optional_text("oldPassword", 1..=1024);
         let new_password = fields.text("newPassword", PASSWORD_LENGTH);
         Some(Self {
-            old_password: old_password?.into(),
+            old_password: old_password.map(Secret::from),
             new_password: new_password?.into(),
         })
     }
@@ -129,7 +129,7 @@ pub(crate) async fn end_session(
 
 /// Change your password
 ///
-/// Needs the old one. Ends all your other sessions.
+/// Needs the old one; an account without one gets its first within 10 minutes of a login. Ends all your other sessions.
 #[utoipa::path(
     post, path = "/auth/password", tag = "auth", request_body = ChangePassword,
     extensions(("x-botloom-access" = json!("session"))),
@@ -144,8 +144,10 @@ pub(crate) async fn change_password(
         old_password: old,
         new_password: new,
     } = body.value;
-    let keep = person.session.hash;
-    sessions::change_password(&app, person.actor, &person.user, &keep, &old, &new)
+    let Person {
+        user, actor, session, ..
+    } = person;
+    sessions::change_password(&app, actor, &user, &session, old.as_ref(), &new)
         .await
         .map_err(paused)?;
     Ok(StatusCode::NO_CONTENT)

@@ -54,12 +54,12 @@ pub trait Accounts: Debug + Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<u64>;
 
-    /// Replaces the password hash if it is still `old`, deletes all sessions but one, and notes it in the audit log;
+    /// Replaces the password hash if it is still `old` (`None`: there is none), deletes all sessions but one, and notes it in the audit log;
     /// answers whether it did. Else nothing changes.
     async fn change_password(
         &self,
         user: UserId,
-        old: &str,
+        old: Option<&str>,
         new: &str,
         keep: &SessionHash,
         entry: &AuditEntry,

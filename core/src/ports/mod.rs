@@ -11,6 +11,7 @@ mod deployments;
 mod error;
 mod event_log;
 mod idempotency;
+mod identities;
 mod lanes;
 mod members;
 mod nodes;
@@ -39,6 +40,7 @@ pub use deployments::{Deployments, NewDeploymentOutcome};
 pub use error::{StoreError, StoreResult};
 pub use event_log::{EventLog, EventPage};
 pub use idempotency::{Idempotency, IdempotencyClaim, IdempotencyKey, StoredResponse};
+pub use identities::{Admission, Admittance, Identities, Linking};
 pub use lanes::{
     ActiveRevision, Claims, Commit, CommitOutcome, DedupKey, Fail, FailOutcome, Ingest, IngestOutcome,
     LaneLease, LaneLimits, LaneStats, Lanes, NextTurn, QueuedUpdate, SetRevision, StateChange, Token, Turn,
@@ -55,14 +57,24 @@ pub use tasks::{EnqueueOutcome, NewTask, TaskLease, Tasks};
 pub use tokens::Tokens;
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
 
-/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log: one database.
+/// Users, projects, members, identities, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log: one database.
 pub trait Catalog:
-    Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit
+    Accounts + Members + Identities + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit
 {
 }
 
-impl<T: Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit> Catalog
-    for T
+impl<
+    T: Accounts
+        + Members
+        + Identities
+        + Tokens
+        + Bots
+        + Versions
+        + Revisions
+        + Deployments
+        + Idempotency
+        + Audit,
+> Catalog for T
 {
 }
 

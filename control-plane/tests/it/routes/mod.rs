@@ -6,6 +6,7 @@ mod deployments;
 mod events;
 mod generate;
 mod members;
+mod oidc;
 mod pages;
 mod pauses;
 mod projects;

@@ -87,6 +87,10 @@ pub(crate) struct Setup {
     pub(crate) options: Options,
     /// Added to the API, as the server adds the runtime's webhook.
     pub(crate) beside: Router,
+    /// Where to listen; on a port of its own where absent.
+    pub(crate) listener: Option<TcpListener>,
+    /// What the clock shows.
+    pub(crate) now: TimestampMs,
 }
 
 impl Default for Setup {
@@ -102,6 +106,8 @@ impl Default for Setup {
         Self {
             options,
             beside: Router::new(),
+            listener: None,
+            now: TimestampMs(1_790_000_000_000),
         }
     }
 }
@@ -132,7 +138,7 @@ impl Server {
 
     pub(crate) async fn start_with(setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::new(TimestampMs(1_790_000_000_000)));
+        let clock = Arc::new(ManualClock::new(setup.now));
         let data_dir = DataDir::open(folder.path()).unwrap();
         let database = data_dir.control_db();
         let stores = connect_embedded(EmbeddedOptions {
@@ -182,7 +188,10 @@ impl Server {
         }
         let stop = CancellationToken::new();
         let api = ControlPlane::new(deps, options, stop.clone()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = match setup.listener {
+            Some(listener) => listener,
+            None => TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        };
         let address = listener.local_addr().unwrap();
         let service = api
             .router()
@@ -267,6 +276,13 @@ impl Server {
         self.by_hand()
             .query_row(sql, [request], |row| row.get(0))
             .unwrap()
+    }
+
+    /// Whether this text stands in a login that is under way.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        let sql = "SELECT EXISTS (SELECT 1 FROM login_attempts
+                   WHERE instr(hash || coalesce(session, '') || coalesce(invitation, '') || return_to, ?1))";
+        self.by_hand().query_row(sql, [text], |row| row.get(0)).unwrap()
     }
 
     /// The database past the API.

@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::{InvitationId, TokenId};
 use botloom_core::model::{
-    ApiToken, AuditEntry, BotRow, Deployment, Invitation, Member, Membership, Project, RevisionRow, Role,
-    SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity, User,
+    ApiToken, AuditEntry, BotRow, Deployment, Identity, Invitation, LoginAttempt, Member, Membership,
+    Newcomer, Project, RevisionRow, Role, SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary,
+    TelegramIdentity, User,
 };
 use botloom_core::ports::{
-    Acceptance, Accounts, Audit, AuditQuery, Bots, Catalog, Connection, Deployments, Idempotency,
-    IdempotencyClaim, IdempotencyKey, MemberChange, Members, NewBot, NewDeploymentOutcome, NewVersion,
-    NewVersionOutcome, Page, PageRequest, Revisions, StoreError, StoreResult, StoredResponse, Tokens,
-    Versions,
+    Acceptance, Accounts, Admission, Admittance, Audit, AuditQuery, Bots, Catalog, Connection, Deployments,
+    Idempotency, IdempotencyClaim, IdempotencyKey, Identities, Linking, MemberChange, Members, NewBot,
+    NewDeploymentOutcome, NewVersion, NewVersionOutcome, Page, PageRequest, Revisions, StoreError,
+    StoreResult, StoredResponse, Tokens, Versions,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
 
@@ -68,7 +69,7 @@ forward! { Accounts
     fn sessions(user: UserId, page: &PageRequest) -> Page<Session>;
     fn end_session(user: UserId, hash: &SessionHash, entry: &AuditEntry) -> bool;
     fn end_other_sessions(user: UserId, keep: &SessionHash, entry: &AuditEntry) -> u64;
-    fn change_password(user: UserId, old: &str, new: &str, keep: &SessionHash, entry: &AuditEntry) -> bool;
+    fn change_password(user: UserId, old: Option<&str>, new: &str, keep: &SessionHash, entry: &AuditEntry) -> bool;
     fn expire_sessions(seen_before: TimestampMs, created_before: TimestampMs) -> u64;
 }
 
@@ -83,6 +84,17 @@ forward! { Members
     fn accept_invitation(hash: &Sha256Hash, user: UserId, at: TimestampMs, entry: &AuditEntry) -> Acceptance;
     fn register(hash: &Sha256Hash, user: &User, at: TimestampMs, entry: &AuditEntry) -> Acceptance;
     fn expire_invitations(at: TimestampMs) -> u64;
+}
+
+forward! { Identities
+    fn start_attempt(attempt: &LoginAttempt) -> ();
+    fn take_attempt(hash: &Sha256Hash, at: TimestampMs) -> Option<LoginAttempt>;
+    fn expire_attempts(at: TimestampMs) -> u64;
+    fn identity(issuer: &str, subject: &str) -> Option<Identity>;
+    fn identities(user: UserId) -> Vec<Identity>;
+    fn link_identity(identity: &Identity, entry: &AuditEntry) -> Linking;
+    fn unlink_identities(user: UserId, entry: &AuditEntry) -> u64;
+    fn admit(newcomer: &Newcomer, by: &Admittance, at: TimestampMs, entries: &[AuditEntry]) -> Admission;
 }
 
 forward! { Tokens
