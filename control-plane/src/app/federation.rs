@@ -2,7 +2,9 @@
 //! never by e-mail address.
 
 use botloom_core::ids::UserId;
-use botloom_core::model::{AttemptPurpose, AuditEntry, Identity, LoginAttempt, Newcomer, SessionHash, User};
+use botloom_core::model::{
+    AttemptPurpose, AuditEntry, Identity, LoginAttempt, Newcomer, Role, SessionHash, User,
+};
 use botloom_core::ports::{Admission, Admittance, Linking};
 use botloom_core::secret::Secret;
 use url::Url;
@@ -106,7 +108,14 @@ pub(crate) async fn finish(
         .return_to
         .parse()
         .map_err(|_| Error::Internal("a path in the store"))?;
-    let verified = provider.redeem(code.expose(), secret, app.now()).await?;
+    let verified = provider
+        .redeem(code.expose(), secret, app.now())
+        .await
+        .inspect_err(|error| {
+            if matches!(error, OidcError::Untrusted(_)) {
+                tracing::warn!(%error, "nobody was logged in by the identity provider");
+            }
+        })?;
     let login = match attempt.purpose {
         AttemptPurpose::Link(session) => {
             link(app, visit, session, &verified).await?;
@@ -189,8 +198,13 @@ async fn admit(app: &App, visit: &Visit, verified: &Verified, way: &Admittance) 
         identity: identity(app, verified, user.id),
         user,
     };
+    let role = match way {
+        Admittance::Invitation(hash) => Some(invitations::open(app, hash).await?.0.role),
+        Admittance::Project { role, .. } => Some(*role),
+        Admittance::Account => None,
+    };
     let actor = visit.actor(newcomer.user.id);
-    let entries = newcomer_entries(app, actor, &newcomer, way);
+    let entries = newcomer_entries(app, actor, &newcomer, role);
     let catalog = &app.deps.ports.catalog;
     match catalog.admit(&newcomer, way, now, &entries).await? {
         Admission::Admitted(_) => Ok(newcomer.user),
@@ -209,16 +223,16 @@ async fn admit(app: &App, visit: &Visit, verified: &Verified, way: &Admittance) 
     }
 }
 
-fn newcomer_entries(app: &App, actor: Actor, newcomer: &Newcomer, way: &Admittance) -> Vec<AuditEntry> {
-    let user = newcomer.user.id;
-    let first = match way {
-        Admittance::Account => verb::USER_CREATED,
-        Admittance::Invitation(_) | Admittance::Project { .. } => verb::MEMBER_JOINED,
+/// `role`: that in the project which they join, if they join one.
+fn newcomer_entries(app: &App, actor: Actor, newcomer: &Newcomer, role: Option<Role>) -> [AuditEntry; 2] {
+    let came = if role.is_some() {
+        verb::MEMBER_JOINED
+    } else {
+        verb::USER_CREATED
     };
-    vec![
-        actor.did(app, first, object::USER, &user, None),
-        linked(app, actor, &newcomer.identity),
-    ]
+    let mut first = actor.did(app, came, object::USER, &newcomer.user.id, None);
+    first.after = role.map(|role| role.as_str().to_owned());
+    [first, linked(app, actor, &newcomer.identity)]
 }
 
 fn linked(app: &App, actor: Actor, identity: &Identity) -> AuditEntry {

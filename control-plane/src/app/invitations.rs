@@ -97,7 +97,8 @@ pub(crate) async fn look_at(app: &App, secret: &Secret) -> Result<(Invitation, P
     open(app, &Sha256Hash::of(secret.expose())).await
 }
 
-async fn open(app: &App, hash: &Sha256Hash) -> Result<(Invitation, Project), Error> {
+/// The open invitation whose secret has this digest, and where it leads.
+pub(crate) async fn open(app: &App, hash: &Sha256Hash) -> Result<(Invitation, Project), Error> {
     let catalog = &app.deps.ports.catalog;
     let invitation = catalog
         .invitation(hash)

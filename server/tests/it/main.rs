@@ -19,6 +19,7 @@ mod folder;
 mod main_story;
 mod metrics;
 mod nodes;
+mod oidc;
 mod people;
 mod polling;
 mod rotation;

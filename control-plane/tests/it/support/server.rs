@@ -124,6 +124,8 @@ pub(crate) struct Server {
     pub(crate) old_vault: Vault,
     pub(crate) rest: Arc<Rest>,
     pub(crate) api: ControlPlane,
+    deps: Deps,
+    options: Options,
     pub(crate) stop: CancellationToken,
     database: std::path::PathBuf,
     stores: Connected,
@@ -187,7 +189,7 @@ impl Server {
             options.telegram_api_root = telegram.url();
         }
         let stop = CancellationToken::new();
-        let api = ControlPlane::new(deps, options, stop.clone()).unwrap();
+        let api = ControlPlane::new(deps.clone(), options.clone(), stop.clone()).unwrap();
         let listener = match setup.listener {
             Some(listener) => listener,
             None => TcpListener::bind("127.0.0.1:0").await.unwrap(),
@@ -209,12 +211,26 @@ impl Server {
             old_vault,
             rest,
             api,
+            deps,
+            options,
             guard: stop.clone().drop_guard(),
             stop,
             database,
             stores,
             folder,
         }
+    }
+
+    /// A second node of the same installation; answers where it listens.
+    pub(crate) async fn another_node(&self) -> String {
+        let api = ControlPlane::new(self.deps.clone(), self.options.clone(), self.stop.clone()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = api.router().into_make_service_with_connect_info::<SocketAddr>();
+        let serving =
+            axum::serve(listener, service).with_graceful_shutdown(self.stop.clone().cancelled_owned());
+        tokio::spawn(serving.into_future());
+        format!("http://{address}")
     }
 
     /// Somebody who is not logged in.

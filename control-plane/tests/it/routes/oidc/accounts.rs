@@ -1,7 +1,7 @@
 //! Who gets an account, and which.
 
 use botloom_core::model::Role;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{after, allow, client, log_in, noted, page, real};
 use crate::support::{Browser, Client, EMAIL, PASSWORD, Server, through};
@@ -65,7 +65,7 @@ async fn somebody_of_an_allowed_domain_gets_an_account_and_comes_back_to_it() {
         [
             after("session.opened", "oidc"),
             after("identity.linked", &provider.issuer),
-            ("member.joined".to_owned(), Value::Null)
+            after("member.joined", "viewer")
         ]
     );
     assert!(noted(&owner).await.contains(&after("session.opened", "password")));
