@@ -4,7 +4,7 @@
 //! [`ControlPlane::router`] serves it, [`ControlPlane::run`] checks webhooks and forgets what has expired.
 //!
 //! Read `router.rs` first: it is the list of all routes. `routes/` holds the HTTP shape of each, `app/` the rules
-//! without a word of HTTP, `auth/` who may do what, `doctor/` whether Telegram delivers,
+//! without a word of HTTP, `auth/` who may do what, `oidc/` the identity provider, `doctor/` whether Telegram delivers,
 //! `problem.rs` how failures look.
 
 mod app;
@@ -18,6 +18,7 @@ mod events;
 mod http;
 mod idempotency;
 mod limits;
+mod oidc;
 mod openapi;
 mod options;
 mod pages;
@@ -29,6 +30,7 @@ mod sweep;
 
 pub use app::Error;
 pub use deps::{Dependency, Deps, Readiness, Watch};
+pub use oidc::{OidcError, OidcOptions};
 pub use openapi::openapi_json;
 pub use options::{InvalidOptions, Limits, Options, PasswordCost};
 pub use router::watched;

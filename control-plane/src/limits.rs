@@ -15,6 +15,7 @@ use crate::problem::Problem;
 #[derive(Debug)]
 pub(crate) struct Rates {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
+    identity_logins: DefaultKeyedRateLimiter<IpAddr>,
     users: DefaultKeyedRateLimiter<UserId>,
     clock: DefaultClock,
 }
@@ -26,6 +27,9 @@ impl Rates {
                 limits.address_per_second,
                 limits.address_burst,
             )?),
+            identity_logins: DefaultKeyedRateLimiter::keyed(Quota::per_minute(positive(
+                limits.identity_logins,
+            )?)),
             users: DefaultKeyedRateLimiter::keyed(quota(limits.user_per_second, limits.user_burst)?),
             clock: DefaultClock::default(),
         })
@@ -39,6 +43,13 @@ impl Rates {
             .map_err(|until| self.refuse(&until))
     }
 
+    /// Takes a token of an address for a login at an identity provider: each is a row in the store, and a request there.
+    pub(crate) fn identity_logins(&self, bucket: IpAddr) -> Result<(), Problem> {
+        self.identity_logins
+            .check_key(&bucket)
+            .map_err(|until| self.refuse(&until))
+    }
+
     /// Takes a token of a user.
     pub(crate) fn user(&self, user: UserId) -> Result<(), Problem> {
         self.users.check_key(&user).map_err(|until| self.refuse(&until))
@@ -47,6 +58,7 @@ impl Rates {
     /// Drops buckets that are full again: they say nothing.
     pub(crate) fn forget_idle(&self) {
         self.addresses.retain_recent();
+        self.identity_logins.retain_recent();
         self.users.retain_recent();
     }
 
@@ -61,8 +73,11 @@ impl Rates {
     }
 }
 
+fn positive(number: u32) -> Result<NonZeroU32, InvalidOptions> {
+    NonZeroU32::new(number).ok_or(InvalidOptions("limits must be at least 1"))
+}
+
 fn quota(per_second: u32, burst: u32) -> Result<Quota, InvalidOptions> {
-    let positive = |number| NonZeroU32::new(number).ok_or(InvalidOptions("limits must be at least 1"));
     Ok(Quota::per_second(positive(per_second)?).allow_burst(positive(burst)?))
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::oidc::OidcOptions;
+
 /// Settings of the API.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -12,6 +14,10 @@ pub struct Options {
     pub public_url: Option<Url>,
     /// Another origin that a browser may call from with a session (`BOTLOOM_CONSOLE_ORIGIN`).
     pub console_origin: Option<Url>,
+    /// The identity provider at which people log in. Needs the public URL.
+    pub oidc: Option<OidcOptions>,
+    /// Whether people log in with e-mail and password (`BOTLOOM_PASSWORD_LOGIN`). Without it they need a provider.
+    pub password_login: bool,
     /// Root of the Bot API (`BOTLOOM_TELEGRAM_API_ROOT`). Telegram's own asks for HTTPS and certain ports of a webhook.
     pub telegram_api_root: Url,
     /// Deliveries of Telegram at a time per bot, 1 to 100.
@@ -46,6 +52,8 @@ pub struct Limits {
     pub address_per_second: u32,
     /// Requests of one address at once.
     pub address_burst: u32,
+    /// Logins that an address may begin at an identity provider, a minute.
+    pub identity_logins: u32,
     /// Requests a second of one user, in the long run.
     pub user_per_second: u32,
     /// Requests of one user at once.
@@ -77,6 +85,8 @@ impl Default for Options {
         Self {
             public_url: None,
             console_origin: None,
+            oidc: None,
+            password_login: true,
             telegram_api_root: Url::parse("https://api.telegram.org").expect("a constant that parses"),
             webhook_max_connections: 40,
             webhook_look: Duration::from_secs(1),
@@ -98,6 +108,7 @@ impl Default for Limits {
             deadline: Duration::from_secs(20),
             address_per_second: 60,
             address_burst: 400,
+            identity_logins: 60,
             user_per_second: 30,
             user_burst: 200,
             failed_logins: 5,
@@ -136,6 +147,7 @@ impl Options {
         let positive = [
             limits.address_per_second,
             limits.address_burst,
+            limits.identity_logins,
             limits.user_per_second,
             limits.user_burst,
             limits.failed_logins,
@@ -151,6 +163,10 @@ impl Options {
         {
             Err(InvalidOptions(
                 "the console's origin must be http or https and have no path",
+            ))
+        } else if !self.password_login && self.oidc.is_none() {
+            Err(InvalidOptions(
+                "nobody could log in: without an identity provider people need passwords",
             ))
         } else if !(1..=100).contains(&self.webhook_max_connections) {
             Err(InvalidOptions("Telegram delivers over 1 to 100 connections"))

@@ -94,6 +94,11 @@ impl Problem {
         }
     }
 
+    /// Title, detail and slug.
+    pub(crate) fn words(&self) -> (&str, &str, &str) {
+        (&self.about.title, &self.about.detail, &self.about.slug)
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new(
             code::INTERNAL,

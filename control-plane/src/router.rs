@@ -11,7 +11,7 @@ use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
     analytics, audit, auth, bots, chats, connection, dead_letters, deployments, events, exports, generate,
-    invitations, members, pages, projects, revisions, sessions, simulate, spec, staging, system, tasks,
+    invitations, members, oidc, pages, projects, revisions, sessions, simulate, spec, staging, system, tasks,
     tokens, versions, webhooks,
 };
 use crate::state::App;
@@ -28,6 +28,11 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(sessions::list_sessions, sessions::end_other_sessions))
         .routes(routes!(sessions::end_session))
         .routes(routes!(sessions::change_password))
+        .routes(routes!(oidc::logins))
+        .routes(routes!(oidc::log_in))
+        .routes(routes!(oidc::come_back))
+        .routes(routes!(oidc::join))
+        .routes(routes!(oidc::links, oidc::link, oidc::unlink))
         // /projects
         .routes(routes!(projects::list_projects, projects::create_project))
         .routes(routes!(projects::rename_project, projects::delete_project))

@@ -15,6 +15,7 @@ use crate::deps::{Deps, Watch};
 use crate::doctor::{self, Pacer};
 use crate::events::Streams;
 use crate::limits::Rates;
+use crate::oidc::Provider;
 use crate::options::{InvalidOptions, Options};
 use crate::{router, sweep};
 
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) streams: Streams,
     pub(crate) pacer: Pacer,
     pub(crate) exports: Streams,
+    /// The identity provider, where there is one.
+    pub(crate) oidc: Option<Provider>,
     /// Ends event streams, so that a shutdown need not wait for them.
     pub(crate) stop: CancellationToken,
 }
@@ -68,7 +71,13 @@ impl ControlPlane {
     /// Computes one password hash, so it takes some tens of milliseconds.
     pub fn new(deps: Deps, options: Options, shutdown: CancellationToken) -> Result<Self, InvalidOptions> {
         options.check()?;
+        let oidc = options
+            .oidc
+            .clone()
+            .map(|provider| Provider::new(provider, options.public_url.as_ref()))
+            .transpose()?;
         let shared = Shared {
+            oidc,
             passwords: Passwords::new(options.password_cost, options.limits.password_hashes)?,
             attempts: Attempts::new(options.limits.failed_logins),
             rates: Rates::new(&options.limits)?,

@@ -35,8 +35,9 @@ async fn sweep(app: &App) -> StoreResult<()> {
         .await?;
     let keys = catalog.expire_keys(now.plus(-idempotency::KEPT_MS)).await?;
     let invitations = catalog.expire_invitations(now).await?;
+    let logins = catalog.expire_attempts(now).await?;
     let tokens = catalog.expire_tokens(now.plus(-bearer::TOLD_MS)).await?;
     let grants = catalog.expire_webhook_grants(now.plus(-GRANTS_MS)).await?;
-    tracing::debug!(sessions, keys, invitations, tokens, grants, "swept");
+    tracing::debug!(sessions, keys, invitations, logins, tokens, grants, "swept");
     Ok(())
 }

@@ -285,6 +285,8 @@ async fn control_plane(
         botloom_control_plane::Options {
             public_url: config.public_url.clone(),
             console_origin: config.console_origin.clone(),
+            oidc: config.oidc.clone(),
+            password_login: config.password_login,
             telegram_api_root: config.telegram_api_root.clone(),
             ..Default::default()
         },

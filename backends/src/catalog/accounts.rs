@@ -176,7 +176,7 @@ impl Accounts for SqlCatalog {
         let mut tx = self.db.write().await?;
         let changed = query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
             .bind(user.to_string())
-            .bind(old)
+            .bind(old.unwrap_or_default())
             .bind(new)
             .execute_in(tx.connection())
             .await?;
@@ -221,7 +221,8 @@ pub(super) async fn insert_user(connection: &mut AnyConnection, user: &User) -> 
     .bind(user.id.to_string())
     .bind(&*user.email)
     .bind(user.email.to_lowercase())
-    .bind(&*user.password_hash)
+    // The column is older than accounts without a password, and must not be null.
+    .bind(user.password_hash.clone().unwrap_or_default())
     .bind(user.created_at.0)
     .execute_in(connection)
     .await
@@ -231,7 +232,7 @@ fn user(row: &AnyRow) -> StoreResult<User> {
     Ok(User {
         id: row.parsed("id")?,
         email: row.text("email")?,
-        password_hash: row.text("password_hash")?,
+        password_hash: Some(row.text("password_hash")?).filter(|hash| !hash.is_empty()),
         created_at: row.time("created_at")?,
     })
 }

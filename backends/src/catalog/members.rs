@@ -184,7 +184,8 @@ impl Members for SqlCatalog {
         let Some(invitation) = take(tx.connection(), hash, at).await? else {
             return Ok(Acceptance::Gone);
         };
-        let Some(joined) = join(tx.connection(), &invitation, user).await? else {
+        let Some(joined) = add_member(tx.connection(), invitation.project, user, invitation.role).await?
+        else {
             return Ok(Acceptance::AlreadyMember);
         };
         record_in(tx.connection(), entry).await?;
@@ -206,7 +207,8 @@ impl Members for SqlCatalog {
         if insert_user(tx.connection(), user).await? == 0 {
             return Ok(Acceptance::EmailTaken);
         }
-        let Some(joined) = join(tx.connection(), &invitation, user.id).await? else {
+        let Some(joined) = add_member(tx.connection(), invitation.project, user.id, invitation.role).await?
+        else {
             return Ok(Acceptance::AlreadyMember);
         };
         record_in(tx.connection(), entry).await?;
@@ -272,7 +274,7 @@ pub(super) async fn lock(connection: &mut AnyConnection, project: ProjectId) -> 
 }
 
 /// Takes an invitation that has not expired; the transaction that deletes it uses it.
-async fn take(
+pub(super) async fn take(
     connection: &mut AnyConnection,
     hash: &Sha256Hash,
     at: TimestampMs,
@@ -300,16 +302,17 @@ async fn take(
 }
 
 /// Makes somebody a member; `None` if they are one.
-async fn join(
+pub(super) async fn add_member(
     connection: &mut AnyConnection,
-    invitation: &Invitation,
+    project: ProjectId,
     user: UserId,
+    role: Role,
 ) -> StoreResult<Option<Membership>> {
     let inserted =
         query("INSERT INTO members (project_id, user_id, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(invitation.project.to_string())
+            .bind(project.to_string())
             .bind(user.to_string())
-            .bind(invitation.role.as_str())
+            .bind(role.as_str())
             .execute_in(connection)
             .await?;
     if inserted == 0 {
@@ -319,7 +322,7 @@ async fn join(
         "SELECT p.id, p.name, p.created_at, m.role FROM members m JOIN projects p ON p.id = m.project_id \
          WHERE m.project_id = $1 AND m.user_id = $2",
     )
-    .bind(invitation.project.to_string())
+    .bind(project.to_string())
     .bind(user.to_string())
     .optional_in(connection)
     .await?

@@ -6,6 +6,7 @@ mod bots;
 mod deployments;
 mod endings;
 mod idempotency;
+mod identities;
 mod members;
 mod projects;
 mod revisions;
@@ -16,7 +17,8 @@ mod webhooks;
 
 use crate::sql::Database;
 
-/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, the audit log and checks of webhooks in a [`Database`].
+/// Users, projects, members, identities, API tokens, bots, versions, revisions, deployments, idempotency keys, the audit log and checks of
+/// webhooks in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SqlCatalog {
     db: Database,

@@ -108,6 +108,28 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "identities",
+        key: 2,
+        columns: &[
+            Text("issuer"),
+            Text("subject"),
+            Text("user_id"),
+            Text("email"),
+            Int("created_at"),
+        ],
+    },
+    Table {
+        name: "login_attempts",
+        key: 1,
+        columns: &[
+            Text("hash"),
+            Text("session"),
+            Text("invitation"),
+            Text("return_to"),
+            Int("expires_at"),
+        ],
+    },
+    Table {
         name: "bots",
         key: 1,
         columns: &[

@@ -14,7 +14,7 @@ fn owner() -> (User, Project) {
     let user = User {
         id: UserId::generate(),
         email: "owner@example.org".to_owned(),
-        password_hash: "hash".to_owned(),
+        password_hash: Some("hash".to_owned()),
         created_at: TimestampMs(1),
     };
     let project = Project {

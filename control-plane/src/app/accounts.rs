@@ -82,6 +82,22 @@ pub(crate) struct Login {
     pub(crate) memberships: Vec<Membership>,
 }
 
+/// How somebody logged in, as the audit log names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LoginMethod {
+    Password,
+    Oidc,
+}
+
+impl LoginMethod {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Oidc => "oidc",
+        }
+    }
+}
+
 /// Makes the first owner unless somebody exists; answers whether it did.
 pub(crate) async fn ensure_owner(app: &App, email: &str, password: &str) -> Result<bool, Error> {
     if app.deps.ports.catalog.has_users().await? {
@@ -111,7 +127,7 @@ pub(crate) async fn set_up(
     let user = create_owner(app, Some(visit), email, password)
         .await?
         .ok_or(Error::AlreadySetUp)?;
-    open_session(app, user, visit).await
+    open_session(app, user, visit, LoginMethod::Password).await
 }
 
 async fn create_owner(
@@ -125,7 +141,7 @@ async fn create_owner(
     let user = User {
         id: UserId::generate(),
         email: email.0.clone(),
-        password_hash,
+        password_hash: Some(password_hash),
         created_at: now,
     };
     let project = Project {
@@ -158,6 +174,9 @@ pub(crate) async fn hash(app: &App, password: &Secret) -> Result<String, Error> 
 
 /// Logs in. The session that came along ends: a login never goes on with an id that somebody else may know.
 pub(crate) async fn log_in(app: &App, visit: &Visit, email: &str, password: &Secret) -> Result<Login, Error> {
+    if !app.options.password_login {
+        return Err(Error::PasswordLoginOff);
+    }
     let known = known_browser(app, visit, email).await?;
     let source = known.map_or(Source::Address(visit.bucket), Source::Known);
     let attempt = app
@@ -168,7 +187,7 @@ pub(crate) async fn log_in(app: &App, visit: &Visit, email: &str, password: &Sec
     if !matches!(outcome, Err(Error::InvalidCredentials)) {
         attempt.forgive();
     }
-    open_session(app, outcome?, visit).await
+    open_session(app, outcome?, visit, LoginMethod::Password).await
 }
 
 /// The browser that comes, if the account was logged in with it under the present password.
@@ -183,7 +202,7 @@ async fn known_browser(app: &App, visit: &Visit, email: &str) -> Result<Option<S
 /// The user whose password this is.
 async fn judge(app: &App, email: &str, password: &Secret) -> Result<User, Error> {
     let user = app.deps.ports.catalog.user_by_email(email).await?;
-    let stored = user.as_ref().map(|user| user.password_hash.as_str());
+    let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
     let right = app
         .passwords
         .verify(password, stored)
@@ -193,7 +212,12 @@ async fn judge(app: &App, email: &str, password: &Secret) -> Result<User, Error>
 }
 
 /// Opens a session in place of the one that came along.
-pub(crate) async fn open_session(app: &App, user: User, visit: &Visit) -> Result<Login, Error> {
+pub(crate) async fn open_session(
+    app: &App,
+    user: User,
+    visit: &Visit,
+    method: LoginMethod,
+) -> Result<Login, Error> {
     if let Some(old) = &visit.session {
         end_session(app, old.digest()).await?;
     }
@@ -203,13 +227,14 @@ pub(crate) async fn open_session(app: &App, user: User, visit: &Visit) -> Result
         .catalog
         .create_session(&session.open(user.id, app.now(), visit.origin.address, visit.agent.clone()))
         .await?;
-    let entry = visit.actor(user.id).did(
+    let mut entry = visit.actor(user.id).did(
         app,
         verb::SESSION_OPENED,
         object::SESSION,
         &session.digest(),
         None,
     );
+    entry.after = Some(method.as_str().to_owned());
     audit::note(app, entry).await;
     let memberships = app.deps.ports.catalog.memberships(user.id).await?;
     let vault = &app.deps.vault;

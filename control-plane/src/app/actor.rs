@@ -37,6 +37,8 @@ pub(crate) mod verb {
     pub(crate) const DEAD_LETTER_REPLAYED: &str = "dead-letter.replayed";
     pub(crate) const DEPLOYMENT_STARTED: &str = "deployment.started";
     pub(crate) const GENERATION_STARTED: &str = "generation.started";
+    pub(crate) const IDENTITY_LINKED: &str = "identity.linked";
+    pub(crate) const IDENTITY_UNLINKED: &str = "identity.unlinked";
     pub(crate) const INVITATION_CREATED: &str = "invitation.created";
     pub(crate) const INVITATION_REVOKED: &str = consequence::INVITATION_REVOKED;
     pub(crate) const MEMBER_JOINED: &str = "member.joined";
@@ -58,6 +60,8 @@ pub(crate) mod verb {
     pub(crate) const SPEC_PROMOTED: &str = "spec.promoted";
     pub(crate) const TOKEN_CREATED: &str = "token.created";
     pub(crate) const TOKEN_REVOKED: &str = consequence::TOKEN_REVOKED;
+    /// By a login at an identity provider, without a project.
+    pub(crate) const USER_CREATED: &str = "user.created";
     pub(crate) const WEBHOOK_RECLAIMED: &str = "webhook.reclaimed";
 }
 

@@ -6,6 +6,7 @@ use botloom_core::{Coded, Kind};
 use botloom_generator::BuildError;
 
 use crate::code::{self, Code};
+use crate::oidc::OidcError;
 
 /// Why the API did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,18 @@ pub enum Error {
     /// No program can be made of the spec.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// A login at the identity provider failed.
+    #[error(transparent)]
+    Oidc(#[from] OidcError),
+    /// The settings allow no logins with a password.
+    #[error("passwords do not log in")]
+    PasswordLoginOff,
+    /// The account has no password.
+    #[error("the account has no password")]
+    PasswordNotSet,
+    /// The session is too old for what is to be done.
+    #[error("the login is too old")]
+    FreshLoginRequired,
     /// It does not exist, or the caller may not know of it.
     #[error("not found")]
     NotFound,
@@ -154,6 +167,10 @@ impl Error {
             Self::Artifact(error) => code::find(error.code()).unwrap_or(code::INTERNAL),
             Self::Build(error) => code::find(error.code()).unwrap_or(code::INTERNAL),
             Self::Sandbox(error) => code::find(error.code()).unwrap_or(code::UNAVAILABLE),
+            Self::Oidc(error) => error.entry(),
+            Self::PasswordLoginOff => code::PASSWORD_LOGIN_OFF,
+            Self::PasswordNotSet => code::PASSWORD_NOT_SET,
+            Self::FreshLoginRequired => code::FRESH_LOGIN_REQUIRED,
             Self::NotFound => code::NOT_FOUND,
             Self::Forbidden => code::FORBIDDEN,
             Self::InvalidAccount(_) => code::VALIDATION_FAILED,
@@ -202,8 +219,9 @@ impl Coded for Error {
             Self::Artifact(error) => error.kind(),
             Self::Sandbox(error) => error.kind(),
             Self::Build(error) => error.kind(),
+            Self::Oidc(error) => error.kind(),
             Self::NotFound | Self::InvitationInvalid => Kind::NotFound,
-            Self::Forbidden => Kind::Forbidden,
+            Self::Forbidden | Self::PasswordLoginOff | Self::FreshLoginRequired => Kind::Forbidden,
             Self::InvalidCredentials => Kind::Unauthenticated,
             Self::TooManyAttempts { .. } => Kind::RateLimited,
             Self::InvalidAccount(_)
@@ -221,6 +239,7 @@ impl Coded for Error {
             | Self::StagingInvalid
             | Self::NoStagingBot
             | Self::NothingToPromote
+            | Self::PasswordNotSet
             | Self::BotExists(_)
             | Self::ProjectRequired
             | Self::BotAlreadyRegistered
@@ -250,6 +269,10 @@ impl Coded for Error {
             Self::Artifact(error) => error.outside(),
             Self::Sandbox(error) => error.outside(),
             Self::Build(error) => error.outside(),
+            Self::Oidc(error) => error.outside(),
+            Self::PasswordLoginOff => "Log in at the identity provider: /auth/oidc/login.".into(),
+            Self::PasswordNotSet => "Your account has no password; set one first, with POST /auth/password.".into(),
+            Self::FreshLoginRequired => "Log in again, and repeat it within 10 minutes.".into(),
             Self::NotFound => "It does not exist, or you may not know of it.".into(),
             Self::Forbidden => "Ask an owner of the project for a higher role.".into(),
             Self::InvalidAccount(what) => (*what).into(),

@@ -8,7 +8,7 @@ use botloom_core::model::{Invitation, Membership, Project, Role, User};
 use botloom_core::ports::{Acceptance, Page, PageRequest};
 use botloom_core::secret::Secret;
 
-use super::accounts::{self, Email, Login, Visit};
+use super::accounts::{self, Email, Login, LoginMethod, Visit};
 use super::actor::{Actor, object, verb};
 use super::{Error, access};
 use crate::auth::policy::Action;
@@ -94,9 +94,14 @@ pub(crate) async fn revoke(
 
 /// The invitation with this secret, and where it leads.
 pub(crate) async fn look_at(app: &App, secret: &Secret) -> Result<(Invitation, Project), Error> {
+    open(app, &Sha256Hash::of(secret.expose())).await
+}
+
+/// The open invitation whose secret has this digest, and where it leads.
+pub(crate) async fn open(app: &App, hash: &Sha256Hash) -> Result<(Invitation, Project), Error> {
     let catalog = &app.deps.ports.catalog;
     let invitation = catalog
-        .invitation(&Sha256Hash::of(secret.expose()))
+        .invitation(hash)
         .await?
         .filter(|invitation| app.now() < invitation.expires_at)
         .ok_or(Error::InvitationInvalid)?;
@@ -113,7 +118,12 @@ pub(crate) async fn look_at(app: &App, secret: &Secret) -> Result<(Invitation, P
 
 /// Joins with the account that the actor has.
 pub(crate) async fn accept(app: &App, actor: Actor, secret: &Secret) -> Result<Membership, Error> {
-    let (invitation, _) = look_at(app, secret).await?;
+    accept_by_hash(app, actor, &Sha256Hash::of(secret.expose())).await
+}
+
+/// The same, of the invitation whose secret has this digest.
+pub(crate) async fn accept_by_hash(app: &App, actor: Actor, hash: &Sha256Hash) -> Result<Membership, Error> {
+    let (invitation, _) = open(app, hash).await?;
     let mut entry = actor.did(
         app,
         verb::MEMBER_JOINED,
@@ -122,11 +132,10 @@ pub(crate) async fn accept(app: &App, actor: Actor, secret: &Secret) -> Result<M
         Some(invitation.project),
     );
     entry.after = Some(invitation.role.as_str().to_owned());
-    let hash = Sha256Hash::of(secret.expose());
     let catalog = &app.deps.ports.catalog;
     joined(
         catalog
-            .accept_invitation(&hash, actor.user, app.now(), &entry)
+            .accept_invitation(hash, actor.user, app.now(), &entry)
             .await?,
     )
 }
@@ -139,12 +148,15 @@ pub(crate) async fn register(
     email: &Email,
     password: &Secret,
 ) -> Result<Login, Error> {
+    if !app.options.password_login {
+        return Err(Error::PasswordLoginOff);
+    }
     // Before the costly hash: without an invitation nothing is computed.
     let (invitation, _) = look_at(app, secret).await?;
     let user = User {
         id: UserId::generate(),
         email: email.0.clone(),
-        password_hash: accounts::hash(app, password).await?,
+        password_hash: Some(accounts::hash(app, password).await?),
         created_at: app.now(),
     };
     let actor = visit.actor(user.id);
@@ -159,7 +171,7 @@ pub(crate) async fn register(
     let hash = Sha256Hash::of(secret.expose());
     let catalog = &app.deps.ports.catalog;
     joined(catalog.register(&hash, &user, app.now(), &entry).await?)?;
-    accounts::open_session(app, user, visit).await
+    accounts::open_session(app, user, visit, LoginMethod::Password).await
 }
 
 fn joined(acceptance: Acceptance) -> Result<Membership, Error> {

@@ -12,6 +12,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod deployments;
 mod error;
 pub(crate) mod export;
+pub(crate) mod federation;
 pub(crate) mod generations;
 pub(crate) mod invitations;
 pub(crate) mod letters_in_bulk;

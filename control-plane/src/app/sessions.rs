@@ -39,42 +39,37 @@ pub(crate) async fn end_others(app: &App, actor: Actor, keep: &SessionHash) -> R
 /// A new password that somebody wants.
 #[derive(Debug)]
 pub(crate) struct NewPassword<'a> {
-    pub(crate) old: &'a Secret,
+    /// The present one; `None` where the account has none.
+    pub(crate) old: Option<&'a Secret>,
     pub(crate) new: &'a Secret,
-    /// The session that goes on.
-    pub(crate) keep: &'a SessionHash,
     /// Whether the caller's API tokens end too.
     pub(crate) revoke_tokens: bool,
 }
 
 /// Changes the caller's password and ends all sessions but this one, and what browsers are known by; answers the cookie by
-/// which this one is known from now on. Guesses of the old password are counted per session: nobody else can use them up.
+/// which this one is known from now on. An account without a password gets its first within a fresh session: whoever finds a
+/// browser open must not be able to come back later.
 pub(crate) async fn change_password(
     app: &App,
     actor: Actor,
     user: &User,
+    session: &Session,
     wanted: NewPassword<'_>,
 ) -> Result<Secret, Error> {
-    let attempt = app
-        .attempts
-        .begin(Source::Known(*wanted.keep), &user.email, app.now())
-        .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
-    let right = app
-        .passwords
-        .verify(wanted.old, Some(&user.password_hash))
-        .await
-        .map_err(|_| Error::Internal("password hash"))?;
-    if !right {
-        return Err(Error::WrongPassword);
+    let stored = user.password_hash.as_deref();
+    match (wanted.old, stored) {
+        (None, None) => session::require_fresh(session, app.now())?,
+        (Some(_), None) => return Err(Error::PasswordNotSet),
+        (None, Some(_)) => return Err(Error::WrongPassword),
+        (Some(old), Some(stored)) => judge(app, user, &session.hash, old, stored).await?,
     }
-    attempt.forgive();
     let hash = accounts::hash(app, wanted.new).await?;
     let entry = actor.did(app, verb::PASSWORD_CHANGED, object::USER, &user.id, None);
     let change = PasswordChange {
         user: user.id,
-        old: &user.password_hash,
+        old: stored,
         new: &hash,
-        keep: wanted.keep,
+        keep: &session.hash,
         revoke_tokens: wanted.revoke_tokens,
     };
     // Another change may have come in between; then the old password was not the right one any more.
@@ -82,8 +77,26 @@ pub(crate) async fn change_password(
         return Err(Error::WrongPassword);
     }
     let user = User {
-        password_hash: hash,
+        password_hash: Some(hash),
         ..user.clone()
     };
     Ok(device::issue(&app.deps.vault, &user))
+}
+
+/// Guesses of the old password are counted per session: nobody else can use them up.
+async fn judge(app: &App, user: &User, keep: &SessionHash, old: &Secret, stored: &str) -> Result<(), Error> {
+    let attempt = app
+        .attempts
+        .begin(Source::Known(*keep), &user.email, app.now())
+        .map_err(|wait_secs| Error::TooManyAttempts { wait_secs })?;
+    let right = app
+        .passwords
+        .verify(old, Some(stored))
+        .await
+        .map_err(|_| Error::Internal("password hash"))?;
+    if !right {
+        return Err(Error::WrongPassword);
+    }
+    attempt.forgive();
+    Ok(())
 }

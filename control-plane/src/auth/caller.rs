@@ -188,8 +188,24 @@ impl FromRequestParts<App> for OwnOrigin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let site = site(parts)?;
+        let Arrival { site, visit } = Arrival::from_request_parts(parts, app).await?;
         check_origin(&parts.headers, &site, app)?;
+        Ok(Self { site, visit })
+    }
+}
+
+/// A browser that was sent here by a page of whatever origin. The handler needs another proof that it may act.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    pub(crate) site: Site,
+    pub(crate) visit: Visit,
+}
+
+impl FromRequestParts<App> for Arrival {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let site = site(parts)?;
         let origin = origin(parts)?;
         let visit = Visit {
             origin,

@@ -13,12 +13,15 @@ use http::HeaderMap;
 use http::header;
 use subtle::ConstantTimeEq;
 
+use crate::app::Error;
 use crate::http::host::Site;
 
 /// A session ends so long after its last use: 12 h.
 pub(crate) const IDLE_MS: i64 = 12 * 3_600_000;
 /// A session ends so long after the login, whatever happens: 7 days.
 pub(crate) const ABSOLUTE_MS: i64 = 7 * 24 * 3_600_000;
+/// What gives an account away for good needs a login within so long: 10 minutes.
+pub(crate) const FRESH_MS: i64 = 600_000;
 /// Last use is noted at most this often.
 pub(crate) const TOUCH_MS: i64 = 60_000;
 
@@ -109,6 +112,15 @@ pub(crate) fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a st
 /// Whether a session has ended by itself.
 pub(crate) fn is_over(session: &Session, now: TimestampMs) -> bool {
     now.since(session.seen_at) >= IDLE_MS || now.since(session.created_at) >= ABSOLUTE_MS
+}
+
+/// Refuses a session whose login is not fresh.
+pub(crate) fn require_fresh(session: &Session, now: TimestampMs) -> Result<(), Error> {
+    if now.since(session.created_at) < FRESH_MS {
+        Ok(())
+    } else {
+        Err(Error::FreshLoginRequired)
+    }
 }
 
 /// Whether the token belongs to the session.

@@ -14,6 +14,10 @@ const PLAIN_COOKIE: &str = "botloom_session";
 const SECURE_DEVICE_COOKIE: &str = "__Host-botloom_device";
 const PLAIN_DEVICE_COOKIE: &str = "botloom_device";
 
+/// The same for the cookie of a login that is under way at an identity provider.
+const SECURE_ATTEMPT_COOKIE: &str = "__Host-botloom_login";
+const PLAIN_ATTEMPT_COOKIE: &str = "botloom_login";
+
 /// Under what address a request reached us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Site {
@@ -57,6 +61,14 @@ impl Site {
             SECURE_DEVICE_COOKIE
         } else {
             PLAIN_DEVICE_COOKIE
+        }
+    }
+
+    pub(crate) fn attempt_cookie(&self) -> &'static str {
+        if self.secure {
+            SECURE_ATTEMPT_COOKIE
+        } else {
+            PLAIN_ATTEMPT_COOKIE
         }
     }
 

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::host::Site;
 use crate::code;
+use crate::pages::{self, PAGE_POLICY, PAGE_TYPE};
 use crate::problem::{MEDIA_TYPE, Problem};
 use crate::state::App;
 
@@ -28,6 +29,10 @@ const UNMETERED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Id of a request, for handlers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestId(pub(crate) Uuid);
+
+/// Marks the answer of a failure that a person sees in a browser: it becomes a page.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ForPeople;
 
 /// Wraps every request. Nothing leaves without its request id, and no failure without its problem document.
 pub(crate) async fn outermost(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -127,8 +132,11 @@ fn finish(mut response: Response, id: &str, method: &Method, secure: bool) -> Re
             .extensions_mut()
             .remove::<Problem>()
             .unwrap_or_else(|| Problem::of_status(status));
+        let page = response.extensions_mut().remove::<ForPeople>().is_some();
         let body = if method == Method::HEAD {
             Body::empty()
+        } else if page {
+            Body::from(pages::failure(&problem, id))
         } else {
             Body::from(problem.body(id))
         };
@@ -136,7 +144,15 @@ fn finish(mut response: Response, id: &str, method: &Method, secure: bool) -> Re
         *response.body_mut() = body;
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_LENGTH);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if page {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PAGE_TYPE));
+            headers.insert(
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(PAGE_POLICY),
+            );
+        } else {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        }
         if problem.status() == StatusCode::UNAUTHORIZED {
             headers.insert(
                 header::WWW_AUTHENTICATE,

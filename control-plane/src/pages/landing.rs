@@ -2,9 +2,16 @@
 
 use super::html::{Html, page};
 
-/// Renders the page. `origin` is where the reader is; `owned`: somebody has set the installation up.
-pub(crate) fn landing(origin: &str, owned: bool) -> String {
+/// Renders the page. `origin` is where the reader is; `owned`: somebody has set the installation up; `provider`: where people
+/// log in, by name.
+pub(crate) fn landing(origin: &str, owned: bool, provider: Option<&str>) -> String {
     let origin = Html::text(origin);
+    let login = provider.map_or_else(Html::default, |name| {
+        let name = Html::text(name);
+        Html::trusted(&format!(
+            "<p><a class=\"more\" href=\"/auth/oidc/login\">Log in with {name}</a></p>\n"
+        ))
+    });
     let first = if owned {
         format!(
             "<h2>1. Log in</h2>\n<p>There is an owner. Log in and keep the cookie and the <code>csrfToken</code> of the answer:</p>\n\
@@ -21,7 +28,7 @@ pub(crate) fn landing(origin: &str, owned: bool) -> String {
     let body = format!(
         "<h1>A bot is a document.</h1>\n\
          <p class=\"lead\">Say what it does in a BotSpec. Botloom builds it, puts it live without a gap, and answers on Telegram.</p>\n\
-         {first}\
+         {login}{first}\
          <h2>2. Make a bot</h2>\n<p>Every request that changes something carries the token:</p>\n\
          <pre><code>curl -b cookies -H \"X-CSRF-Token: $CSRF\" -H 'Content-Type: application/json' {origin}/bots \\\n  \
          -d '{{\"botId\": \"pizza-demo\", \"name\": \"Pizza\"}}'</code></pre>\n\

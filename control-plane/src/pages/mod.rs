@@ -10,6 +10,13 @@ pub(crate) use html::{Html, STYLE_SHEET};
 pub(crate) use landing::landing;
 
 use crate::code;
+use crate::problem::Problem;
+
+/// Media type of pages.
+pub(crate) const PAGE_TYPE: &str = "text/html; charset=utf-8";
+/// A page may load our style sheet and nothing else.
+pub(crate) const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `docs/errors/*.md` by slug, embedded at build time.
 static ERROR_PAGES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/error_pages.rs"));
@@ -20,6 +27,21 @@ pub(crate) fn error_page(slug: &str) -> Option<&'static str> {
         .iter()
         .find(|(name, _)| *name == slug)
         .map(|(_, text)| *text)
+}
+
+/// A failure, for somebody whose browser was sent into it.
+pub(crate) fn failure(problem: &Problem, request: &str) -> String {
+    let (title, detail, slug) = problem.words();
+    let body = format!(
+        "<p class=\"tag\">Status {status}</p>\n<h1>{title}</h1>\n<p class=\"lead\">{detail}</p>\n\
+         <p><a class=\"more\" href=\"/problems/{slug}\">{slug}: what it means</a></p>\n<p>Request {request}</p>\n",
+        status = problem.status().as_u16(),
+        title = Html::text(title),
+        detail = Html::text(detail),
+        slug = Html::text(slug),
+        request = Html::text(request),
+    );
+    html::page(title, &Html::trusted(&body))
 }
 
 /// The page that explains an error code.

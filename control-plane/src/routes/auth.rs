@@ -96,16 +96,27 @@ fn show(user: User, csrf_token: Option<String>, memberships: Vec<Membership>) ->
     }
 }
 
+/// The `Set-Cookie`s of a login.
+pub(crate) fn cookies(login: &Login, site: &Site) -> Vec<String> {
+    let mut all = vec![login.session.set_cookie(site)];
+    all.extend(
+        login
+            .device
+            .as_ref()
+            .map(|device| device::set_cookie(device, site)),
+    );
+    all
+}
+
 pub(crate) fn logged_in(status: StatusCode, login: Login, site: &Site) -> Answer {
-    let cookie = login.session.set_cookie(site);
-    let device = login.device.map(|device| device::set_cookie(&device, site));
+    let cookies = cookies(&login, site);
     let csrf_token = login.session.csrf_token();
     let view = show(login.user, Some(csrf_token), login.memberships);
-    let answer = Answer::json(status, &view).with(header::SET_COOKIE, &cookie);
-    match device {
-        Some(device) => answer.with(header::SET_COOKIE, &device),
-        None => answer,
-    }
+    cookies
+        .iter()
+        .fold(Answer::json(status, &view), |answer, cookie| {
+            answer.with(header::SET_COOKIE, cookie)
+        })
 }
 
 /// A failure of somebody whose password is judged, with the time to wait where there is one.

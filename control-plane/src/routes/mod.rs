@@ -13,6 +13,7 @@ pub(crate) mod exports;
 pub(crate) mod generate;
 pub(crate) mod invitations;
 pub(crate) mod members;
+pub(crate) mod oidc;
 pub(crate) mod pages;
 mod path;
 pub(crate) mod projects;

@@ -7,20 +7,17 @@ use http::{HeaderName, header};
 use super::path::{One, OpaqueId};
 use crate::auth::caller::OwnOrigin;
 use crate::openapi::document;
-use crate::pages::{self, STYLE_SHEET};
+use crate::pages::{self, PAGE_POLICY, PAGE_TYPE, STYLE_SHEET};
 use crate::problem::Problem;
 use crate::state::App;
 
 /// Address of the style sheet.
 pub(crate) const STYLE: &str = "/assets/page.css";
-/// A page may load our style sheet and nothing else.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 fn html(page: String) -> Response {
     let headers: [(HeaderName, &str); 2] = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_TYPE, PAGE_TYPE),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
     ];
     (headers, page).into_response()
 }
@@ -28,7 +25,8 @@ fn html(page: String) -> Response {
 /// `GET /`
 pub(crate) async fn landing(State(app): State<App>, here: OwnOrigin) -> Result<Response, Problem> {
     let owned = app.deps.ports.catalog.has_users().await?;
-    Ok(html(pages::landing(&here.site.origin(), owned)))
+    let provider = app.oidc.as_ref().map(|provider| provider.options.name.as_str());
+    Ok(html(pages::landing(&here.site.origin(), owned, provider)))
 }
 
 /// `GET /docs`

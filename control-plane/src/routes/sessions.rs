@@ -45,9 +45,9 @@ pub(crate) struct LoginView {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct ChangePassword {
-    /// The present password.
-    #[schema(value_type = String, format = Password)]
-    old_password: Secret,
+    /// The present password; absent where the account has none.
+    #[schema(value_type = Option<String>, format = Password)]
+    old_password: Option<Secret>,
     /// 8 to 256 characters.
     #[schema(value_type = String, min_length = 8, max_length = 256, format = Password)]
     new_password: Secret,
@@ -58,11 +58,11 @@ pub(crate) struct ChangePassword {
 
 impl FromFields for ChangePassword {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let old_password = fields.text("oldPassword", 1..=1024);
+        let old_password = fields.optional_text("oldPassword", 1..=1024);
         let new_password = fields.text("newPassword", PASSWORD_LENGTH);
         let revoke_tokens = fields.optional_flag("revokeTokens");
         Some(Self {
-            old_password: old_password?.into(),
+            old_password: old_password.map(Secret::from),
             new_password: new_password?.into(),
             revoke_tokens: revoke_tokens.unwrap_or(false),
         })
@@ -136,8 +136,8 @@ pub(crate) async fn end_session(
 
 /// Change your password
 ///
-/// Needs the old one. Ends all your other sessions, and forgets the browsers that you logged in with; if you want, your API
-/// tokens end too.
+/// Needs the old one; an account without one gets its first within 10 minutes of a login. Ends all your other sessions, and
+/// forgets the browsers that you logged in with; if you want, your API tokens end too.
 #[utoipa::path(
     post, path = "/auth/password", tag = "auth", request_body = ChangePassword,
     extensions(("x-botloom-access" = json!("session"))),
@@ -154,12 +154,11 @@ pub(crate) async fn change_password(
         revoke_tokens,
     } = body.value;
     let wanted = NewPassword {
-        old: &old_password,
+        old: old_password.as_ref(),
         new: &new_password,
-        keep: &person.session.hash,
         revoke_tokens,
     };
-    let browser = sessions::change_password(&app, person.actor, &person.user, wanted)
+    let browser = sessions::change_password(&app, person.actor, &person.user, &person.session, wanted)
         .await
         .map_err(paused)?;
     let cookie = device::set_cookie(&browser, &person.site);

@@ -15,8 +15,8 @@ pub struct User {
     pub id: UserId,
     /// Unique, compared in lower case.
     pub email: String,
-    /// Argon2id hash in PHC string format.
-    pub password_hash: String,
+    /// Argon2id hash in PHC string format. `None`: the account has no password, its person logs in at an identity provider.
+    pub password_hash: Option<String>,
     /// When the account was made.
     pub created_at: TimestampMs,
 }

@@ -14,8 +14,8 @@ use crate::time::TimestampMs;
 pub struct PasswordChange<'a> {
     /// Whose.
     pub user: UserId,
-    /// The hash that must still be the present one.
-    pub old: &'a str,
+    /// The hash that must still be the present one; `None`: there is none yet.
+    pub old: Option<&'a str>,
     /// The new hash.
     pub new: &'a str,
     /// The session that goes on.

@@ -13,6 +13,7 @@ mod deployments;
 mod error;
 mod event_log;
 mod idempotency;
+mod identities;
 mod lanes;
 mod members;
 mod nodes;
@@ -47,6 +48,7 @@ pub use deployments::{Deployments, NewDeploymentOutcome};
 pub use error::{StoreError, StoreResult};
 pub use event_log::{EventLog, EventPage};
 pub use idempotency::{Idempotency, IdempotencyClaim, IdempotencyKey, StoredResponse};
+pub use identities::{Admission, Admittance, Identities, Linking};
 pub use lanes::{
     ActiveRevision, Claims, Commit, CommitOutcome, DedupKey, Fail, FailOutcome, Ingest, IngestOutcome,
     LaneLease, LaneLimits, LaneStats, Lanes, NextTurn, QueuedUpdate, SetRevision, StateChange, Token, Turn,
@@ -65,12 +67,13 @@ pub use tokens::Tokens;
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
 pub use webhooks::{SettledWebhook, Webhooks};
 
-/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log, checks of
-/// webhooks: one database.
+/// Users, projects, members, identities, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log, checks
+/// of webhooks: one database.
 pub trait Catalog:
     Accounts
     + Projects
     + Members
+    + Identities
     + Tokens
     + Bots
     + Versions
@@ -86,6 +89,7 @@ impl<
     T: Accounts
         + Projects
         + Members
+        + Identities
         + Tokens
         + Bots
         + Versions

@@ -88,7 +88,7 @@ impl Installation {
         let owner = User {
             id: UserId::generate(),
             email: "owner@example.com".to_owned(),
-            password_hash: "none".to_owned(),
+            password_hash: Some("none".to_owned()),
             created_at: now,
         };
         let default = Project {

@@ -50,7 +50,7 @@ impl World {
         let user = User {
             id: AUTHOR,
             email: "ada@example.org".to_owned(),
-            password_hash: "x".to_owned(),
+            password_hash: Some("x".to_owned()),
             created_at: START,
         };
         let project = Project {

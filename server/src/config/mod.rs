@@ -2,6 +2,7 @@
 
 mod error;
 mod layers;
+mod oidc;
 mod roles;
 mod services;
 mod table;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use botloom_control_plane::OidcOptions;
 use botloom_core::Secret;
 use botloom_core::vault::Vault;
 use botloom_runtime::DevHosts;
@@ -62,6 +64,9 @@ pub(crate) struct Config {
     pub artifact_cache: u64,
     pub public_url: Option<Url>,
     pub console_origin: Option<Url>,
+    /// Where people log in.
+    pub oidc: Option<OidcOptions>,
+    pub password_login: bool,
     pub master_key: Option<Secret>,
     /// A second key that opens secrets, while one replaces the other.
     pub second_master_key: Option<Secret>,
@@ -94,6 +99,7 @@ impl Config {
             ));
         }
         let services = Services::read(&read)?;
+        let oidc = oidc::read(&read, public_url.as_ref())?;
         let second_master_key = master_key(&read, "BOTLOOM_MASTER_KEY_SECOND")?;
         let master_key = master_key(&read, "BOTLOOM_MASTER_KEY")?;
         if master_key.is_none() && second_master_key.is_some() {
@@ -131,6 +137,8 @@ impl Config {
             listen: read.parse("BOTLOOM_LISTEN", "an address with a port, like 127.0.0.1:8080")?,
             data_dir: PathBuf::from(read.text("BOTLOOM_DATA_DIR")),
             console_origin: origin(&read)?,
+            password_login: oidc::password_login(&read, oidc.as_ref())?,
+            oidc,
             master_key,
             second_master_key,
             roles: Roles::parse(&read.text("BOTLOOM_ROLES"), &services)?,
@@ -308,6 +316,8 @@ mod tests {
             ("BOTLOOM_DEV_HOSTS", "api.example"),
             ("BOTLOOM_CONSOLE_ORIGIN", "https://a.example/path"),
             ("BOTLOOM_LOG_FORMAT", "xml"),
+            ("BOTLOOM_PASSWORD_LOGIN", "perhaps"),
+            ("BOTLOOM_PASSWORD_LOGIN", "off"),
         ] {
             let error = config(&[(key, text)]).unwrap_err();
             let named = if key == "BOTLOOM_OWNER_EMAIL" {

@@ -132,6 +132,47 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Password of the first owner, at least 10 characters.",
     ),
     setting(
+        "BOTLOOM_OIDC_ISSUER",
+        "",
+        "OpenID provider at which people log in, exactly as it names itself, e.g. `https://login.example.com/realms/main`. Needs `BOTLOOM_PUBLIC_URL`; the redirect URI is `<public URL>/auth/oidc/callback`.",
+    ),
+    setting(
+        "BOTLOOM_OIDC_CLIENT_ID",
+        "",
+        "How the OpenID provider knows this installation.",
+    ),
+    secret("BOTLOOM_OIDC_CLIENT_SECRET", "Secret of the client id."),
+    setting(
+        "BOTLOOM_OIDC_SCOPES",
+        "openid email profile",
+        "What is asked of the OpenID provider, separated by spaces; `openid` among it.",
+    ),
+    setting(
+        "BOTLOOM_OIDC_NAME",
+        "Single sign-on",
+        "What people call the OpenID provider, at most 64 characters.",
+    ),
+    setting(
+        "BOTLOOM_OIDC_ALLOWED_DOMAINS",
+        "",
+        "Domains of verified e-mail addresses whose people get an account by their first login, separated by commas. Empty: only by invitation.",
+    ),
+    setting(
+        "BOTLOOM_OIDC_JOIN_PROJECT",
+        "",
+        "Name of the project that such people join. Empty: they wait for an invitation.",
+    ),
+    setting(
+        "BOTLOOM_OIDC_JOIN_ROLE",
+        "viewer",
+        "Their role in it: `viewer` or `editor`.",
+    ),
+    setting(
+        "BOTLOOM_PASSWORD_LOGIN",
+        "on",
+        "`off`: people log in at the OpenID provider only. Refused without one.",
+    ),
+    setting(
         "BOTLOOM_DEV_HOSTS",
         "",
         "Development only: `host=http://127.0.0.1:9000,…`. Calls of bots to `https://host/…` go to that base instead. Refused when the public URL is https.",

@@ -20,6 +20,7 @@ mod folder;
 mod main_story;
 mod metrics;
 mod nodes;
+mod oidc;
 mod operating;
 mod people;
 mod polling;

@@ -33,6 +33,9 @@ mod projects {
 mod members {
     botloom_core::members_conformance!(super::catalog().await);
 }
+mod identities {
+    botloom_core::identities_conformance!(super::catalog().await);
+}
 mod tokens {
     botloom_core::tokens_conformance!(super::catalog().await);
 }

@@ -140,6 +140,13 @@ impl<'a> World<'a> {
                 let account = json!({ "secret": "none", "email": nobody, "password": "long enough" });
                 (path.to_owned(), Some(account), 404)
             }
+            ("GET", "/auth/oidc" | "/auth/oidc/link") => (path.to_owned(), None, 200),
+            // Without a provider.
+            ("GET", "/auth/oidc/login") => (path.to_owned(), None, 404),
+            ("GET", "/auth/oidc/callback") => (format!("{path}?state=x&code=y"), None, 404),
+            ("POST", "/auth/oidc/register") => (path.to_owned(), Some(secret), 404),
+            ("POST", "/auth/oidc/link") => (path.to_owned(), Some(json!({})), 404),
+            ("DELETE", "/auth/oidc/link") => (path.to_owned(), None, 404),
             ("POST", "/auth/logout") => (path.to_owned(), None, 204),
             ("POST", "/auth/password") => {
                 let change = json!({ "oldPassword": "not it", "newPassword": "long enough" });

@@ -9,6 +9,7 @@ mod events;
 mod exports;
 mod generate;
 mod members;
+mod oidc;
 mod pages;
 mod pauses;
 mod projects;

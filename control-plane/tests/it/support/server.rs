@@ -87,6 +87,10 @@ pub(crate) struct Setup {
     pub(crate) options: Options,
     /// Added to the API, as the server adds the runtime's webhook.
     pub(crate) beside: Router,
+    /// Where to listen; on a port of its own where absent.
+    pub(crate) listener: Option<TcpListener>,
+    /// What the clock shows.
+    pub(crate) now: TimestampMs,
 }
 
 impl Default for Setup {
@@ -102,6 +106,8 @@ impl Default for Setup {
         Self {
             options,
             beside: Router::new(),
+            listener: None,
+            now: TimestampMs(1_790_000_000_000),
         }
     }
 }
@@ -119,6 +125,7 @@ pub(crate) struct Server {
     pub(crate) rest: Arc<Rest>,
     pub(crate) api: ControlPlane,
     pub(crate) deps: Deps,
+    options: Options,
     pub(crate) stop: CancellationToken,
     database: std::path::PathBuf,
     stores: Connected,
@@ -133,7 +140,7 @@ impl Server {
 
     pub(crate) async fn start_with(setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::new(TimestampMs(1_790_000_000_000)));
+        let clock = Arc::new(ManualClock::new(setup.now));
         let data_dir = DataDir::open(folder.path()).unwrap();
         let database = data_dir.control_db();
         let stores = connect_embedded(EmbeddedOptions {
@@ -182,8 +189,11 @@ impl Server {
             options.telegram_api_root = telegram.url();
         }
         let stop = CancellationToken::new();
-        let api = ControlPlane::new(deps.clone(), options, stop.clone()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = ControlPlane::new(deps.clone(), options.clone(), stop.clone()).unwrap();
+        let listener = match setup.listener {
+            Some(listener) => listener,
+            None => TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        };
         let address = listener.local_addr().unwrap();
         let service = api
             .router()
@@ -202,12 +212,25 @@ impl Server {
             rest,
             api,
             deps,
+            options,
             guard: stop.clone().drop_guard(),
             stop,
             database,
             stores,
             folder,
         }
+    }
+
+    /// A second node of the same installation; answers where it listens.
+    pub(crate) async fn another_node(&self) -> String {
+        let api = ControlPlane::new(self.deps.clone(), self.options.clone(), self.stop.clone()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = api.router().into_make_service_with_connect_info::<SocketAddr>();
+        let serving =
+            axum::serve(listener, service).with_graceful_shutdown(self.stop.clone().cancelled_owned());
+        tokio::spawn(serving.into_future());
+        format!("http://{address}")
     }
 
     /// Somebody who is not logged in.
@@ -284,6 +307,13 @@ impl Server {
                    WHERE next_at <= ?1 OR claimed_until > ?1 OR (told = 0 AND status <> 'unknown')";
         let now = self.deps.ports.clock.now().0;
         self.by_hand().query_row(sql, [now], |row| row.get(0)).unwrap()
+    }
+
+    /// Whether this text stands in a login that is under way.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        let sql = "SELECT EXISTS (SELECT 1 FROM login_attempts
+                   WHERE instr(hash || coalesce(session, '') || coalesce(invitation, '') || return_to, ?1))";
+        self.by_hand().query_row(sql, [text], |row| row.get(0)).unwrap()
     }
 
     /// The database past the API.

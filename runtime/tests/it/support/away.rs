@@ -7,16 +7,17 @@ use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::{InvitationId, TokenId};
 use botloom_core::model::{
-    ApiToken, AuditEntry, BotRow, Deployment, Invitation, Member, Membership, Project, Registered,
-    RevisionRow, Role, SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity,
-    Tried, User, WebhookCheck, WebhookGrant, WebhookPace, WebhookPaceState, WebhookStatus, WebhookTally,
+    ApiToken, AuditEntry, BotRow, Deployment, Identity, Invitation, LoginAttempt, Member, Membership,
+    Newcomer, Project, Registered, RevisionRow, Role, SealedToken, Session, SessionHash, SpecVersion,
+    SpecVersionSummary, TelegramIdentity, Tried, User, WebhookCheck, WebhookGrant, WebhookPace,
+    WebhookPaceState, WebhookStatus, WebhookTally,
 };
 use botloom_core::ports::{
-    Acceptance, Accounts, Audit, AuditQuery, Bots, Catalog, Connection, Deployments, Idempotency,
-    IdempotencyClaim, IdempotencyKey, MemberChange, Members, NewBot, NewDeploymentOutcome, NewProjectOutcome,
-    NewVersion, NewVersionOutcome, Page, PageRequest, PasswordChange, ProjectRemoval, ProjectRename,
-    Projects, Revisions, SettledWebhook, StagingChange, StoreError, StoreResult, StoredResponse, Tokens,
-    Versions, Webhooks,
+    Acceptance, Accounts, Admission, Admittance, Audit, AuditQuery, Bots, Catalog, Connection, Deployments,
+    Idempotency, IdempotencyClaim, IdempotencyKey, Identities, Linking, MemberChange, Members, NewBot,
+    NewDeploymentOutcome, NewProjectOutcome, NewVersion, NewVersionOutcome, Page, PageRequest,
+    PasswordChange, ProjectRemoval, ProjectRename, Projects, Revisions, SettledWebhook, StagingChange,
+    StoreError, StoreResult, StoredResponse, Tokens, Versions, Webhooks,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
 
@@ -91,6 +92,17 @@ forward! { Members
     fn accept_invitation(hash: &Sha256Hash, user: UserId, at: TimestampMs, entry: &AuditEntry) -> Acceptance;
     fn register(hash: &Sha256Hash, user: &User, at: TimestampMs, entry: &AuditEntry) -> Acceptance;
     fn expire_invitations(at: TimestampMs) -> u64;
+}
+
+forward! { Identities
+    fn start_attempt(attempt: &LoginAttempt) -> ();
+    fn take_attempt(hash: &Sha256Hash, at: TimestampMs) -> Option<LoginAttempt>;
+    fn expire_attempts(at: TimestampMs) -> u64;
+    fn identity(issuer: &str, subject: &str) -> Option<Identity>;
+    fn identities(user: UserId) -> Vec<Identity>;
+    fn link_identity(identity: &Identity, entry: &AuditEntry) -> Linking;
+    fn unlink_identities(user: UserId, entry: &AuditEntry) -> u64;
+    fn admit(newcomer: &Newcomer, by: &Admittance, at: TimestampMs, entries: &[AuditEntry]) -> Admission;
 }
 
 forward! { Tokens

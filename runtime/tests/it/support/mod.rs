@@ -324,7 +324,7 @@ async fn owner(ports: &Ports) -> ProjectId {
     let user = User {
         id: UserId::generate(),
         email: "owner@example.com".into(),
-        password_hash: "-".into(),
+        password_hash: Some("-".into()),
         created_at: at,
     };
     let project = Project {

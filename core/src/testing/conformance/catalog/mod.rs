@@ -5,6 +5,7 @@ pub mod audit;
 pub mod bots;
 pub mod deployments;
 pub mod idempotency;
+pub mod identities;
 pub mod members;
 mod pages;
 pub mod projects;
@@ -32,7 +33,7 @@ fn user(email: &str) -> User {
     User {
         id: UserId::generate(),
         email: email.to_owned(),
-        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA".to_owned(),
+        password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA".to_owned()),
         created_at: T0,
     }
 }

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+// An OpenID provider on loopback, for tests: provider.mjs CONFIG
+// CONFIG is JSON: {"clients": […], "claimsInIdToken": true, "algorithm": "RS256"}, clients as oidc-provider takes them.
+// Prints its issuer on the first line and runs until standard input ends. Nobody has a password: whoever logs in as
+// `ada:ada@corp.example:true` is the subject `ada` with this e-mail address, verified. POST /test/rotate makes new keys.
+import http from 'node:http';
+import { exportJWK, generateKeyPair } from 'jose';
+import Provider from 'oidc-provider';
+
+const config = JSON.parse(process.argv[2]);
+const algorithm = config.algorithm ?? 'RS256';
+
+async function key() {
+  const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
+  return { ...(await exportJWK(privateKey)), use: 'sig', alg: algorithm, kid: crypto.randomUUID() };
+}
+
+function account(login) {
+  const [sub, email, verified] = login.split(':');
+  const told = email ? { email, email_verified: verified === 'true' } : {};
+  return { accountId: login, claims: () => ({ sub, ...told }) };
+}
+
+async function provider(issuer) {
+  return new Provider(issuer, {
+    clients: config.clients.map((client) => ({ id_token_signed_response_alg: algorithm, ...client })),
+    jwks: { keys: [await key()] },
+    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+    conformIdTokenClaims: !config.claimsInIdToken,
+    findAccount: (_, login) => account(login),
+    cookies: { keys: [crypto.randomUUID()] },
+    pkce: { required: () => true },
+    enabledJWA: { idTokenSigningAlgValues: [algorithm] },
+  });
+}
+
+const server = http.createServer();
+server.listen(0, '127.0.0.1', async () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  let current = (await provider(issuer)).callback();
+  server.on('request', async (request, response) => {
+    if (request.method === 'POST' && request.url === '/test/rotate') {
+      current = (await provider(issuer)).callback();
+      response.writeHead(204).end();
+    } else {
+      current(request, response);
+    }
+  });
+  console.log(issuer);
+});
+process.stdin.on('end', () => process.exit()).resume();
