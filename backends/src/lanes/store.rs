@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use botloom_core::ports::{
     AckOut, AckOutOutcome, ActiveRevision, ChatPlace, ChatState, ChatStates, ChatView, Chats, Claims, Commit,
-    CommitOutcome, DeadLetter, DeadLetters, Direction, Fail, FailOutcome, Freed, Ingest, IngestOutcome,
+    CommitOutcome, DeadLetter, DeadLetters, Fail, FailOutcome, Freed, Ingest, IngestOutcome,
     LaneLease, LaneStats, Lanes, LetterQuery, NewDeadLetter, OutTurn, Outbox, Page, PageRequest, Remedy,
     SetRevision, StoreError, StoreResult, Token,
 };

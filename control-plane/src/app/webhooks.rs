@@ -76,7 +76,7 @@ pub(crate) async fn of_bot(app: &App, bot: &BotRow) -> Result<Option<WebhookChec
 pub(crate) async fn reclaim(app: &App, actor: Actor, id: &BotId) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::Connect).await?;
     let ingress = bot.ingress.ok_or(Error::BotNotConnected)?;
-    let bot = connection::establish(app, bot, ingress).await?;
+    let bot = connection::establish(app, actor, bot, ingress).await?;
     audit::note(
         app,
         actor.did_to_bot(app, verb::WEBHOOK_RECLAIMED, id, bot.project),

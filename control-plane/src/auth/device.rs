@@ -83,7 +83,7 @@ mod tests {
         assert_ne!(known, recognise(&vault, &issue(&vault, &ada), &ada));
         assert_eq!(recognise(&vault, &cookie, &bob), None);
         let changed = User {
-            password_hash: "another".to_owned(),
+            password_hash: Some("another".to_owned()),
             ..ada.clone()
         };
         assert_eq!(recognise(&vault, &cookie, &changed), None);

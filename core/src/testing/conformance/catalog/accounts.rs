@@ -303,13 +303,13 @@ async fn a_password_may_take_the_api_tokens_with_it(catalog: Subject) -> CaseRes
             if old.is_empty() {
                 user.password_hash.clone()
             } else {
-                old.to_owned()
+                Some(old.to_owned())
             },
         );
         async move {
             let change = PasswordChange {
                 user: user.id,
-                old: &old,
+                old: old.as_deref(),
                 new,
                 keep: &keep,
                 revoke_tokens,

@@ -8,7 +8,7 @@ use crate::ids::{InvitationId, ProjectId, UserId};
 use crate::model::{
     AttemptPurpose, AuditEntry, Identity, Invitation, LoginAttempt, Membership, Newcomer, Project, Role, User,
 };
-use crate::ports::{Admission, Admittance, Linking};
+use crate::ports::{Admission, Admittance, Linking, PasswordChange};
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
 
@@ -313,9 +313,14 @@ async fn an_account_without_a_password_gets_one(catalog: Subject) -> CaseResult 
     let changed = |old: Option<&'static str>| {
         let catalog = Arc::clone(&catalog);
         async move {
-            catalog
-                .change_password(id, old, "new", &keep, &entry("password.changed"))
-                .await
+            let change = PasswordChange {
+                user: id,
+                old,
+                new: "new",
+                keep: &keep,
+                revoke_tokens: false,
+            };
+            catalog.change_password(change, &entry("password.changed")).await
         }
     };
     assert!(!changed(Some("old")).await?);
