@@ -27,6 +27,14 @@ pub(crate) enum Meant {
     Found(LetterQuery, PageRequest),
 }
 
+/// One that is meant, as it was found.
+#[derive(Debug)]
+enum Letter {
+    Missing,
+    /// With the chat that it goes back to, if it has one.
+    There(Option<ChatId>),
+}
+
 /// What became of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -89,13 +97,14 @@ pub(crate) async fn handle(
         Meant::Ids(ids) => {
             for id in ids {
                 let letter = letters.dead_letter(bot, &id).await?;
-                wanted.push((id, letter.map(|letter| letter.letter.chat)));
+                let found = letter.map_or(Letter::Missing, |letter| Letter::There(letter.letter.chat));
+                wanted.push((id, found));
             }
         }
         Meant::Found(asked, page) => {
             let found = letters.letters(bot, &asked, &page).await?;
             let items = found.items.into_iter();
-            wanted.extend(items.map(|letter| (letter.id, Some(letter.letter.chat))));
+            wanted.extend(items.map(|letter| (letter.id, Letter::There(letter.letter.chat))));
             next_cursor = found.next_cursor;
             query = Some(asked);
         }
@@ -112,7 +121,10 @@ pub(crate) async fn handle(
     }
     let left = match &query {
         Some(query) => letters.count(bot, query).await.ok(),
-        None => Some((outcomes.len() - done) as u64),
+        None => {
+            let stays = |outcome: Outcome| !outcome.is_done() && outcome != Outcome::NotFound;
+            Some(outcomes.iter().filter(|(_, outcome)| stays(*outcome)).count() as u64)
+        }
     };
     Ok(Handled {
         outcomes,
@@ -126,16 +138,16 @@ async fn each(
     letters: &dyn DeadLetters,
     bot: &BotId,
     handling: Handling,
-    wanted: Vec<(String, Option<Option<ChatId>>)>,
+    wanted: Vec<(String, Letter)>,
 ) -> (Vec<(String, Outcome)>, Option<StoreError>) {
     let (mut outcomes, mut full, mut failure) = (Vec::with_capacity(wanted.len()), HashSet::new(), None);
-    for (id, chat) in wanted {
-        let outcome = match (&chat, handling) {
+    for (id, letter) in wanted {
+        let outcome = match (&letter, handling) {
             _ if failure.is_some() => Outcome::NotTried,
-            (None, _) => Outcome::NotFound,
-            (Some(None), Handling::Replay) => Outcome::NotReplayable,
-            (Some(Some(chat)), Handling::Replay) if full.contains(chat) => Outcome::ChatFull,
-            (Some(chat), Handling::Replay) => match letters.replay(bot, &id).await {
+            (Letter::Missing, _) => Outcome::NotFound,
+            (Letter::There(None), Handling::Replay) => Outcome::NotReplayable,
+            (Letter::There(Some(chat)), Handling::Replay) if full.contains(chat) => Outcome::ChatFull,
+            (Letter::There(chat), Handling::Replay) => match letters.replay(bot, &id).await {
                 Ok(true) => Outcome::Replayed,
                 Ok(false) => Outcome::NotFound,
                 Err(StoreError::Full) => {
@@ -147,7 +159,7 @@ async fn each(
                     Outcome::Failed
                 }
             },
-            (Some(_), Handling::Discard) => match letters.discard(bot, &id).await {
+            (Letter::There(_), Handling::Discard) => match letters.discard(bot, &id).await {
                 Ok(true) => Outcome::Discarded,
                 Ok(false) => Outcome::NotFound,
                 Err(error) => {

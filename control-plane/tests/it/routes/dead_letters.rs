@@ -168,6 +168,7 @@ async fn many_are_replayed_in_order_and_once() {
         (&missing, "not-found"),
     ];
     assert_eq!(outcomes(&answer), each(&told));
+    assert_eq!(answer["left"], 1, "the one that has no chat");
     let again = owner.post(replay, &body).await.expect(200).json();
     assert_eq!(outcomes(&again)[0].1, "not-found", "nothing is replayed twice");
     assert_eq!(server.ports.lanes.stats().await.unwrap().updates, 4);

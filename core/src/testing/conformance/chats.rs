@@ -72,11 +72,11 @@ impl LaneKit {
     }
 }
 
-fn first(attempts: u32) -> Option<FirstMessage> {
-    Some(FirstMessage {
+fn first(attempts: u32) -> FirstMessage {
+    FirstMessage {
         method: "sendMessage".to_owned(),
         attempts,
-    })
+    }
 }
 
 async fn a_chat_that_nobody_wrote_in_is_empty(kit: LaneKit) -> CaseResult {
@@ -135,14 +135,14 @@ async fn a_chat_tells_where_its_messages_stand(kit: LaneKit) -> CaseResult {
     let view = kit.chats.chat(&lane).await?;
     assert_eq!(
         (view.messages, view.first_message, view.outbound),
-        (2, first(0), Some(Standing::Leased { until }))
+        (2, Some(first(0)), Some(Standing::Leased { until }))
     );
     let until = kit.now().plus(900);
     kit.delay(&turn, until, 1).await?;
     let view = kit.chats.chat(&lane).await?;
     assert_eq!(
         (view.first_message, view.outbound),
-        (first(1), Some(Standing::Delayed { until }))
+        (Some(first(1)), Some(Standing::Delayed { until }))
     );
     // A parked bot's outbox is parked when its turn comes.
     let until = kit.now().plus(60_000);
