@@ -137,7 +137,8 @@ pub(crate) enum Command {
         login: Login,
     },
     /// Log in and keep the session in a file that you alone can read; other commands use it where nothing else is given.
-    Login {
+    #[command(name = "login")]
+    LogIn {
         #[command(flatten)]
         login: Login,
     },

@@ -74,7 +74,7 @@ fn run(cli: Cli) -> CommandResult {
             connection,
             login,
         } => block_on(commands::apply::connect(&bot, &connection, &login)),
-        Command::Login { login } => block_on(commands::sessions::log_in(&login)),
+        Command::LogIn { login } => block_on(commands::sessions::log_in(&login)),
         Command::Logout { server } => block_on(commands::sessions::log_out(&server)),
         Command::Bots(command) => block_on(commands::bots::bots(command)),
         Command::Promote(args) => block_on(commands::promote::promote(&args)),

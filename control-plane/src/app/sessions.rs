@@ -37,7 +37,7 @@ pub(crate) async fn end_others(app: &App, actor: Actor, keep: &SessionHash) -> R
 }
 
 /// A new password that somebody wants.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct NewPassword<'a> {
     pub(crate) old: &'a Secret,
     pub(crate) new: &'a Secret,
