@@ -21,7 +21,7 @@ impl<R: Read> Archive<R> {
     }
 
     /// Name and size of the next file; `None` at the end of the archive. What was not read of the one before is skipped.
-    pub(crate) fn next(&mut self) -> io::Result<Option<(String, u64)>> {
+    pub(crate) fn next_file(&mut self) -> io::Result<Option<(String, u64)>> {
         let (file, padding) = self.left;
         let skipped = io::copy(&mut (&mut self.reader).take(file + padding), &mut io::sink())?;
         if skipped < file + padding {
@@ -97,7 +97,7 @@ mod tests {
         let read = |bytes: &[u8]| {
             let mut archive = Archive::new(bytes);
             let mut found = Vec::new();
-            while let Some((name, _)) = archive.next()? {
+            while let Some((name, _)) = archive.next_file()? {
                 // The second is skipped.
                 let content = if name == "two" {
                     Vec::new()

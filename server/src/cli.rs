@@ -147,7 +147,8 @@ pub(crate) enum Command {
     /// A bot in numbers: totals, time series, flows, errors.
     Analytics(operating::AnalyticsArgs),
     /// Log in and keep the session in a file that you alone can read; other commands use it where nothing else is given.
-    Login {
+    #[command(name = "login")]
+    LogIn {
         #[command(flatten)]
         login: Login,
     },

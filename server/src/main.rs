@@ -77,7 +77,7 @@ fn run(cli: Cli) -> CommandResult {
         Command::Chats(command) => block_on(commands::chats::chats(command)),
         Command::DeadLetters(command) => block_on(commands::dead_letters::dead_letters(command)),
         Command::Analytics(args) => block_on(commands::analytics::analytics(&args)),
-        Command::Login { login } => block_on(commands::sessions::log_in(&login)),
+        Command::LogIn { login } => block_on(commands::sessions::log_in(&login)),
         Command::Logout { server } => block_on(commands::sessions::log_out(&server)),
         Command::Bots(command) => block_on(commands::bots::bots(command)),
         Command::Promote(args) => block_on(commands::promote::promote(&args)),

@@ -23,7 +23,7 @@ pub(super) async fn invitations(
     .all_in(connection)
     .await?;
     for row in ended {
-        let mut entry = cause.also(consequence::INVITATION_REVOKED, "invitation", row.text("id")?);
+        let mut entry = cause.also(consequence::INVITATION_REVOKED, "invitation", &row.text("id")?);
         entry.before = Some(row.text("role")?);
         entry.project = cause.project.or(Some(project));
         record_in(connection, &entry).await?;
@@ -47,7 +47,7 @@ pub(super) async fn tokens(
     .all_in(connection)
     .await?;
     for row in ended {
-        let mut entry = cause.also(consequence::TOKEN_REVOKED, "token", row.text("id")?);
+        let mut entry = cause.also(consequence::TOKEN_REVOKED, "token", &row.text("id")?);
         entry.before = Some(row.text("role")?);
         entry.project = cause.project.or(row.opt_parsed("project_id")?);
         record_in(connection, &entry).await?;
@@ -66,7 +66,7 @@ pub(super) async fn members(
         .all_in(connection)
         .await?;
     for row in ended {
-        let mut entry = cause.also(consequence::MEMBER_REMOVED, "user", row.text("user_id")?);
+        let mut entry = cause.also(consequence::MEMBER_REMOVED, "user", &row.text("user_id")?);
         entry.before = Some(row.text("role")?);
         record_in(connection, &entry).await?;
     }

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use botloom_core::TimestampMs;
-use botloom_core::ids::BotId;
-use botloom_core::model::{BotRow, Deployment, RevisionRow, SpecVersion};
-use botloom_core::ports::{ArtifactError, ArtifactName, DeadLetter, Direction, Page, PageRequest};
+use botloom_core::ids::{BotId, ChatId};
+use botloom_core::model::{BotRow, Deployment, IngressMode, RevisionRow, SpecVersion};
+use botloom_core::ports::{ArtifactError, ArtifactName, ChatState, DeadLetter, Direction, Page, PageRequest};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -132,22 +132,19 @@ impl Writer {
     }
 
     async fn revisions(&mut self) -> Step {
-        let mut next = Some(None);
-        while let Some(cursor) = next {
+        let mut cursor = None;
+        loop {
             let request = page(cursor, ROWS);
-            let found = self
-                .app
-                .deps
-                .ports
-                .catalog
-                .revisions(&self.bot.id, &request)
-                .await?;
-            for revision in found.items {
-                self.revision(&revision).await?;
+            let catalog = &self.app.deps.ports.catalog;
+            let found = catalog.revisions(&self.bot.id, &request).await?;
+            for revision in &found.items {
+                self.revision(revision).await?;
             }
-            next = found.next_cursor.map(Some);
+            cursor = found.next_cursor;
+            if cursor.is_none() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     async fn revision(&mut self, revision: &RevisionRow) -> Step {
@@ -157,7 +154,7 @@ impl Writer {
                 Ok(bytes) => self.file(&path, &bytes).await?,
                 // An old revision that is broken must not keep its owner from everything else.
                 Err(Error::Artifact(ArtifactError::Missing | ArtifactError::Corrupt)) => {
-                    self.missing.push(path)
+                    self.missing.push(path);
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -166,64 +163,65 @@ impl Writer {
     }
 
     async fn deployments(&mut self) -> Step {
-        let (mut number, mut next) = (1, Some(None));
-        while let Some(cursor) = next {
-            let request = page(cursor, ROWS);
+        let mut list = Lines::new("deployments");
+        loop {
+            let request = page(list.cursor.take(), ROWS);
+            let catalog = &self.app.deps.ports.catalog;
+            let found = catalog.deployments(&self.bot.id, &request).await?;
+            if self.lines(&mut list, found, deployment_json).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn dead_letters(&mut self, direction: Direction) -> Step {
+        let mut list = Lines::new(&format!("dead-letters/{direction}"));
+        loop {
+            let request = page(list.cursor.take(), LARGE);
+            let letters = &self.app.deps.ports.dead_letters;
+            let found = letters.dead_letters(&self.bot.id, direction, &request).await?;
+            if self.lines(&mut list, found, letter_json).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn chats(&mut self) -> Step {
+        let mut list = Lines::new("chats");
+        loop {
+            let request = page(list.cursor.take(), LARGE);
             let found = self
                 .app
                 .deps
                 .ports
-                .catalog
-                .deployments(&self.bot.id, &request)
+                .lanes
+                .chat_states(&self.bot.id, &request)
                 .await?;
-            next = self
-                .lines("deployments", &mut number, found, deployment_json)
-                .await?;
+            if self.lines(&mut list, found, chat_json).await? {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
-    async fn dead_letters(&mut self, direction: Direction) -> Step {
-        let folder = format!("dead-letters/{direction}");
-        let (mut number, mut next) = (1, Some(None));
-        while let Some(cursor) = next {
-            let (request, letters) = (page(cursor, LARGE), &self.app.deps.ports.dead_letters);
-            let found = letters.dead_letters(&self.bot.id, direction, &request).await?;
-            next = self.lines(&folder, &mut number, found, letter_json).await?;
-        }
-        Ok(())
-    }
-
-    async fn chats(&mut self) -> Step {
-        let (mut number, mut next) = (1, Some(None));
-        while let Some(cursor) = next {
-            let (request, lanes) = (page(cursor, LARGE), &self.app.deps.ports.lanes);
-            let found = lanes.chat_states(&self.bot.id, &request).await?;
-            let line = |state: botloom_core::ports::ChatState| json!({ "chat": state.chat.as_str(), "state": content(&state.document) });
-            next = self.lines("chats", &mut number, found, line).await?;
-        }
-        Ok(())
-    }
-
-    /// A page as a file of lines, unless it is empty; answers how the list goes on.
+    /// Writes a page as a file of lines, unless it is empty; answers whether it was the last.
     async fn lines<T>(
         &mut self,
-        folder: &str,
-        number: &mut u32,
+        list: &mut Lines,
         page: Page<T>,
-        show: impl Fn(T) -> Value,
-    ) -> Result<Option<Option<String>>, Ended> {
+        show: impl Fn(&T) -> Value,
+    ) -> Result<bool, Ended> {
         let mut text = String::new();
-        for item in page.items {
+        for item in &page.items {
             text.push_str(&show(item).to_string());
             text.push('\n');
         }
         if !text.is_empty() {
-            self.file(&format!("{folder}/{number:06}.ndjson"), text.as_bytes())
-                .await?;
-            *number += 1;
+            list.files += 1;
+            let name = format!("{}/{:06}.ndjson", list.folder, list.files);
+            self.file(&name, text.as_bytes()).await?;
         }
-        Ok(page.next_cursor.map(Some))
+        list.cursor = page.next_cursor;
+        Ok(list.cursor.is_none())
     }
 
     async fn json(&mut self, name: &str, value: &impl serde::Serialize) -> Step {
@@ -244,6 +242,23 @@ impl Writer {
             sent.ok().and_then(Result::ok).ok_or(Ended::Alone)?;
         }
         Ok(())
+    }
+}
+
+/// A list on its way into files.
+struct Lines {
+    folder: String,
+    files: u32,
+    cursor: Option<String>,
+}
+
+impl Lines {
+    fn new(folder: &str) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            files: 0,
+            cursor: None,
+        }
     }
 }
 
@@ -270,7 +285,7 @@ fn bot_json(bot: &BotRow) -> Value {
         "telegram": {
             "id": bot.identity.as_ref().map(|identity| identity.id),
             "username": bot.identity.as_ref().map(|identity| &identity.username),
-            "ingress": bot.ingress.map(|ingress| ingress.as_str()),
+            "ingress": bot.ingress.map(IngressMode::as_str),
         },
     })
 }
@@ -305,7 +320,7 @@ fn version_json(version: SpecVersion) -> Result<ExportedVersion, Error> {
     })
 }
 
-fn deployment_json(deployment: Deployment) -> Value {
+fn deployment_json(deployment: &Deployment) -> Value {
     json!({
         "taskId": deployment.task.to_string(),
         "status": deployment.status.as_str(),
@@ -322,21 +337,20 @@ fn deployment_json(deployment: Deployment) -> Value {
     })
 }
 
-fn letter_json(letter: DeadLetter) -> Value {
-    let DeadLetter {
-        id,
-        direction,
-        letter,
-        attempts,
-    } = letter;
+fn letter_json(set_aside: &DeadLetter) -> Value {
+    let letter = &set_aside.letter;
     json!({
-        "id": id,
-        "direction": direction.as_str(),
-        "chat": letter.chat.as_ref().map(|chat| chat.as_str()),
+        "id": set_aside.id,
+        "direction": set_aside.direction.as_str(),
+        "chat": letter.chat.as_ref().map(ChatId::as_str),
         "reason": letter.reason,
         "detail": letter.detail,
         "at": letter.at.to_rfc3339(),
-        "attempts": attempts,
+        "attempts": set_aside.attempts,
         "body": content(&letter.body),
     })
+}
+
+fn chat_json(state: &ChatState) -> Value {
+    json!({ "chat": state.chat.as_str(), "state": content(&state.document) })
 }

@@ -65,7 +65,7 @@ pub(crate) async fn rename(
     app: &App,
     actor: Actor,
     project: ProjectId,
-    name: ProjectName,
+    name: &ProjectName,
 ) -> Result<Membership, Error> {
     access::project(app, actor, project, Action::ManageProject).await?;
     let entry = actor.did(

@@ -37,7 +37,7 @@ pub(crate) async fn end_others(app: &App, actor: Actor, keep: &SessionHash) -> R
 }
 
 /// A new password that somebody wants.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct NewPassword<'a> {
     /// The present one; `None` where the account has none.
     pub(crate) old: Option<&'a Secret>,

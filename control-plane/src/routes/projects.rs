@@ -112,7 +112,7 @@ pub(crate) async fn rename_project(
     One(project): One<ProjectId>,
     body: Body<NameProject>,
 ) -> Result<Json<ProjectView>, Problem> {
-    let renamed = projects::rename(&app, actor, project, body.value.name).await?;
+    let renamed = projects::rename(&app, actor, project, &body.value.name).await?;
     Ok(Json(ProjectView::of(renamed)))
 }
 

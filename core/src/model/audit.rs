@@ -91,7 +91,8 @@ pub struct AuditEntry {
 impl AuditEntry {
     /// An entry about what else this did, to the thing of this kind and id: by the same actor, in the same request, at the
     /// same time.
-    pub fn also(&self, verb: &'static str, kind: &'static str, id: impl ToString) -> Self {
+    #[must_use]
+    pub fn also(&self, verb: &'static str, kind: &'static str, id: &impl ToString) -> Self {
         Self {
             id: AuditId::generate(),
             verb: verb.into(),

@@ -53,7 +53,7 @@ pub(crate) async fn members(command: MembersCommand) -> CommandResult {
             tell(at.json, &json!({}), "revoked".to_owned());
         }
         MembersCommand::Join { link, new, login } => {
-            let link = invitation(link)?;
+            let link = invitation(link.as_deref())?;
             let secret = link.rsplit('#').next().unwrap_or_default();
             let joined = if new {
                 let (email, password) = credentials(&login)?;
@@ -78,15 +78,15 @@ pub(crate) async fn members(command: MembersCommand) -> CommandResult {
 }
 
 /// The link, wherever it is given.
-fn invitation(given: Option<String>) -> Result<String, CommandError> {
-    if given.as_deref() == Some("-") {
+fn invitation(given: Option<&str>) -> Result<String, CommandError> {
+    if given == Some("-") {
         let mut line = String::new();
         std::io::stdin()
             .read_line(&mut line)
             .map_err(|error| CommandError::Other(error.to_string()))?;
         return Ok(line.trim().to_owned());
     }
-    let link = asked(given.as_deref(), "Link: ", "the link, or BOTLOOM_INVITATION")?;
+    let link = asked(given, "Link: ", "the link, or BOTLOOM_INVITATION")?;
     Ok(link.trim().to_owned())
 }
 

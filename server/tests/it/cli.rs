@@ -43,7 +43,6 @@ fn help_is_what_it_was() {
         "projects",
         "sessions",
         "password",
-        "login",
         "members",
         "sandbox-run",
         "simulator",

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::copy::Copy;
+use super::exported::Exported;
 use crate::api_client::Api;
 use crate::error::CommandError;
 use crate::terminal::note;
@@ -26,7 +26,7 @@ pub(super) async fn export(api: &Api, bot: &str, path: &Path) -> Result<Value, C
         api.download(&format!("/bots/{bot}/export"), &mut to).await?;
         to.flush().map_err(&failed)?;
         to.get_ref().sync_all().map_err(&failed)?;
-        Copy::open(path)
+        Exported::open(path)
     };
     match written.await {
         Ok(copy) => {

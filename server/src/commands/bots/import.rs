@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
-use super::copy::Copy;
+use super::exported::Exported;
 use crate::api_client::{Answer, Api};
 use crate::error::CommandError;
 use crate::terminal::note;
@@ -23,7 +23,7 @@ pub(super) async fn import(
     new_id: Option<String>,
     project: Option<String>,
 ) -> Result<Value, CommandError> {
-    let copy = Copy::open(file)?;
+    let copy = Exported::open(file)?;
     let exported = copy.manifest["botId"].as_str().unwrap_or_default();
     let bot = new_id.unwrap_or_else(|| exported.to_owned());
     let name = copy.bot["name"].as_str().unwrap_or(&bot);
@@ -32,7 +32,7 @@ pub(super) async fn import(
     // A version that is left out shifts those behind it.
     let mut numbers = HashMap::new();
     let mut archive = copy.archive()?;
-    while let Some((name, _)) = archive.next().map_err(copy.failed())? {
+    while let Some((name, _)) = archive.next_file().map_err(copy.failed())? {
         if !name.starts_with("versions/") {
             continue;
         }

@@ -1,7 +1,7 @@
 //! `botloom bots`: bots as a whole.
 
-mod copy;
 mod export;
+mod exported;
 mod import;
 
 use serde_json::{Value, json};

@@ -13,7 +13,7 @@ use crate::error::CommandError;
 const FORMAT: u64 = 1;
 
 /// An archive that was found to be whole.
-pub(super) struct Copy {
+pub(super) struct Exported {
     path: PathBuf,
     /// `manifest.json`.
     pub(super) manifest: Value,
@@ -23,7 +23,7 @@ pub(super) struct Copy {
     pub(super) end: Value,
 }
 
-impl Copy {
+impl Exported {
     /// Reads all of an archive and refuses one that is broken, not whole, or of a newer format.
     pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
         let mut copy = Self {
@@ -34,7 +34,7 @@ impl Copy {
         };
         let mut archive = copy.archive()?;
         let mut files = 0;
-        while let Some((name, _)) = archive.next().map_err(copy.failed())? {
+        while let Some((name, _)) = archive.next_file().map_err(copy.failed())? {
             let place = match &*name {
                 "manifest.json" => &mut copy.manifest,
                 "bot.json" => &mut copy.bot,
