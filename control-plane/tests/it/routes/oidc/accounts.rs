@@ -96,7 +96,7 @@ async fn nobody_gets_an_account_without_a_rule_or_an_unverified_one_by_a_rule() 
         ("bob:bob@elsewhere.example:true", "oidc-not-linked"),
         ("bob:bob@corp.example.evil.example:true", "oidc-not-linked"),
         ("bob:bob@corp.example:false", "oidc-email-unusable"),
-        ("bob", "oidc-not-linked"),
+        ("eve", "oidc-not-linked"),
     ] {
         let mut browser = Browser::new();
         let answer = log_in(&mut browser, &server, login).await;
