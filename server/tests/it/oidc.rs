@@ -14,7 +14,8 @@ async fn provider(base: &str) -> (tokio::process::Child, String) {
         "BOTLOOM_TEST_OIDC_PROVIDER must name an OpenID provider: run the tests with `make test` or scripts/services/with",
     );
     let redirect = format!("{base}/auth/oidc/callback");
-    let client = json!({ "client_id": "botloom", "client_secret": "canary-secret", "redirect_uris": [redirect] });
+    let client =
+        json!({ "client_id": "botloom", "client_secret": "canary-secret", "redirect_uris": [redirect] });
     let mut process = tokio::process::Command::new("node")
         .arg(program)
         .arg(json!({ "clients": [client] }).to_string())
@@ -52,7 +53,10 @@ async fn a_login_leaves_no_secret_in_the_log_whatever_its_level() {
         async move { http.send("GET", &url, &[("cookie", &cookie)], "").await.unwrap() }
     };
     let told = get("/auth/oidc".to_owned(), String::new()).await.json();
-    assert_eq!(told, json!({ "configured": true, "name": "Corp", "passwordLogin": true }));
+    assert_eq!(
+        told,
+        json!({ "configured": true, "name": "Corp", "passwordLogin": true })
+    );
 
     let sent = get("/auth/oidc/login".to_owned(), String::new()).await;
     assert_eq!(sent.status, 303);
