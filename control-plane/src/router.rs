@@ -28,11 +28,15 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(sessions::list_sessions, sessions::end_other_sessions))
         .routes(routes!(sessions::end_session))
         .routes(routes!(sessions::change_password))
-        .routes(routes!(oidc::logins))
-        .routes(routes!(oidc::log_in))
-        .routes(routes!(oidc::come_back))
-        .routes(routes!(oidc::join))
-        .routes(routes!(oidc::links, oidc::link, oidc::unlink))
+        .routes(routes!(oidc::list_logins))
+        .routes(routes!(oidc::log_in_by_identity))
+        .routes(routes!(oidc::finish_identity_login))
+        .routes(routes!(oidc::join_by_identity))
+        .routes(routes!(
+            oidc::list_identities,
+            oidc::link_identity,
+            oidc::unlink_identities
+        ))
         // /projects
         .routes(routes!(projects::list_projects, projects::create_project))
         .routes(routes!(projects::rename_project, projects::delete_project))

@@ -132,7 +132,7 @@ impl FromFields for JoinByIdentity {
     extensions(("x-botloom-access" = json!("public"))),
     responses((status = 200, description = "What works here", body = LoginsView))
 )]
-pub(crate) async fn logins(State(app): State<App>) -> Json<LoginsView> {
+pub(crate) async fn list_logins(State(app): State<App>) -> Json<LoginsView> {
     Json(LoginsView {
         configured: app.oidc.is_some(),
         name: app.oidc.as_ref().map(|provider| provider.options.name.clone()),
@@ -152,7 +152,7 @@ pub(crate) async fn logins(State(app): State<App>) -> Json<LoginsView> {
         headers(("Location" = String, description = "Its address"))
     ))
 )]
-pub(crate) async fn log_in(
+pub(crate) async fn log_in_by_identity(
     State(app): State<App>,
     arrival: Arrival,
     headers: HeaderMap,
@@ -185,7 +185,7 @@ pub(crate) async fn log_in(
         headers(("Location" = String, description = "Where the login was to lead"))
     ))
 )]
-pub(crate) async fn come_back(
+pub(crate) async fn finish_identity_login(
     State(app): State<App>,
     arrival: Arrival,
     headers: HeaderMap,
@@ -215,7 +215,7 @@ pub(crate) async fn come_back(
     extensions(("x-botloom-access" = json!("public"))),
     responses((status = 200, description = "Where to send the browser", body = BegunView))
 )]
-pub(crate) async fn join(
+pub(crate) async fn join_by_identity(
     State(app): State<App>,
     origin: OwnOrigin,
     body: Body<JoinByIdentity>,
@@ -234,7 +234,7 @@ pub(crate) async fn join(
     extensions(("x-botloom-access" = json!("session"))),
     responses((status = 200, description = "Where to send the browser", body = BegunView))
 )]
-pub(crate) async fn link(
+pub(crate) async fn link_identity(
     State(app): State<App>,
     person: Person,
     body: Body<LinkIdentity>,
@@ -253,7 +253,10 @@ pub(crate) async fn link(
     extensions(("x-botloom-access" = json!("session"))),
     responses((status = 200, description = "How you can log in", body = LinksView))
 )]
-pub(crate) async fn links(State(app): State<App>, person: Person) -> Result<Json<LinksView>, Problem> {
+pub(crate) async fn list_identities(
+    State(app): State<App>,
+    person: Person,
+) -> Result<Json<LinksView>, Problem> {
     let identities = federation::identities(&app, person.actor).await?;
     Ok(Json(LinksView {
         has_password: person.user.password_hash.is_some(),
@@ -269,7 +272,7 @@ pub(crate) async fn links(State(app): State<App>, person: Person) -> Result<Json
     extensions(("x-botloom-access" = json!("session"))),
     responses((status = 204, description = "They do not log in to your account any more"))
 )]
-pub(crate) async fn unlink(State(app): State<App>, person: Person) -> Result<StatusCode, Problem> {
+pub(crate) async fn unlink_identities(State(app): State<App>, person: Person) -> Result<StatusCode, Problem> {
     federation::unlink(&app, person.actor, &person.user).await?;
     Ok(StatusCode::NO_CONTENT)
 }

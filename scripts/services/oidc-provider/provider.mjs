@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // An OpenID provider on loopback, for tests: provider.mjs CONFIG
 // CONFIG is JSON: {"clients": […], "claimsInIdToken": true, "algorithm": "RS256"}, clients as oidc-provider takes them.
-// Prints its issuer on the first line and runs until standard input ends. Nobody has a password: whoever logs in as
-// `ada:ada@corp.example:true` is the subject `ada` with this e-mail address, verified. POST /test/rotate makes new keys.
+// Prints its issuer on the first line and runs until standard input ends. Nobody has a password: whoever logs in as `ada` is
+// the subject `ada`. POST /test/people?sub=ada&email=ada@corp.example&verified=true tells their e-mail address from now on;
+// POST /test/rotate makes new keys.
 import http from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider from 'oidc-provider';
@@ -15,10 +16,11 @@ async function key() {
   return { ...(await exportJWK(privateKey)), use: 'sig', alg: algorithm, kid: crypto.randomUUID() };
 }
 
-function account(login) {
-  const [sub, email, verified] = login.split(':');
-  const told = email ? { email, email_verified: verified === 'true' } : {};
-  return { accountId: login, claims: () => ({ sub, ...told }) };
+// What is known of people, by subject.
+const people = new Map();
+
+function account(sub) {
+  return { accountId: sub, claims: () => ({ sub, ...people.get(sub) }) };
 }
 
 async function provider(issuer) {
@@ -39,8 +41,13 @@ server.listen(0, '127.0.0.1', async () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   let current = (await provider(issuer)).callback();
   server.on('request', async (request, response) => {
-    if (request.method === 'POST' && request.url === '/test/rotate') {
+    const { pathname, searchParams } = new URL(request.url, issuer);
+    if (pathname === '/test/rotate') {
       current = (await provider(issuer)).callback();
+      response.writeHead(204).end();
+    } else if (pathname === '/test/people') {
+      const of = (name) => searchParams.get(name);
+      people.set(of('sub'), { email: of('email'), email_verified: of('verified') === 'true' });
       response.writeHead(204).end();
     } else {
       current(request, response);

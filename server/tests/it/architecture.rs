@@ -47,9 +47,9 @@ const OUTSIDE: &[(&str, &str)] = &[
     ),
     (
         "control-plane",
-        "argon2 async-trait axum base64 bytes futures-util governor http metrics moka rand serde \
-         serde_json subtle thiserror tokio tokio-stream tokio-util tracing url utoipa utoipa-axum \
-         uuid",
+        "argon2 async-trait axum base64 bytes chrono futures-util governor http http-body-util \
+         hyper-rustls hyper-util metrics moka openidconnect rand rustls serde serde_json subtle thiserror \
+         tokio tokio-stream tokio-util tracing url utoipa utoipa-axum uuid",
     ),
     (
         "core",

@@ -94,8 +94,15 @@ impl Browser {
             .await
     }
 
-    /// Goes from a provider's page to the address at which it sends the browser back here, which is not opened.
+    /// Goes from a provider's page to the address at which it sends the browser back here, which is not opened. `login` is a
+    /// subject, or what the certified provider is to tell of one first: `ada:ada@corp.example:true`, where `true` is verified.
     pub(crate) async fn authenticate(&mut self, start: &str, login: &str) -> String {
+        let (subject, told) = login.split_once(':').unwrap_or((login, ""));
+        if let Some((email, verified)) = told.split_once(':') {
+            let people = format!("/test/people?sub={subject}&email={email}&verified={verified}");
+            let url = Url::parse(start).unwrap().join(&people).unwrap();
+            self.send(Method::POST, &url, String::new()).await.expect(204);
+        }
         let (mut url, mut method, mut body) = (Url::parse(start).unwrap(), Method::GET, String::new());
         for _ in 0..STEPS {
             if url.path() == "/auth/oidc/callback" {
@@ -114,7 +121,7 @@ impl Browser {
             method = Method::POST;
             body = url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("prompt", prompt)
-                .append_pair("login", login)
+                .append_pair("login", subject)
                 .append_pair("password", "any")
                 .finish();
         }
