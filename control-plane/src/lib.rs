@@ -1,7 +1,8 @@
 //! The HTTP API: routes, rules, auth, problems, events.
 //!
 //! [`ControlPlane::new`] takes what the API needs of the outside ([`Deps`]) and how it behaves ([`Options`]);
-//! [`ControlPlane::router`] serves it, [`ControlPlane::run`] forgets what has expired.
+//! [`ControlPlane::router`] serves it, [`ControlPlane::run`] forgets what has expired and has Telegram show
+//! what live revisions say of themselves.
 //!
 //! Read `router.rs` first: it is the list of all routes. `routes/` holds the HTTP shape of each, `app/` the rules
 //! without a word of HTTP, `auth/` who may do what, `problem.rs` how failures look.
@@ -19,6 +20,7 @@ mod openapi;
 mod options;
 mod pages;
 mod problem;
+mod profiles;
 mod router;
 mod routes;
 mod state;

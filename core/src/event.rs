@@ -81,6 +81,18 @@ pub enum BotEvent {
     BotPaused {},
     /// The bot's updates wait no longer.
     BotResumed {},
+    /// Telegram shows the commands and descriptions of a revision.
+    ProfilePublished {
+        /// The revision.
+        rev_hash: RevHash,
+    },
+    /// Telegram refused commands or descriptions of a revision.
+    ProfileRefused {
+        /// The revision.
+        rev_hash: RevHash,
+        /// In words for the author.
+        reason: String,
+    },
     /// Telegram's idea of the webhook differs from ours.
     WebhookDrifted {
         /// In words for the author.
@@ -113,6 +125,8 @@ impl BotEvent {
             Self::BotDisconnected {} => "BotDisconnected",
             Self::BotPaused {} => "BotPaused",
             Self::BotResumed {} => "BotResumed",
+            Self::ProfilePublished { .. } => "ProfilePublished",
+            Self::ProfileRefused { .. } => "ProfileRefused",
             Self::WebhookDrifted { .. } => "WebhookDrifted",
             Self::DeadLettered { .. } => "DeadLettered",
         }

@@ -6,13 +6,14 @@ mod bots;
 mod deployments;
 mod idempotency;
 mod members;
+mod profiles;
 mod revisions;
 mod tokens;
 mod versions;
 
 use crate::sql::Database;
 
-/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys and the audit log in a [`Database`].
+/// Users, projects, members, API tokens, bots, published profiles, versions, revisions, deployments, idempotency keys and the audit log in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SqlCatalog {
     db: Database,

@@ -129,6 +129,20 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "bot_profiles",
+        key: 1,
+        columns: &[
+            Int("telegram_id"),
+            Text("published"),
+            Text("settled"),
+            Int("published_at"),
+            Text("failure"),
+            Int("attempts"),
+            Int("due_at"),
+            Int("version"),
+        ],
+    },
+    Table {
         name: "spec_versions",
         key: 2,
         columns: &[

@@ -49,6 +49,11 @@ pub(crate) async fn establish(app: &App, bot: BotRow, mode: IngressMode) -> Resu
         IngressMode::Webhook => by_webhook(app, &bot, &token).await?,
         IngressMode::Polling => by_polling(app, &bot, &token).await?,
     }
+    if let Some(identity) = &bot.identity {
+        // What stopped its commands and descriptions may be over: a wrong token, a refusal.
+        app.deps.ports.catalog.reopen_profile(identity.id).await?;
+        changed(app, &bot.id).await;
+    }
     reread(app, &bot.id).await
 }
 

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use botloom_core::TimestampMs;
 use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{BotRow, IngressMode};
 use botloom_core::secret::Secret;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::path::One;
+use crate::app::bots::ProfileState;
 use crate::app::{access, bots, connection};
 use crate::auth::caller::Caller;
 use crate::auth::policy::Action;
@@ -126,6 +128,32 @@ pub(crate) struct TelegramView {
     suspended: Option<String>,
     /// With `webhook`: where Telegram delivers.
     webhook: Option<WebhookView>,
+    /// Where one bot is asked for that was ever connected with an active revision: its commands and descriptions at Telegram.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileView>,
+}
+
+/// Commands and descriptions at Telegram.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProfileView {
+    /// `published` (Telegram shows what the active revision says), `pending` (it will), `failed` (Telegram refused a part).
+    state: &'static str,
+    /// RFC 3339; when Telegram last had everything that a revision said.
+    published_at: Option<String>,
+    /// What went wrong last, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+impl ProfileView {
+    fn of(profile: ProfileState) -> Self {
+        Self {
+            state: profile.state,
+            published_at: profile.published_at.map(TimestampMs::to_rfc3339),
+            failure: profile.failure,
+        }
+    }
 }
 
 /// A webhook.
@@ -147,6 +175,7 @@ impl BotView {
             ingress: bot.ingress.map(IngressMode::as_str),
             suspended: bot.suspended,
             webhook: webhook.map(|url| WebhookView { url }),
+            profile: None,
         };
         Self {
             bot_id: bot.id.to_string(),
@@ -155,7 +184,7 @@ impl BotView {
             active_rev_hash: bot.active_rev.map(|rev| rev.to_string()),
             epoch: bot.epoch.0,
             created_at: bot.created_at.to_rfc3339(),
-            paused_at: bot.paused_at.map(botloom_core::TimestampMs::to_rfc3339),
+            paused_at: bot.paused_at.map(TimestampMs::to_rfc3339),
             waiting_updates: None,
             telegram,
         }
@@ -230,11 +259,16 @@ pub(crate) async fn get_bot(
         None
     };
     let waiting = waiting_updates.map_or_else(String::new, |waiting| format!("-{waiting}"));
-    let tag = format!("bot-{}-{}{waiting}", bot.version, bot.epoch);
-    let view = BotView {
+    let profile = bots::profile(&app, &bot).await?;
+    let published = profile
+        .as_ref()
+        .map_or_else(String::new, |profile| format!("-p{}", profile.version));
+    let tag = format!("bot-{}-{}{waiting}{published}", bot.version, bot.epoch);
+    let mut view = BotView {
         waiting_updates,
         ..BotView::of(bot, &app.options)
     };
+    view.telegram.profile = profile.map(ProfileView::of);
     etag::tagged(&headers, &tag, Json(view))
 }
 

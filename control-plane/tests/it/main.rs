@@ -9,5 +9,6 @@ mod abuse;
 mod idempotency;
 mod matrix;
 mod openapi;
+mod profiles;
 mod routes;
 mod support;

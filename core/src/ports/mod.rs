@@ -17,6 +17,7 @@ mod nodes;
 mod outbox;
 mod outcomes;
 mod page;
+mod profiles;
 mod revisions;
 mod sandboxes;
 mod simulations;
@@ -48,6 +49,7 @@ pub use nodes::{BEAT_EVERY, NODE_LIFE, Nodes, OpenAsk};
 pub use outbox::{AckOut, AckOutOutcome, AfterAck, OutClass, OutMessage, OutTurn, Outbox, QueuedMessage};
 pub use outcomes::{BotOutcomes, OUTCOMES_LIFE, OutcomeCounts, Outcomes};
 pub use page::{Page, PageRequest};
+pub use profiles::Profiles;
 pub use revisions::Revisions;
 pub use sandboxes::{ProbeReport, SandboxError, Sandboxes};
 pub use simulations::{Happening, SimulatedTurn, Simulation, Simulations};
@@ -55,14 +57,34 @@ pub use tasks::{EnqueueOutcome, NewTask, TaskLease, Tasks};
 pub use tokens::Tokens;
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
 
-/// Users, projects, members, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log: one database.
+/// Users, projects, members, API tokens, bots, published profiles, versions, revisions, deployments, idempotency keys, audit
+/// log: one database.
 pub trait Catalog:
-    Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit
+    Accounts
+    + Members
+    + Tokens
+    + Bots
+    + Profiles
+    + Versions
+    + Revisions
+    + Deployments
+    + Idempotency
+    + Audit
 {
 }
 
-impl<T: Accounts + Members + Tokens + Bots + Versions + Revisions + Deployments + Idempotency + Audit> Catalog
-    for T
+impl<
+    T: Accounts
+        + Members
+        + Tokens
+        + Bots
+        + Profiles
+        + Versions
+        + Revisions
+        + Deployments
+        + Idempotency
+        + Audit,
+> Catalog for T
 {
 }
 

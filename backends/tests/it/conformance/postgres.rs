@@ -39,6 +39,9 @@ mod audit {
 mod bots {
     botloom_core::bots_conformance!(super::catalog().await);
 }
+mod profiles {
+    botloom_core::profiles_conformance!(super::catalog().await);
+}
 mod versions {
     botloom_core::versions_conformance!(super::catalog().await);
 }

@@ -25,6 +25,11 @@ pub(crate) fn spec(bot: &str, text: &str) -> Value {
 
 /// Stores a revision of a bot as the generator does; `seed` makes it another one.
 pub(crate) async fn revision(ports: &Ports, bot: &str, seed: &str) -> RevHash {
+    revision_of(ports, bot, seed, 1).await
+}
+
+/// The same, of this version of the spec.
+pub(crate) async fn revision_of(ports: &Ports, bot: &str, seed: &str, spec_version: u32) -> RevHash {
     let bot: BotId = bot.parse().unwrap();
     let rev_hash = RevHash(Sha256Hash::of(format!("{bot} {seed}")));
     let bot_js = format!("// {seed}\nexport function handle() {{}}\n");
@@ -32,7 +37,7 @@ pub(crate) async fn revision(ports: &Ports, bot: &str, seed: &str) -> RevHash {
     let passport = RevJson {
         rev_hash,
         bot_id: bot.clone(),
-        spec_version: 1,
+        spec_version,
         artifacts: BTreeMap::from([("botJs".to_owned(), "bot.js".to_owned())]),
         build: BuildInfo {
             model: "compiler".into(),
@@ -81,7 +86,7 @@ pub(crate) async fn revision(ports: &Ports, bot: &str, seed: &str) -> RevHash {
     let row = RevisionRow {
         rev_hash,
         bot,
-        spec_version: 1,
+        spec_version,
         digests,
         rev_json,
         created_at,

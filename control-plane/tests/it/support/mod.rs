@@ -5,5 +5,5 @@ mod fixtures;
 mod server;
 
 pub(crate) use client::{Answer, Client};
-pub(crate) use fixtures::{revision, spec};
+pub(crate) use fixtures::{revision, revision_of, spec};
 pub(crate) use server::{EMAIL, PASSWORD, Server, Setup};

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::{InvitationId, TokenId};
 use botloom_core::model::{
-    ApiToken, AuditEntry, BotRow, Deployment, Invitation, Member, Membership, Project, RevisionRow, Role,
+    ApiToken, AuditEntry, BotRow, Deployment, Invitation, Member, Membership, ProfileRow, Project, RevisionRow, Role,
     SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity, User,
 };
 use botloom_core::ports::{
     Acceptance, Accounts, Audit, AuditQuery, Bots, Catalog, Connection, Deployments, Idempotency,
     IdempotencyClaim, IdempotencyKey, MemberChange, Members, NewBot, NewDeploymentOutcome, NewVersion,
-    NewVersionOutcome, Page, PageRequest, Revisions, StoreError, StoreResult, StoredResponse, Tokens,
+    NewVersionOutcome, Page, PageRequest, Profiles, Revisions, StoreError, StoreResult, StoredResponse, Tokens,
     Versions,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
@@ -115,6 +115,14 @@ forward! { Bots
     fn reseal(read: &BotRow, token: Option<&SealedToken>, webhook_secret: Option<&SealedToken>) -> bool;
     fn activate(id: &BotId, seen: Epoch, rev: RevHash) -> Option<Epoch>;
     fn overtake(id: &BotId, seen: Epoch, ahead: Epoch) -> Option<Epoch>;
+}
+
+forward! { Profiles
+    fn due_profiles(now: TimestampMs, limit: u32) -> Vec<BotRow>;
+    fn profile(telegram_id: i64) -> Option<ProfileRow>;
+    fn claim_profile(telegram_id: i64, now: TimestampMs, until: TimestampMs) -> Option<ProfileRow>;
+    fn save_profile(row: &ProfileRow) -> bool;
+    fn reopen_profile(telegram_id: i64) -> ();
 }
 
 forward! { Versions

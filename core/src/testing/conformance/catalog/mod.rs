@@ -7,6 +7,7 @@ pub mod deployments;
 pub mod idempotency;
 pub mod members;
 mod pages;
+pub mod profiles;
 pub mod revisions;
 pub mod tokens;
 pub mod versions;
