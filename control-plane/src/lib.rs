@@ -2,7 +2,7 @@
 //!
 //! [`ControlPlane::new`] takes what the API needs of the outside ([`Deps`]) and how it behaves ([`Options`]);
 //! [`ControlPlane::router`] serves it, [`ControlPlane::run`] forgets what has expired and has Telegram show
-//! what live revisions say of themselves.
+//! what live revisions say of themselves, and hears which bots people made.
 //!
 //! Read `router.rs` first: it is the list of all routes. `routes/` holds the HTTP shape of each, `app/` the rules
 //! without a word of HTTP, `auth/` who may do what, `problem.rs` how failures look.
@@ -16,6 +16,7 @@ mod events;
 mod http;
 mod idempotency;
 mod limits;
+mod managed;
 mod openapi;
 mod options;
 mod pages;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botloom_telegram::Token;
 use url::Url;
 
 /// Settings of the API.
@@ -14,6 +15,8 @@ pub struct Options {
     pub console_origin: Option<Url>,
     /// Root of the Bot API (`BOTLOOM_TELEGRAM_API_ROOT`). Telegram's own asks for HTTPS and certain ports of a webhook.
     pub telegram_api_root: Url,
+    /// The bot that has people make bots (`BOTLOOM_MANAGER_BOT_TOKEN`).
+    pub manager_bot: Option<Token>,
     /// Deliveries of Telegram at a time per bot, 1 to 100.
     pub webhook_max_connections: u8,
     /// Longest wait for Telegram inside a request. Shorter than the client's own limit: people are waiting.
@@ -72,6 +75,7 @@ impl Default for Options {
             public_url: None,
             console_origin: None,
             telegram_api_root: Url::parse("https://api.telegram.org").expect("a constant that parses"),
+            manager_bot: None,
             webhook_max_connections: 40,
             telegram_timeout: Duration::from_secs(8),
             limits: Limits::default(),

@@ -10,8 +10,8 @@ use crate::deps::Watch;
 use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
-    audit, auth, bots, connection, dead_letters, deployments, events, generate, invitations, members, pages,
-    projects, revisions, sessions, simulate, spec, system, tasks, tokens, versions,
+    audit, auth, bots, connection, dead_letters, deployments, events, generate, invitations, managed,
+    members, pages, projects, revisions, sessions, simulate, spec, system, tasks, tokens, versions,
 };
 use crate::state::App;
 
@@ -45,6 +45,12 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(bots::list_bots, bots::create_bot))
         .routes(routes!(bots::get_bot, bots::update_bot, bots::delete_bot))
         .routes(routes!(bots::set_token))
+        .routes(routes!(
+            managed::ask_for_managed_bot,
+            managed::get_managed_bot,
+            managed::withdraw_managed_bot
+        ))
+        .routes(routes!(managed::confirm_managed_bot))
         .routes(routes!(bots::pause_bot))
         .routes(routes!(bots::resume_bot))
         .routes(routes!(connection::connect_bot))

@@ -15,7 +15,7 @@ use crate::deps::{Deps, Watch};
 use crate::events::Streams;
 use crate::limits::Rates;
 use crate::options::{InvalidOptions, Options};
-use crate::{profiles, router, sweep};
+use crate::{managed, profiles, router, sweep};
 
 /// What every handler shares.
 pub(crate) type App = Arc<Shared>;
@@ -91,12 +91,13 @@ impl ControlPlane {
         app::accounts::ensure_owner(&self.app, email, password).await
     }
 
-    /// Forgets sessions, idempotency keys and rate limits that have expired, and publishes commands and descriptions of live
-    /// revisions at Telegram, until `shutdown`.
+    /// Forgets sessions, idempotency keys and rate limits that have expired, publishes commands and descriptions of live
+    /// revisions at Telegram, and hears from the manager bot which bots people made, until `shutdown`.
     pub async fn run(&self, shutdown: CancellationToken) {
         tokio::join!(
             sweep::run(&self.app, &shutdown),
             profiles::run(&self.app, &shutdown),
+            managed::run(&self.app, &shutdown),
         );
     }
 }

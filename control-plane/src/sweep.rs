@@ -5,6 +5,7 @@ use std::time::Duration;
 use botloom_core::ports::StoreResult;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::managed;
 use crate::auth::{bearer, session};
 use crate::idempotency;
 use crate::state::App;
@@ -34,6 +35,9 @@ async fn sweep(app: &App) -> StoreResult<()> {
     let keys = catalog.expire_keys(now.plus(-idempotency::KEPT_MS)).await?;
     let invitations = catalog.expire_invitations(now).await?;
     let tokens = catalog.expire_tokens(now.plus(-bearer::TOLD_MS)).await?;
-    tracing::debug!(sessions, keys, invitations, tokens, "swept");
+    let managed = catalog
+        .expire_managed_requests(now.plus(-managed::SHOWN_MS))
+        .await?;
+    tracing::debug!(sessions, keys, invitations, tokens, managed, "swept");
     Ok(())
 }

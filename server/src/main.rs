@@ -72,6 +72,7 @@ fn run(cli: Cli) -> CommandResult {
             connection,
             login,
         } => block_on(commands::apply::connect(&bot, &connection, &login)),
+        Command::NewBot(args) => block_on(commands::new_bot::new_bot(&args)),
         Command::Members(command) => block_on(commands::members::members(command)),
         Command::Tokens(command) => block_on(commands::tokens::tokens(command)),
         Command::Audit(args) => block_on(commands::audit::audit(&args)),

@@ -286,6 +286,7 @@ async fn control_plane(
             public_url: config.public_url.clone(),
             console_origin: config.console_origin.clone(),
             telegram_api_root: config.telegram_api_root.clone(),
+            manager_bot: config.manager_bot.clone(),
             ..Default::default()
         },
         stop.clone(),

@@ -5,6 +5,8 @@ mod audit;
 mod bots;
 mod deployments;
 mod idempotency;
+mod leases;
+mod managed_bots;
 mod members;
 mod profiles;
 mod revisions;
@@ -13,7 +15,8 @@ mod versions;
 
 use crate::sql::Database;
 
-/// Users, projects, members, API tokens, bots, published profiles, versions, revisions, deployments, idempotency keys and the audit log in a [`Database`].
+/// Users, projects, members, API tokens, bots, published profiles, managed bots, versions, revisions, deployments,
+/// idempotency keys, leases and the audit log in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SqlCatalog {
     db: Database,

@@ -143,6 +143,35 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "managed_requests",
+        key: 1,
+        columns: &[
+            Text("bot_id"),
+            Text("user_id"),
+            Text("request_id"),
+            Text("username"),
+            Text("link"),
+            Int("created_at"),
+            Int("expires_at"),
+            Int("telegram_id"),
+            Int("creator_id"),
+            Text("creator_name"),
+            Text("creator_username"),
+            Int("attached_at"),
+            Text("failure"),
+        ],
+    },
+    Table {
+        name: "telegram_accounts",
+        key: 2,
+        columns: &[Text("user_id"), Int("telegram_id"), Int("created_at")],
+    },
+    Table {
+        name: "leases",
+        key: 1,
+        columns: &[Text("name"), Text("holder"), Int("expires_at")],
+    },
+    Table {
         name: "spec_versions",
         key: 2,
         columns: &[

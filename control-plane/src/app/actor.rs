@@ -25,6 +25,8 @@ pub(crate) mod verb {
     pub(crate) const GENERATION_STARTED: &str = "generation.started";
     pub(crate) const INVITATION_CREATED: &str = "invitation.created";
     pub(crate) const INVITATION_REVOKED: &str = "invitation.revoked";
+    pub(crate) const MANAGED_BOT_ASKED: &str = "managed-bot.asked";
+    pub(crate) const MANAGED_BOT_WITHDRAWN: &str = "managed-bot.withdrawn";
     pub(crate) const MEMBER_JOINED: &str = "member.joined";
     pub(crate) const MEMBER_REMOVED: &str = "member.removed";
     pub(crate) const MEMBER_ROLE_CHANGED: &str = "member.role-changed";
@@ -37,6 +39,7 @@ pub(crate) mod verb {
     pub(crate) const SESSIONS_ENDED: &str = "sessions.ended";
     pub(crate) const SPEC_NOTED: &str = "spec.noted";
     pub(crate) const SPEC_POSTED: &str = "spec.posted";
+    pub(crate) const TELEGRAM_ACCOUNT_CONFIRMED: &str = "telegram-account.confirmed";
     pub(crate) const TOKEN_CREATED: &str = "token.created";
     pub(crate) const TOKEN_REVOKED: &str = "token.revoked";
 }

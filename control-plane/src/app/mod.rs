@@ -11,6 +11,7 @@ pub(crate) mod deployments;
 mod error;
 pub(crate) mod generations;
 pub(crate) mod invitations;
+pub(crate) mod managed;
 pub(crate) mod members;
 pub(crate) mod revisions;
 pub(crate) mod sessions;

@@ -9,6 +9,7 @@ pub(crate) mod deployments;
 pub(crate) mod events;
 pub(crate) mod generate;
 pub(crate) mod invitations;
+pub(crate) mod managed;
 pub(crate) mod members;
 pub(crate) mod pages;
 mod path;

@@ -7,6 +7,7 @@
 
 mod abuse;
 mod idempotency;
+mod managed;
 mod matrix;
 mod openapi;
 mod profiles;

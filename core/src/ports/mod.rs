@@ -12,6 +12,8 @@ mod error;
 mod event_log;
 mod idempotency;
 mod lanes;
+mod leases;
+mod managed_bots;
 mod members;
 mod nodes;
 mod outbox;
@@ -44,6 +46,8 @@ pub use lanes::{
     ActiveRevision, Claims, Commit, CommitOutcome, DedupKey, Fail, FailOutcome, Ingest, IngestOutcome,
     LaneLease, LaneLimits, LaneStats, Lanes, NextTurn, QueuedUpdate, SetRevision, StateChange, Token, Turn,
 };
+pub use leases::Leases;
+pub use managed_bots::ManagedBots;
 pub use members::{Acceptance, MemberChange, Members};
 pub use nodes::{BEAT_EVERY, NODE_LIFE, Nodes, OpenAsk};
 pub use outbox::{AckOut, AckOutOutcome, AfterAck, OutClass, OutMessage, OutTurn, Outbox, QueuedMessage};
@@ -57,18 +61,20 @@ pub use tasks::{EnqueueOutcome, NewTask, TaskLease, Tasks};
 pub use tokens::Tokens;
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
 
-/// Users, projects, members, API tokens, bots, published profiles, versions, revisions, deployments, idempotency keys, audit
-/// log: one database.
+/// Users, projects, members, API tokens, bots, published profiles, managed bots, versions, revisions, deployments, idempotency
+/// keys, leases, audit log: one database.
 pub trait Catalog:
     Accounts
     + Members
     + Tokens
     + Bots
     + Profiles
+    + ManagedBots
     + Versions
     + Revisions
     + Deployments
     + Idempotency
+    + Leases
     + Audit
 {
 }
@@ -79,10 +85,12 @@ impl<
         + Tokens
         + Bots
         + Profiles
+        + ManagedBots
         + Versions
         + Revisions
         + Deployments
         + Idempotency
+        + Leases
         + Audit,
 > Catalog for T
 {

@@ -11,6 +11,7 @@ mod listing;
 pub(crate) mod members;
 pub(crate) mod migrate;
 pub(crate) mod move_installation;
+pub(crate) mod new_bot;
 pub(crate) mod rotate_master_key;
 pub(crate) mod sandbox_run;
 pub(crate) mod serve;

@@ -42,6 +42,9 @@ mod bots {
 mod profiles {
     botloom_core::profiles_conformance!(super::catalog().await);
 }
+mod managed_bots {
+    botloom_core::managed_bots_conformance!(super::catalog().await);
+}
 mod versions {
     botloom_core::versions_conformance!(super::catalog().await);
 }

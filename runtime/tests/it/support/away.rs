@@ -7,16 +7,18 @@ use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::{InvitationId, TokenId};
 use botloom_core::model::{
-    ApiToken, AuditEntry, BotRow, Deployment, Invitation, Member, Membership, ProfileRow, Project, RevisionRow, Role,
-    SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity, User,
+    ApiToken, AuditEntry, BotRow, Deployment, Invitation, ManagedBot, ManagedOutcome, ManagedRequest, Member,
+    Membership, ProfileRow, Project, RevisionRow, Role, SealedToken, Session, SessionHash, SpecVersion,
+    SpecVersionSummary, TelegramIdentity, User,
 };
 use botloom_core::ports::{
     Acceptance, Accounts, Audit, AuditQuery, Bots, Catalog, Connection, Deployments, Idempotency,
-    IdempotencyClaim, IdempotencyKey, MemberChange, Members, NewBot, NewDeploymentOutcome, NewVersion,
-    NewVersionOutcome, Page, PageRequest, Profiles, Revisions, StoreError, StoreResult, StoredResponse, Tokens,
-    Versions,
+    IdempotencyClaim, IdempotencyKey, Leases, ManagedBots, MemberChange, Members, NewBot,
+    NewDeploymentOutcome, NewVersion, NewVersionOutcome, Page, PageRequest, Profiles, Revisions, StoreError,
+    StoreResult, StoredResponse, Tokens, Versions,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
+use uuid::Uuid;
 
 #[derive(Debug)]
 pub(crate) struct Switched {
@@ -123,6 +125,22 @@ forward! { Profiles
     fn claim_profile(telegram_id: i64, now: TimestampMs, until: TimestampMs) -> Option<ProfileRow>;
     fn save_profile(row: &ProfileRow) -> bool;
     fn reopen_profile(telegram_id: i64) -> ();
+}
+
+forward! { ManagedBots
+    fn put_managed_request(request: &ManagedRequest) -> ();
+    fn managed_request(bot: &BotId) -> Option<ManagedRequest>;
+    fn note_managed_bot(username: &str, made: &ManagedBot, now: TimestampMs) -> Option<ManagedRequest>;
+    fn end_managed_request(username: &str, outcome: &ManagedOutcome) -> bool;
+    fn delete_managed_request(bot: &BotId) -> bool;
+    fn expire_managed_requests(before: TimestampMs) -> u64;
+    fn remember_account(user: UserId, account: i64, at: TimestampMs) -> bool;
+    fn knows_account(user: UserId, account: i64) -> bool;
+}
+
+forward! { Leases
+    fn hold_lease(name: &str, holder: Uuid, now: TimestampMs, until: TimestampMs) -> bool;
+    fn end_lease(name: &str, holder: Uuid) -> ();
 }
 
 forward! { Versions

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod bots;
 pub mod deployments;
 pub mod idempotency;
+pub mod managed_bots;
 pub mod members;
 mod pages;
 pub mod profiles;
