@@ -70,7 +70,7 @@ impl Story {
                 if found["state"] == state {
                     return found;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         if let Ok(found) = tokio::time::timeout(PATIENCE, waiting).await {
@@ -114,7 +114,7 @@ impl Story {
     async fn heard(&self) {
         let waiting = async {
             while self.server.telegram.bot_state(MANAGER).unwrap().pending > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         tokio::time::timeout(PATIENCE, waiting).await.unwrap();

@@ -103,7 +103,7 @@ impl Story {
                 if told["state"] == state {
                     return told;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         if let Ok(told) = tokio::time::timeout(PATIENCE, waiting).await {
@@ -170,7 +170,7 @@ impl Story {
     async fn failing(&self, words: &str) {
         let waiting = async {
             while self.told().await["failure"] != words {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
@@ -193,7 +193,7 @@ impl Story {
         let path = format!("/bots/{witness}");
         let waiting = async {
             while self.owner.get(&path).await.json()["telegram"]["profile"]["state"] != "published" {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         tokio::time::timeout(PATIENCE, waiting).await.unwrap();
@@ -391,7 +391,12 @@ async fn a_killed_node_forgets_nothing_that_telegram_may_have() {
     let mut described = spec("a-bot", "hi");
     described["meta"]["description"] = json!("Half published");
     story.flip(&described).await;
-    story.met().await;
+    let executed = async {
+        while !story.shown().descriptions.contains_key("") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, executed).await.unwrap();
     killed.abort();
     assert!(killed.await.unwrap_err().is_cancelled());
     assert_eq!(story.shown().descriptions[""], "Half published");
