@@ -25,7 +25,10 @@ fn speaking(locales: &[&str], default: &str) -> Value {
 /// Languages and what is said in them.
 fn described(spec: &Value) -> String {
     let said = of(spec).description;
-    let said: Vec<String> = said.iter().map(|(language, text)| format!("{language}={text}")).collect();
+    let said: Vec<String> = said
+        .iter()
+        .map(|(language, text)| format!("{language}={text}"))
+        .collect();
     said.join(" ")
 }
 
