@@ -17,12 +17,10 @@ pub struct Meta {
     /// Name for people.
     #[schemars(length(min = 1, max = 128))]
     pub name: String,
-    /// What an empty chat with the bot says; at most 512 code points (Bot API, `setMyDescription`). Absent: Telegram keeps
-    /// what it has. Empty: Telegram shows none.
+    /// What an empty chat with the bot says, up to 512 code points. Absent: as Telegram has it. Empty: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
-    /// What the bot's profile and a shared link to it say; at most 120 code points (Bot API, `setMyShortDescription`).
-    /// Absent and empty as for `description`.
+    /// What the bot's profile and links to it say, up to 120 code points. Absent and empty as for `description`.
     #[serde(rename = "shortDescription", default, skip_serializing_if = "Option::is_none")]
     pub short_description: Option<Text>,
     /// Languages as BCP 47 tags.
