@@ -70,6 +70,9 @@ codes! {
     TOKEN_MISSING = CONFLICT "token-missing" "The bot has no token";
     PUBLIC_URL_MISSING = CONFLICT "public-url-missing" "This installation has no public URL";
     PUBLIC_URL_UNSUITABLE = CONFLICT "public-url-unsuitable" "Telegram cannot deliver to the public URL";
+    MANAGER_BOT_MISSING = CONFLICT "manager-bot-missing" "This installation has no manager bot";
+    MANAGER_BOT_UNSUITABLE = CONFLICT "manager-bot-unsuitable" "The manager bot cannot manage bots";
+    NOTHING_TO_CONFIRM = CONFLICT "nothing-to-confirm" "There is nothing for you to confirm";
     TELEGRAM_REFUSED = CONFLICT "telegram-refused" "Telegram refused the call";
     PROJECT_REQUIRED = CONFLICT "project-required" "You must say which project";
     GENERATION_IN_PROGRESS = CONFLICT "generation-in-progress" "The same build is running";

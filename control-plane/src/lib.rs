@@ -1,7 +1,8 @@
 //! The HTTP API: routes, rules, auth, problems, events.
 //!
 //! [`ControlPlane::new`] takes what the API needs of the outside ([`Deps`]) and how it behaves ([`Options`]);
-//! [`ControlPlane::router`] serves it, [`ControlPlane::run`] checks webhooks and forgets what has expired.
+//! [`ControlPlane::router`] serves it, [`ControlPlane::run`] checks webhooks, has Telegram show what live revisions say of
+//! themselves, hears which bots people made, and forgets what has expired.
 //!
 //! Read `router.rs` first: it is the list of all routes. `routes/` holds the HTTP shape of each, `app/` the rules
 //! without a word of HTTP, `auth/` who may do what, `oidc/` the identity provider, `doctor/` whether Telegram delivers,
@@ -18,11 +19,13 @@ mod events;
 mod http;
 mod idempotency;
 mod limits;
+mod managed;
 mod oidc;
 mod openapi;
 mod options;
 mod pages;
 mod problem;
+mod profiles;
 mod router;
 mod routes;
 mod state;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botloom_telegram::Token;
 use url::Url;
 
 use crate::oidc::OidcOptions;
@@ -20,6 +21,8 @@ pub struct Options {
     pub password_login: bool,
     /// Root of the Bot API (`BOTLOOM_TELEGRAM_API_ROOT`). Telegram's own asks for HTTPS and certain ports of a webhook.
     pub telegram_api_root: Url,
+    /// The bot that has people make bots (`BOTLOOM_MANAGER_BOT_TOKEN`).
+    pub manager_bot: Option<Token>,
     /// Deliveries of Telegram at a time per bot, 1 to 100.
     pub webhook_max_connections: u8,
     /// How often a node looks for webhooks that are due for their check.
@@ -88,6 +91,7 @@ impl Default for Options {
             oidc: None,
             password_login: true,
             telegram_api_root: Url::parse("https://api.telegram.org").expect("a constant that parses"),
+            manager_bot: None,
             webhook_max_connections: 40,
             webhook_look: Duration::from_secs(1),
             telegram_timeout: Duration::from_secs(8),

@@ -11,8 +11,8 @@ use crate::http::outermost::{finished, outermost};
 use crate::problem::Problem;
 use crate::routes::{
     analytics, audit, auth, bots, chats, connection, dead_letters, deployments, events, exports, generate,
-    invitations, members, oidc, pages, projects, revisions, sessions, simulate, spec, staging, system, tasks,
-    tokens, versions, webhooks,
+    invitations, managed, members, oidc, pages, projects, revisions, sessions, simulate, spec, staging,
+    system, tasks, tokens, versions, webhooks,
 };
 use crate::state::App;
 
@@ -56,6 +56,12 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(bots::list_bots, bots::create_bot))
         .routes(routes!(bots::get_bot, bots::update_bot, bots::delete_bot))
         .routes(routes!(bots::set_token))
+        .routes(routes!(
+            managed::ask_for_managed_bot,
+            managed::get_managed_bot,
+            managed::withdraw_managed_bot
+        ))
+        .routes(routes!(managed::confirm_managed_bot))
         .routes(routes!(bots::pause_bot))
         .routes(routes!(bots::resume_bot))
         .routes(routes!(staging::set_staging_of, staging::unset_staging_of))

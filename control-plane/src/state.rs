@@ -17,7 +17,7 @@ use crate::events::Streams;
 use crate::limits::Rates;
 use crate::oidc::Provider;
 use crate::options::{InvalidOptions, Options};
-use crate::{router, sweep};
+use crate::{managed, profiles, router, sweep};
 
 /// What every handler shares.
 pub(crate) type App = Arc<Shared>;
@@ -105,12 +105,14 @@ impl ControlPlane {
         app::accounts::ensure_owner(&self.app, email, password).await
     }
 
-    /// Checks whether Telegram delivers, and forgets sessions, idempotency keys and rate limits that have expired, until
-    /// `shutdown`.
+    /// Checks whether Telegram delivers, publishes commands and descriptions of live revisions there, hears from the manager
+    /// bot which bots people made, and forgets sessions, idempotency keys and rate limits that have expired, until `shutdown`.
     pub async fn run(&self, shutdown: CancellationToken) {
         tokio::join!(
             sweep::run(&self.app, &shutdown),
             doctor::run(&self.app, &shutdown),
+            profiles::run(&self.app, &shutdown),
+            managed::run(&self.app, &shutdown),
         );
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use botloom_core::ports::StoreResult;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::managed;
 use crate::auth::{bearer, session};
 use crate::idempotency;
 use crate::state::App;
@@ -38,6 +39,18 @@ async fn sweep(app: &App) -> StoreResult<()> {
     let logins = catalog.expire_attempts(now).await?;
     let tokens = catalog.expire_tokens(now.plus(-bearer::TOLD_MS)).await?;
     let grants = catalog.expire_webhook_grants(now.plus(-GRANTS_MS)).await?;
-    tracing::debug!(sessions, keys, invitations, logins, tokens, grants, "swept");
+    let managed = catalog
+        .expire_managed_requests(now.plus(-managed::SHOWN_MS))
+        .await?;
+    tracing::debug!(
+        sessions,
+        keys,
+        invitations,
+        logins,
+        tokens,
+        grants,
+        managed,
+        "swept"
+    );
     Ok(())
 }

@@ -81,6 +81,18 @@ pub enum BotEvent {
     BotPaused {},
     /// The bot's updates wait no longer.
     BotResumed {},
+    /// Telegram shows the commands and descriptions of a revision.
+    ProfilePublished {
+        /// The revision.
+        rev_hash: RevHash,
+    },
+    /// Telegram refused commands or descriptions of a revision.
+    ProfileRefused {
+        /// The revision.
+        rev_hash: RevHash,
+        /// In words for the author.
+        reason: String,
+    },
     /// Updates do not reach the bot as they should. Told once, when it begins or when something is added.
     WebhookDrifted {
         /// In words for the author.
@@ -118,6 +130,8 @@ impl BotEvent {
             Self::BotDisconnected {} => "BotDisconnected",
             Self::BotPaused {} => "BotPaused",
             Self::BotResumed {} => "BotResumed",
+            Self::ProfilePublished { .. } => "ProfilePublished",
+            Self::ProfileRefused { .. } => "ProfileRefused",
             Self::WebhookDrifted { .. } => "WebhookDrifted",
             Self::WebhookRecovered {} => "WebhookRecovered",
             Self::DeadLettered { .. } => "DeadLettered",

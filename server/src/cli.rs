@@ -176,6 +176,11 @@ pub(crate) enum Command {
     Sessions(people::SessionsCommand),
     /// Change your password. All other sessions end.
     Password(people::PasswordArgs),
+    /// Have a Telegram bot made for a bot by a link, without copying a token. Needs e-mail and password.
+    ///
+    /// Prints the link and waits until somebody has confirmed it in Telegram. Needs a server with a manager bot
+    /// (BOTLOOM_MANAGER_BOT_TOKEN).
+    NewBot(NewBotArgs),
     /// Members of a project: list, change roles, remove, invite, join.
     #[command(subcommand)]
     Members(people::MembersCommand),
@@ -285,6 +290,20 @@ pub(crate) struct Connection {
     /// How updates reach the bot.
     #[arg(long = "connect", value_name = "INGRESS")]
     pub ingress: Option<IngressArg>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewBotArgs {
+    /// The bot.
+    pub bot: String,
+    /// Your Telegram account, by its number: takes what it made without asking you, and nothing that another one made.
+    #[arg(long, value_name = "NUMBER")]
+    pub account: Option<i64>,
+    /// How updates are to reach the bot afterwards.
+    #[arg(long = "connect", value_name = "INGRESS")]
+    pub ingress: Option<IngressArg>,
+    #[command(flatten)]
+    pub login: Login,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

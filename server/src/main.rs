@@ -84,6 +84,7 @@ fn run(cli: Cli) -> CommandResult {
         Command::Projects(command) => block_on(commands::projects::projects(command)),
         Command::Sessions(command) => block_on(commands::sessions::sessions(command)),
         Command::Password(args) => block_on(commands::sessions::password(&args)),
+        Command::NewBot(args) => block_on(commands::new_bot::new_bot(&args)),
         Command::Members(command) => block_on(commands::members::members(command)),
         Command::Tokens(command) => block_on(commands::tokens::tokens(command)),
         Command::Webhooks(command) => block_on(commands::webhooks::webhooks(command)),

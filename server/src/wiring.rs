@@ -288,6 +288,7 @@ async fn control_plane(
             oidc: config.oidc.clone(),
             password_login: config.password_login,
             telegram_api_root: config.telegram_api_root.clone(),
+            manager_bot: config.manager_bot.clone(),
             ..Default::default()
         },
         stop.clone(),

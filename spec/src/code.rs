@@ -98,7 +98,8 @@ codes! {
     UntranslatedText "untranslated-text" Warning "Another locale has no text with this key."
     EmptyText "empty-text" Error "Telegram does not send an empty message."
     CaptionTooLong "caption-too-long" Error "A caption is longer than 1,024 code points."
-    DescriptionLength "description-length" Error "A command's description has not 1 to 256 code points."
+    DescriptionLength "description-length" Error "A description is longer or shorter than Telegram takes."
+    DescriptionPlaceholder "description-placeholder" Warning "A placeholder in a description is left out."
     KeywordWithoutWord "keyword-without-word" Warning "A keyword without letters or digits never matches."
 
     // Steps.

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod model;
 pub mod path;
 pub mod pointer;
+pub mod profile;
 mod schema;
 pub mod script;
 pub mod step;

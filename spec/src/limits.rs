@@ -35,6 +35,10 @@ pub const MESSAGE_CODE_POINTS: usize = 4_096;
 pub const CAPTION_CODE_POINTS: usize = 1_024;
 /// Unicode code points of a command's description. Bot API, `BotCommand.description`.
 pub const COMMAND_DESCRIPTION_CODE_POINTS: usize = 256;
+/// Unicode code points of `meta.description`. Bot API, `setMyDescription.description`.
+pub const DESCRIPTION_CODE_POINTS: usize = 512;
+/// Unicode code points of `meta.shortDescription`. Bot API, `setMyShortDescription.short_description`.
+pub const SHORT_DESCRIPTION_CODE_POINTS: usize = 120;
 /// Commands of one bot. Bot API, `setMyCommands.commands`.
 pub const COMMANDS: u32 = 100;
 /// Buttons under one message.

@@ -16,7 +16,7 @@ use super::SqlCatalog;
 use crate::sql::cursor::{self, Start};
 use crate::sql::{RowExt, Statement};
 
-const COLUMNS: &str = "id, project_id, name, active_rev, epoch, token, telegram_id, telegram_username, ingress, \
+pub(super) const COLUMNS: &str = "id, project_id, name, active_rev, epoch, token, telegram_id, telegram_username, ingress, \
     webhook_secret, suspended, paused_at, staging_of, deleted_at, created_at, version";
 const LIST: &str = "bots";
 
@@ -288,7 +288,7 @@ impl Bots for SqlCatalog {
     }
 }
 
-fn bot_row(row: &AnyRow) -> StoreResult<BotRow> {
+pub(super) fn bot_row(row: &AnyRow) -> StoreResult<BotRow> {
     let identity = match (row.opt_int("telegram_id")?, row.opt_text("telegram_username")?) {
         (Some(id), Some(username)) => Some(TelegramIdentity { id, username }),
         _ => None,

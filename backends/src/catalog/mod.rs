@@ -7,7 +7,10 @@ mod deployments;
 mod endings;
 mod idempotency;
 mod identities;
+mod leases;
+mod managed_bots;
 mod members;
+mod profiles;
 mod projects;
 mod revisions;
 mod tokens;
@@ -17,8 +20,8 @@ mod webhooks;
 
 use crate::sql::Database;
 
-/// Users, projects, members, identities, API tokens, bots, versions, revisions, deployments, idempotency keys, the audit log and checks of
-/// webhooks in a [`Database`].
+/// Users, projects, members, identities, API tokens, bots, published profiles, managed bots, versions, revisions, deployments,
+/// idempotency keys, leases, the audit log and checks of webhooks in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SqlCatalog {
     db: Database,

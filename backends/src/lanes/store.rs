@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use botloom_core::ports::{
     AckOut, AckOutOutcome, ActiveRevision, ChatPlace, ChatState, ChatStates, ChatView, Chats, Claims, Commit,
-    CommitOutcome, DeadLetter, DeadLetters, Fail, FailOutcome, Freed, Ingest, IngestOutcome,
-    LaneLease, LaneStats, Lanes, LetterQuery, NewDeadLetter, OutTurn, Outbox, Page, PageRequest, Remedy,
-    SetRevision, StoreError, StoreResult, Token,
+    CommitOutcome, DeadLetter, DeadLetters, Fail, FailOutcome, Freed, Ingest, IngestOutcome, LaneLease,
+    LaneStats, Lanes, LetterQuery, NewDeadLetter, OutTurn, Outbox, Page, PageRequest, Remedy, SetRevision,
+    StoreError, StoreResult, Token,
 };
 use botloom_core::{BotId, Lane, TimestampMs};
 use bytes::Bytes;

@@ -41,6 +41,8 @@ pub(crate) mod verb {
     pub(crate) const IDENTITY_UNLINKED: &str = "identity.unlinked";
     pub(crate) const INVITATION_CREATED: &str = "invitation.created";
     pub(crate) const INVITATION_REVOKED: &str = consequence::INVITATION_REVOKED;
+    pub(crate) const MANAGED_BOT_ASKED: &str = "managed-bot.asked";
+    pub(crate) const MANAGED_BOT_WITHDRAWN: &str = "managed-bot.withdrawn";
     pub(crate) const MEMBER_JOINED: &str = "member.joined";
     pub(crate) const MEMBER_REMOVED: &str = consequence::MEMBER_REMOVED;
     pub(crate) const MEMBER_ROLE_CHANGED: &str = "member.role-changed";
@@ -58,6 +60,7 @@ pub(crate) mod verb {
     pub(crate) const SPEC_POSTED: &str = "spec.posted";
     /// A version of the staging bot is a version of this bot; `before` names the one there, `after` the one here.
     pub(crate) const SPEC_PROMOTED: &str = "spec.promoted";
+    pub(crate) const TELEGRAM_ACCOUNT_CONFIRMED: &str = "telegram-account.confirmed";
     pub(crate) const TOKEN_CREATED: &str = "token.created";
     pub(crate) const TOKEN_REVOKED: &str = consequence::TOKEN_REVOKED;
     /// By a login at an identity provider, without a project.

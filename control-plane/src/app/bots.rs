@@ -5,6 +5,7 @@ use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{BotRow, SealedToken, TelegramIdentity};
 use botloom_core::ports::{NewBot, Notice, Page, PageRequest};
 use botloom_core::secret::Secret;
+use botloom_core::time::TimestampMs;
 use botloom_telegram::Token;
 
 use super::actor::{Actor, verb};
@@ -93,6 +94,40 @@ pub(crate) async fn set_paused(app: &App, actor: Actor, id: &BotId, paused: bool
 pub(crate) async fn waiting(app: &App, id: &BotId) -> Option<u64> {
     let stats = app.deps.ports.lanes.stats().await.ok()?;
     Some(stats.updates_by_bot.get(id).copied().unwrap_or_default())
+}
+
+/// How publishing a bot's commands and descriptions does; `None`: nothing is to be published.
+pub(crate) async fn profile(app: &App, bot: &BotRow) -> Result<Option<ProfileState>, Error> {
+    let (Some(identity), Some(active)) = (&bot.identity, bot.active_rev) else {
+        return Ok(None);
+    };
+    let row = app.deps.ports.catalog.profile(identity.id).await?;
+    if row.is_none() && bot.ingress.is_none() {
+        return Ok(None);
+    }
+    let settled = row.as_ref().is_some_and(|row| row.settled == Some(active));
+    let failure = row.as_ref().and_then(|row| row.failure.clone());
+    Ok(Some(ProfileState {
+        state: match (settled, &failure) {
+            (false, _) => "pending",
+            (true, Some(_)) => "failed",
+            (true, None) => "published",
+        },
+        published_at: row.as_ref().and_then(|row| row.published_at),
+        failure,
+        version: row.map_or(0, |row| row.version),
+    }))
+}
+
+/// How publishing a bot's commands and descriptions does.
+#[derive(Debug)]
+pub(crate) struct ProfileState {
+    pub(crate) state: &'static str,
+    pub(crate) published_at: Option<TimestampMs>,
+    /// In words.
+    pub(crate) failure: Option<String>,
+    /// Changes with everything else.
+    pub(crate) version: i64,
 }
 
 /// Checks a token with Telegram and keeps it sealed.

@@ -56,6 +56,11 @@ pub(crate) async fn establish(
         audit::note(app, entry).await;
     }
     outcome?;
+    if let Some(identity) = &bot.identity {
+        // What stopped its commands and descriptions may be over: a wrong token, a refusal.
+        app.deps.ports.catalog.reopen_profile(identity.id).await?;
+        changed(app, &bot.id).await;
+    }
     reread(app, &bot.id).await
 }
 

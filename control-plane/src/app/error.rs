@@ -122,6 +122,15 @@ pub enum Error {
     /// Telegram delivers over HTTPS and to certain ports only.
     #[error("the public URL does not suit Telegram")]
     PublicUrlUnsuitable,
+    /// There is no manager bot.
+    #[error("no manager bot is set")]
+    ManagerMissing,
+    /// The manager bot's token is wrong, or it may not manage bots.
+    #[error("the manager bot cannot manage bots")]
+    ManagerUnsuitable,
+    /// No bot was made, it was confirmed, or the caller did not ask for it or names another account.
+    #[error("nothing to confirm")]
+    NothingToConfirm,
     /// Telegram understood and said no.
     #[error("telegram refused: {0}")]
     TelegramRefused(String),
@@ -198,6 +207,9 @@ impl Error {
             Self::TokenMissing => code::TOKEN_MISSING,
             Self::PublicUrlMissing => code::PUBLIC_URL_MISSING,
             Self::PublicUrlUnsuitable => code::PUBLIC_URL_UNSUITABLE,
+            Self::ManagerMissing => code::MANAGER_BOT_MISSING,
+            Self::ManagerUnsuitable => code::MANAGER_BOT_UNSUITABLE,
+            Self::NothingToConfirm => code::NOTHING_TO_CONFIRM,
             Self::TelegramRefused(_) => code::TELEGRAM_REFUSED,
             Self::TelegramUnavailable { .. } => code::TELEGRAM_UNAVAILABLE,
             Self::UnsupportedModel(_) => code::UNSUPPORTED_MODEL,
@@ -248,6 +260,9 @@ impl Coded for Error {
             | Self::TokenMissing
             | Self::PublicUrlMissing
             | Self::PublicUrlUnsuitable
+            | Self::ManagerMissing
+            | Self::ManagerUnsuitable
+            | Self::NothingToConfirm
             | Self::TelegramRefused(_)
             | Self::GenerationInProgress(_)
             | Self::DeploymentInProgress(_)
@@ -308,6 +323,15 @@ impl Coded for Error {
             Self::PublicUrlUnsuitable => {
                 "Telegram delivers to https and the ports 443, 80, 88 and 8443 only; connect with \"polling\" instead."
                     .into()
+            }
+            Self::ManagerMissing => {
+                "Set BOTLOOM_MANAGER_BOT_TOKEN, or give the bot a token of BotFather: PUT /bots/<botId>/token.".into()
+            }
+            Self::ManagerUnsuitable => {
+                "Telegram does not know its token, or does not let it manage bots; BotFather's Mini App turns that on.".into()
+            }
+            Self::NothingToConfirm => {
+                "No bot was made by the account that you name, or somebody else asked for it; look at it again.".into()
             }
             Self::TelegramRefused(words) => format!("Telegram said: {words}"),
             Self::TelegramUnavailable { now } => format!("Telegram does not answer. {now}"),

@@ -16,6 +16,7 @@ pub(crate) mod federation;
 pub(crate) mod generations;
 pub(crate) mod invitations;
 pub(crate) mod letters_in_bulk;
+pub(crate) mod managed;
 pub(crate) mod members;
 pub(crate) mod memory;
 pub(crate) mod projects;

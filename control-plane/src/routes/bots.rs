@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use botloom_core::TimestampMs;
 use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{BotRow, IngressMode};
 use botloom_core::secret::Secret;
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::path::One;
 use super::webhooks::WebhookHealth;
+use crate::app::bots::ProfileState;
 use crate::app::webhook::webhook_url;
 use crate::app::{access, bots, staging, webhooks};
 use crate::auth::caller::Caller;
@@ -147,6 +149,32 @@ pub(crate) struct TelegramView {
     suspended: Option<String>,
     /// With `webhook`: where Telegram delivers.
     webhook: Option<WebhookView>,
+    /// Where one bot is asked for that was ever connected with an active revision: its commands and descriptions at Telegram.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileView>,
+}
+
+/// Commands and descriptions at Telegram.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProfileView {
+    /// `published` (Telegram shows what the active revision says), `pending` (it will), `failed` (Telegram refused a part).
+    state: &'static str,
+    /// RFC 3339; when Telegram last had everything that a revision said.
+    published_at: Option<String>,
+    /// What went wrong last, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+impl ProfileView {
+    fn of(profile: ProfileState) -> Self {
+        Self {
+            state: profile.state,
+            published_at: profile.published_at.map(TimestampMs::to_rfc3339),
+            failure: profile.failure,
+        }
+    }
 }
 
 /// A webhook, as it should be and as it is.
@@ -173,6 +201,7 @@ impl BotView {
                 url: Some(url),
                 health: None,
             }),
+            profile: None,
         };
         Self {
             bot_id: bot.id.to_string(),
@@ -181,7 +210,7 @@ impl BotView {
             active_rev_hash: bot.active_rev.map(|rev| rev.to_string()),
             epoch: bot.epoch.0,
             created_at: bot.created_at.to_rfc3339(),
-            paused_at: bot.paused_at.map(botloom_core::TimestampMs::to_rfc3339),
+            paused_at: bot.paused_at.map(TimestampMs::to_rfc3339),
             staging_of: bot.staging_of.map(|bot| bot.to_string()),
             production: None,
             waiting_updates: None,
@@ -262,7 +291,11 @@ pub(crate) async fn get_bot(
     let checked = check
         .as_ref()
         .map_or_else(String::new, |check| format!("-check{}", check.fence));
-    let mut tag = format!("bot-{}-{}{waiting}{checked}", bot.version, bot.epoch);
+    let profile = bots::profile(&app, &bot).await?;
+    let published = profile
+        .as_ref()
+        .map_or_else(String::new, |profile| format!("-p{}", profile.version));
+    let mut tag = format!("bot-{}-{}{waiting}{checked}{published}", bot.version, bot.epoch);
     let mut production = None;
     if bot.staging_of.is_some() {
         let pair = staging::pair(&app, caller.actor, &id, Action::Read).await?;
@@ -286,6 +319,7 @@ pub(crate) async fn get_bot(
             health: Some(WebhookHealth::of(&check.state)),
         });
     }
+    view.telegram.profile = profile.map(ProfileView::of);
     etag::tagged(&headers, &tag, Json(view))
 }
 

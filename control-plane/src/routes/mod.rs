@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod exports;
 pub(crate) mod generate;
 pub(crate) mod invitations;
+pub(crate) mod managed;
 pub(crate) mod members;
 pub(crate) mod oidc;
 pub(crate) mod pages;

@@ -8,7 +8,9 @@
 mod abuse;
 mod doctor;
 mod idempotency;
+mod managed;
 mod matrix;
 mod openapi;
+mod profiles;
 mod routes;
 mod support;

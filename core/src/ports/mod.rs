@@ -15,11 +15,14 @@ mod event_log;
 mod idempotency;
 mod identities;
 mod lanes;
+mod leases;
+mod managed_bots;
 mod members;
 mod nodes;
 mod outbox;
 mod outcomes;
 mod page;
+mod profiles;
 mod projects;
 mod revisions;
 mod sandboxes;
@@ -53,11 +56,14 @@ pub use lanes::{
     ActiveRevision, Claims, Commit, CommitOutcome, DedupKey, Fail, FailOutcome, Ingest, IngestOutcome,
     LaneLease, LaneLimits, LaneStats, Lanes, NextTurn, QueuedUpdate, SetRevision, StateChange, Token, Turn,
 };
+pub use leases::Leases;
+pub use managed_bots::ManagedBots;
 pub use members::{Acceptance, MemberChange, Members};
 pub use nodes::{BEAT_EVERY, NODE_LIFE, Nodes, OpenAsk};
 pub use outbox::{AckOut, AckOutOutcome, AfterAck, OutClass, OutMessage, OutTurn, Outbox, QueuedMessage};
 pub use outcomes::{BotOutcomes, OUTCOMES_LIFE, OutcomeCounts, Outcomes};
 pub use page::{Page, PageRequest};
+pub use profiles::Profiles;
 pub use projects::{NewProjectOutcome, ProjectRemoval, ProjectRename, Projects};
 pub use revisions::Revisions;
 pub use sandboxes::{ProbeReport, SandboxError, Sandboxes};
@@ -67,8 +73,8 @@ pub use tokens::Tokens;
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
 pub use webhooks::{SettledWebhook, Webhooks};
 
-/// Users, projects, members, identities, API tokens, bots, versions, revisions, deployments, idempotency keys, audit log, checks
-/// of webhooks: one database.
+/// Users, projects, members, identities, API tokens, bots, published profiles, managed bots, versions, revisions, deployments,
+/// idempotency keys, leases, audit log, checks of webhooks: one database.
 pub trait Catalog:
     Accounts
     + Projects
@@ -76,10 +82,13 @@ pub trait Catalog:
     + Identities
     + Tokens
     + Bots
+    + Profiles
+    + ManagedBots
     + Versions
     + Revisions
     + Deployments
     + Idempotency
+    + Leases
     + Audit
     + Webhooks
 {
@@ -92,10 +101,13 @@ impl<
         + Identities
         + Tokens
         + Bots
+        + Profiles
+        + ManagedBots
         + Versions
         + Revisions
         + Deployments
         + Idempotency
+        + Leases
         + Audit
         + Webhooks,
 > Catalog for T

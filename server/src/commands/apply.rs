@@ -102,7 +102,7 @@ pub(super) async fn deploy(api: &Api, bot: &str, revision: &str) -> Result<Strin
     Ok(task_id(&api.post("/deploy", body).await?.ok()?))
 }
 
-async fn attach(api: &Api, bot: &str, connection: &Connection) -> CommandResult {
+pub(super) async fn attach(api: &Api, bot: &str, connection: &Connection) -> CommandResult {
     if let Some(token) = &connection.bot_token {
         api.put(&format!("/bots/{bot}/token"), json!({ "token": token }))
             .await?

@@ -15,6 +15,7 @@ mod listing;
 pub(crate) mod members;
 pub(crate) mod migrate;
 pub(crate) mod move_installation;
+pub(crate) mod new_bot;
 pub(crate) mod projects;
 pub(crate) mod promote;
 pub(crate) mod rotate_master_key;

@@ -16,6 +16,7 @@ use botloom_control_plane::OidcOptions;
 use botloom_core::Secret;
 use botloom_core::vault::Vault;
 use botloom_runtime::DevHosts;
+use botloom_telegram::Token;
 use url::Url;
 
 pub(crate) use error::ConfigError;
@@ -71,6 +72,8 @@ pub(crate) struct Config {
     /// A second key that opens secrets, while one replaces the other.
     pub second_master_key: Option<Secret>,
     pub telegram_api_root: Url,
+    /// The bot that has people make bots.
+    pub manager_bot: Option<Token>,
     pub owner: Option<(String, Secret)>,
     pub dev_hosts: DevHosts,
     pub send: SendLimits,
@@ -147,6 +150,7 @@ impl Config {
             telegram_api_root: read
                 .url("BOTLOOM_TELEGRAM_API_ROOT")?
                 .ok_or_else(|| invalid("BOTLOOM_TELEGRAM_API_ROOT", "must not be empty"))?,
+            manager_bot: manager_bot(&read)?,
             owner,
             dev_hosts,
             public_url,
@@ -198,6 +202,12 @@ fn master_key(read: &Reader<'_>, key: &'static str) -> Result<Option<Secret>, Co
     };
     Vault::from_base64(text.expose()).map_err(|error| invalid(key, error.to_string()))?;
     Ok(Some(text))
+}
+
+fn manager_bot(read: &Reader<'_>) -> Result<Option<Token>, ConfigError> {
+    let key = "BOTLOOM_MANAGER_BOT_TOKEN";
+    let token = read.optional(key).map(Token::new).transpose();
+    token.map_err(|error| invalid(key, error.to_string()))
 }
 
 fn origin(read: &Reader<'_>) -> Result<Option<Url>, ConfigError> {
@@ -300,6 +310,7 @@ mod tests {
         for (key, text) in [
             ("BOTLOOM_LISTEN", "nowhere"),
             ("BOTLOOM_MASTER_KEY", "abc"),
+            ("BOTLOOM_MANAGER_BOT_TOKEN", "canary"),
             ("BOTLOOM_PUBLIC_URL", "ftp://x"),
             ("BOTLOOM_SEND_BOT_PER_S", "-1"),
             ("BOTLOOM_SANDBOX_BUDGET_MS", "5"),
@@ -408,6 +419,7 @@ mod tests {
         let config = config(&[
             ("BOTLOOM_OWNER_EMAIL", "a@b.c"),
             ("BOTLOOM_OWNER_PASSWORD", "canary-password"),
+            ("BOTLOOM_MANAGER_BOT_TOKEN", "7100000000:canary-token"),
         ])
         .unwrap();
         assert!(!format!("{config:?}").contains("canary"));

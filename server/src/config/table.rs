@@ -122,6 +122,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "https://api.telegram.org",
         "Bot API server: Telegram's, your own, or the simulator.",
     ),
+    secret(
+        "BOTLOOM_MANAGER_BOT_TOKEN",
+        "Token of a bot that may manage bots (turned on in BotFather's Mini App): people then have Telegram bots made by a link (`botloom new-bot`), without copying tokens. Used for nothing else.",
+    ),
     setting(
         "BOTLOOM_OWNER_EMAIL",
         "",

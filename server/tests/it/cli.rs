@@ -34,6 +34,7 @@ fn help_is_what_it_was() {
         "diff",
         "apply",
         "connect",
+        "new-bot",
         "audit",
         "chats",
         "dead-letters",

@@ -26,6 +26,7 @@ mod people;
 mod polling;
 mod rotation;
 mod simulating;
+mod telegram_bots;
 mod traces;
 mod tree;
 mod unhealthy;

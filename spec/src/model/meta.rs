@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Text;
 use crate::limits;
 
 /// Identity of a bot and settings that hold for all of it.
@@ -16,6 +17,12 @@ pub struct Meta {
     /// Name for people.
     #[schemars(length(min = 1, max = 128))]
     pub name: String,
+    /// What an empty chat with the bot says, up to 512 code points. Absent: as Telegram has it. Empty: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Text>,
+    /// What the bot's profile and links to it say, up to 120 code points. Absent and empty as for `description`.
+    #[serde(rename = "shortDescription", default, skip_serializing_if = "Option::is_none")]
+    pub short_description: Option<Text>,
     /// Languages as BCP 47 tags.
     #[schemars(length(min = 1, max = 200), extend("uniqueItems" = true), inner(length(min = 1, max = 64)))]
     pub locales: Vec<String>,

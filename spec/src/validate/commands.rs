@@ -1,12 +1,10 @@
-//! Commands are unique, described in Telegram's length, and `/start` and `/help` are there.
+//! Commands are unique, and `/start` and `/help` are there.
 
 use std::collections::HashSet;
 
-use super::strings::resolved;
 use crate::code::Code;
 use crate::draft::Draft;
 use crate::finding::Findings;
-use crate::limits::COMMAND_DESCRIPTION_CODE_POINTS;
 use crate::pointer;
 
 pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
@@ -18,23 +16,6 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
             let pointer = pointer::join(&part.pointer, "command");
             findings.add(Code::DuplicateCommand, &pointer, || {
                 format!("`{name}` is already listed.")
-            });
-        }
-        let Some(description) = &part.value.description else {
-            continue;
-        };
-        for (locale, text) in resolved(draft, description) {
-            let length = text.chars().count();
-            if (1..=COMMAND_DESCRIPTION_CODE_POINTS).contains(&length) {
-                continue;
-            }
-            let pointer = pointer::join(&part.pointer, "description");
-            findings.add(Code::DescriptionLength, &pointer, || {
-                let place = locale.map(|locale| format!(" in `{locale}`")).unwrap_or_default();
-                format!(
-                    "The description has {length} code points{place}; Telegram takes 1 to \
-                     {COMMAND_DESCRIPTION_CODE_POINTS}."
-                )
             });
         }
     }

@@ -3,6 +3,7 @@
 mod budget;
 mod commands;
 mod conditions;
+mod descriptions;
 mod domains;
 mod graph;
 mod headers;
@@ -31,9 +32,10 @@ use crate::finding::Findings;
 
 /// Runs every meaning check on everything that has the right shape.
 pub(crate) fn meaning(draft: &Draft<'_>, findings: &mut Findings) {
-    let rules: [fn(&Draft<'_>, &mut Findings); 17] = [
+    let rules: [fn(&Draft<'_>, &mut Findings); 18] = [
         ids::check,
         commands::check,
+        descriptions::check,
         intents::check,
         locales::check,
         texts::check,

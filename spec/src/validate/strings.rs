@@ -1,19 +1,20 @@
 //! Every text and every string with placeholders of a document, with its pointer.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 
 use crate::draft::Draft;
+use crate::limits::{
+    COMMAND_DESCRIPTION_CODE_POINTS, DESCRIPTION_CODE_POINTS, SHORT_DESCRIPTION_CODE_POINTS,
+};
 use crate::model::Text;
 use crate::pointer;
 use crate::step::{QuickReply, Scalar, Step};
 
 /// Calls `visit` for every `Text`.
 pub(super) fn texts<'d>(draft: &'d Draft<'_>, mut visit: impl FnMut(&str, &'d Text)) {
-    for part in draft.commands.iter().flatten() {
-        if let Some(description) = &part.value.description {
-            visit(&pointer::join(&part.pointer, "description"), description);
-        }
-    }
+    descriptions(draft, |at, text, _| visit(at, text));
     for (_, _, at, step) in draft.steps() {
         match step {
             Step::Reply(reply) => {
@@ -26,6 +27,34 @@ pub(super) fn texts<'d>(draft: &'d Draft<'_>, mut visit: impl FnMut(&str, &'d Te
             }
             Step::Validate(validate) => visit(&format!("{at}/onFail/text"), &validate.on_fail.text),
             Step::Save(_) | Step::ApiCall(_) | Step::Goto(_) => {}
+        }
+    }
+}
+
+/// Calls `visit` for every text that Telegram shows outside of chats, with the lengths that it takes in code points.
+pub(super) fn descriptions<'d>(
+    draft: &'d Draft<'_>,
+    mut visit: impl FnMut(&str, &'d Text, RangeInclusive<usize>),
+) {
+    if let Some(meta) = &draft.meta {
+        let about = [
+            ("/meta/description", &meta.description, DESCRIPTION_CODE_POINTS),
+            (
+                "/meta/shortDescription",
+                &meta.short_description,
+                SHORT_DESCRIPTION_CODE_POINTS,
+            ),
+        ];
+        for (at, text, longest) in about {
+            if let Some(text) = text {
+                visit(at, text, 0..=longest);
+            }
+        }
+    }
+    for part in draft.commands.iter().flatten() {
+        if let Some(description) = &part.value.description {
+            let at = pointer::join(&part.pointer, "description");
+            visit(&at, description, 1..=COMMAND_DESCRIPTION_CODE_POINTS);
         }
     }
 }

@@ -11,6 +11,7 @@ mod codes;
 mod diffs;
 mod examples;
 mod forty_mistakes;
+mod profiles;
 mod properties;
 mod schema;
 mod support;

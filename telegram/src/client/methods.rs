@@ -30,6 +30,9 @@ pub struct Me {
     /// Whether it answers inline queries.
     #[serde(default)]
     pub supports_inline_queries: bool,
+    /// Whether people can make bots that it manages.
+    #[serde(default)]
+    pub can_manage_bots: bool,
 }
 
 /// Parameters of `setWebhook`.
@@ -154,6 +157,16 @@ impl Client {
         self.done(token, "setMyCommands", &params).await
     }
 
+    /// Removes the command menu of one language, or the one for all without a menu of their own.
+    pub async fn delete_my_commands(
+        &self,
+        token: &Token,
+        language_code: Option<&str>,
+    ) -> Result<(), CallError> {
+        let params = json!({ "language_code": language_code.unwrap_or("") });
+        self.done(token, "deleteMyCommands", &params).await
+    }
+
     /// Sets the text of an empty chat with the bot, up to 512 characters; languages as in [`Self::set_my_commands`].
     pub async fn set_my_description(
         &self,
@@ -163,6 +176,25 @@ impl Client {
     ) -> Result<(), CallError> {
         let params = json!({ "description": description, "language_code": language_code.unwrap_or("") });
         self.done(token, "setMyDescription", &params).await
+    }
+
+    /// Sets the text of the bot's profile and of shared links to it, up to 120 characters; languages as in
+    /// [`Self::set_my_commands`].
+    pub async fn set_my_short_description(
+        &self,
+        token: &Token,
+        short_description: &str,
+        language_code: Option<&str>,
+    ) -> Result<(), CallError> {
+        let params =
+            json!({ "short_description": short_description, "language_code": language_code.unwrap_or("") });
+        self.done(token, "setMyShortDescription", &params).await
+    }
+
+    /// The token of a bot that this one manages.
+    pub async fn get_managed_bot_token(&self, token: &Token, managed: i64) -> Result<String, CallError> {
+        self.call(token, "getManagedBotToken", &json!({ "user_id": managed }))
+            .await
     }
 
     /// The path of a file, for [`Client::download`]. Telegram refuses files above 20 MiB; the path works for an hour.

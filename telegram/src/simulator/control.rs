@@ -16,7 +16,7 @@ use super::handle::Handle;
 use super::journal::{Entry, Filter};
 use super::options::NewBot;
 use super::people::{Content, Done, NewPlace, Seen, SimError, WebhookChaos};
-use super::world::{Access, Person, Place, Shared};
+use super::world::{Access, Person, Place, Renamed, Shared};
 
 /// Longest wait of a request.
 const MAX_WAIT: Duration = Duration::from_mins(1);
@@ -39,6 +39,8 @@ pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/bots", get(bots).post(add_bot))
         .route("/bots/{bot}", get(bot))
+        .route("/bots/{bot}/profile", get(profile))
+        .route("/bots/{bot}/manages", put(manages))
         .route("/bots/{bot}/send", post(send))
         .route("/bots/{bot}/press", post(press))
         .route("/bots/{bot}/tap", post(tap))
@@ -50,6 +52,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/bots/{bot}/chats/{chat}/wait", get(wait))
         .route("/bots/{bot}/chats/{chat}/access", put(access))
         .route("/people", post(add_person))
+        .route("/people/{person}/new-bot", post(new_bot))
         .route("/chats", post(add_place))
         .route("/chats/{chat}", get(place))
         .route("/chats/{chat}/migrate", post(migrate))
@@ -71,6 +74,37 @@ async fn add_bot(State(shared): Sim, Json(new): Json<NewBot>) -> Answer<super::B
 
 async fn bot(State(shared): Sim, Path(bot): Path<i64>) -> Answer<super::BotState> {
     Handle::borrow(&shared).bot_state(bot).map(Json)
+}
+
+async fn profile(State(shared): Sim, Path(bot): Path<i64>) -> Answer<super::BotProfile> {
+    Handle::borrow(&shared).profile(bot).map(Json)
+}
+
+#[derive(Deserialize)]
+struct Manages {
+    manages: bool,
+}
+
+async fn manages(State(shared): Sim, Path(bot): Path<i64>, Json(wish): Json<Manages>) -> Answer<Value> {
+    Handle::borrow(&shared).set_manages(bot, wish.manages)?;
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct OpenLink {
+    link: String,
+    #[serde(flatten)]
+    renamed: Renamed,
+}
+
+async fn new_bot(
+    State(shared): Sim,
+    Path(person): Path<i64>,
+    Json(wish): Json<OpenLink>,
+) -> Answer<super::BotState> {
+    let sim = Handle::borrow(&shared);
+    let bot = sim.make_managed(person, &wish.link, wish.renamed)?;
+    sim.bot_state(bot).map(Json)
 }
 
 #[derive(Deserialize)]

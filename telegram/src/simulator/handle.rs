@@ -1,5 +1,6 @@
 //! The people's side of a running simulator.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,8 @@ use super::faults::Fault;
 use super::journal::{Counters, Entry, Filter};
 use super::options::NewBot;
 use super::people::{Content, Done, NewPlace, Seen, SimError, WebhookChaos};
-use super::world::{Access, Person, Place, Shared, World};
-use crate::Token;
+use super::world::{Access, Person, Place, Renamed, Shared, World};
+use crate::{BotCommand, Token};
 
 /// A running simulator. Clones are the same one; it ends when the last of them is dropped.
 #[derive(Debug, Clone)]
@@ -37,6 +38,17 @@ pub struct BotState {
     pub webhook: Option<String>,
     /// Updates that nobody has taken yet.
     pub pending: usize,
+}
+
+/// What people see of a bot outside of its chats.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BotProfile {
+    /// Commands for all chats by language; the empty one is for everybody without a menu of their own.
+    pub commands: BTreeMap<String, Vec<BotCommand>>,
+    /// The text of an empty chat by language.
+    pub descriptions: BTreeMap<String, String>,
+    /// The text of the profile by language.
+    pub short_descriptions: BTreeMap<String, String>,
 }
 
 impl Handle {
@@ -114,11 +126,52 @@ impl Handle {
         })
     }
 
+    /// What people see of a bot outside of its chats. Menus of narrower scopes are not in it: `getMyCommands` gives them.
+    pub fn profile(&self, bot: i64) -> Result<BotProfile, SimError> {
+        let world = self.shared.world();
+        let state = world.bots.get(&bot).ok_or(SimError::NotFound("such bot"))?;
+        let texts = |wanted: &str| {
+            let own = state.texts.iter().filter(|((field, _), _)| *field == wanted);
+            own.map(|((_, language), text)| (language.clone(), text.clone()))
+                .collect()
+        };
+        let everywhere = serde_json::json!({ "type": "default" }).to_string();
+        let menus = state
+            .commands
+            .iter()
+            .filter(|((scope, _), _)| *scope == everywhere);
+        Ok(BotProfile {
+            commands: menus
+                .map(|((_, language), menu)| {
+                    let menu = serde_json::from_value(menu.clone()).unwrap_or_default();
+                    (language.clone(), menu)
+                })
+                .collect(),
+            descriptions: texts("description"),
+            short_descriptions: texts("short_description"),
+        })
+    }
+
     /// Every bot.
     pub fn bots(&self) -> Vec<BotState> {
         let mut ids: Vec<i64> = self.shared.world().bots.keys().copied().collect();
         ids.sort_unstable();
         ids.into_iter().filter_map(|id| self.bot_state(id).ok()).collect()
+    }
+
+    /// Lets people make bots that this bot manages, or not.
+    pub fn set_manages(&self, bot: i64, manages: bool) -> Result<(), SimError> {
+        let mut world = self.shared.world();
+        let state = world.bots.get_mut(&bot).ok_or(SimError::NotFound("such bot"))?;
+        state.manages = manages;
+        Ok(())
+    }
+
+    /// A person opens a link `https://t.me/newbot/…` and confirms what it asks; gives the number of the new bot.
+    pub fn make_managed(&self, person: i64, link: &str, renamed: Renamed) -> Result<i64, SimError> {
+        self.shared
+            .world()
+            .make_managed(&self.shared, person, link, renamed)
     }
 
     /// Makes a person with a fresh number.

@@ -26,10 +26,10 @@ mod text;
 mod world;
 
 pub use faults::{Action, Fault};
-pub use handle::{BotState, Handle};
+pub use handle::{BotProfile, BotState, Handle};
 pub use journal::{Counters, Entry, Event, Filter};
 pub use options::{FloodModel, JournalMode, NewBot, Options, Rate, Tokens};
 pub use people::{Content, Done, NewPlace, Seen, SentFile, SimError, WebhookChaos};
 pub use schema::{Method, Schema, UpdateKind, schema};
 pub use server::{Simulator, StartError};
-pub use world::{Access, Person, Place};
+pub use world::{Access, Person, Place, Renamed};

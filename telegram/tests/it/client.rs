@@ -46,6 +46,41 @@ async fn typed_methods() {
     assert_eq!(read, menu);
 
     s.client
+        .set_my_commands(&s.token, &menu, Some("de"))
+        .await
+        .unwrap();
+    s.client
+        .set_my_short_description(&s.token, "Kurz", Some("de"))
+        .await
+        .unwrap();
+    let profile = s.sim.profile(BOT).unwrap();
+    assert_eq!(profile.commands.keys().collect::<Vec<_>>(), ["", "de"]);
+    assert_eq!(profile.short_descriptions["de"], "Kurz");
+    s.client.delete_my_commands(&s.token, Some("de")).await.unwrap();
+    assert_eq!(
+        s.sim.profile(BOT).unwrap().commands.keys().collect::<Vec<_>>(),
+        [""]
+    );
+    for code in ["deu", "DE", "d"] {
+        let outcome = s.client.set_my_description(&s.token, "x", Some(code)).await;
+        assert_eq!(
+            refusal(outcome),
+            (400, "Bad Request: Invalid language code specified".into()),
+            "{code}"
+        );
+    }
+    let scoped = json!({ "commands": menu, "scope": { "type": "chat", "chat_id": 7 } });
+    s.call("setMyCommands", scoped).await.unwrap();
+    let scope = json!({ "scope": { "type": "chat", "chat_id": 7 } });
+    assert_eq!(s.call("getMyCommands", scope).await.unwrap(), json!(menu));
+    for scope in [json!({ "type": "chat" }), json!({ "type": "everywhere" })] {
+        let refused = s
+            .call("setMyCommands", json!({ "commands": menu, "scope": scope }))
+            .await;
+        assert_eq!(refusal(refused).0, 400, "{scope}");
+    }
+
+    s.client
         .set_my_description(&s.token, "Vorne", Some("de"))
         .await
         .unwrap();

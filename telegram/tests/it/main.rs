@@ -11,6 +11,7 @@ mod control;
 mod data;
 mod files;
 mod floods;
+mod managed;
 mod people;
 mod polling;
 mod receiver;

@@ -51,6 +51,12 @@ mod webhooks {
 mod webhook_pace {
     botloom_core::webhook_pace_conformance!(super::catalog().await);
 }
+mod profiles {
+    botloom_core::profiles_conformance!(super::catalog().await);
+}
+mod managed_bots {
+    botloom_core::managed_bots_conformance!(super::catalog().await);
+}
 mod versions {
     botloom_core::versions_conformance!(super::catalog().await);
 }

@@ -5,6 +5,7 @@ mod requests;
 
 use botloom_control_plane::openapi_json;
 use botloom_core::model::Role;
+use botloom_telegram::Token;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -136,7 +137,11 @@ async fn every_route_answers_everybody_as_it_declares() {
     }
     limits.streams_per_user = 100;
     limits.exports_per_user = 100;
+    let manager = Token::new("7100000000:AA-the-manager").unwrap();
+    setup.options.manager_bot = Some(manager.clone());
     let server = Server::start_with(setup).await;
+    let manager = server.telegram.bot(&manager);
+    server.telegram.set_manages(manager, true).unwrap();
     let owner = server.owner().await;
     let world = World::of(&server, &owner).await;
     let callers = callers(&server, &owner, &world).await;

@@ -3,8 +3,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use botloom_core::model::IngressMode;
+use botloom_core::model::{IngressMode, ManagedBot, TelegramAccount};
 use botloom_core::ports::{Connection, NewDeadLetter};
+use botloom_telegram::simulator::Renamed;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -83,6 +84,29 @@ impl<'a> World<'a> {
             .set_connection(&bot.parse().unwrap(), Some(&polling))
             .await
             .unwrap();
+    }
+
+    /// Somebody makes the Telegram bot that was asked for; answers who.
+    async fn make(&self, bot: &str, asked: &Value) -> i64 {
+        let telegram = &self.server.telegram;
+        let person = telegram.person("Ann");
+        let link = asked["link"].as_str().unwrap();
+        let id = telegram
+            .make_managed(person.id, link, Renamed::default())
+            .unwrap();
+        let made = ManagedBot {
+            id,
+            creator: TelegramAccount {
+                id: person.id,
+                first_name: person.first_name,
+                username: None,
+            },
+        };
+        let (catalog, now) = (&self.server.ports.catalog, self.server.ports.clock.now());
+        let username = asked["username"].as_str().unwrap();
+        let noted = catalog.note_managed_bot(username, &made, now).await.unwrap();
+        assert_eq!(noted.unwrap().bot.as_str(), bot);
+        person.id
     }
 
     async fn dead_letter(&self, bot: &str) -> String {
@@ -273,6 +297,17 @@ impl<'a> World<'a> {
             }
             ("DELETE", "/bots/{botId}") => (at, None, 204),
             ("PUT", "/bots/{botId}/token") => (at, Some(token), 200),
+            ("POST", "/bots/{botId}/managed") => (at, None, 201),
+            ("GET" | "DELETE", "/bots/{botId}/managed") => {
+                self.owner.post(&at, &Value::Null).await.expect(201);
+                (at, None, if *method == Method::GET { 200 } else { 204 })
+            }
+            ("POST", "/bots/{botId}/managed/confirm") => {
+                let asked = format!("/bots/{bot}/managed");
+                let asked = self.owner.post(&asked, &Value::Null).await.expect(201).json();
+                let account = self.make(&bot, &asked).await;
+                (at, Some(json!({ "telegramUserId": account })), 200)
+            }
             ("POST", "/bots/{botId}/connect") => (at, Some(json!({ "ingress": "polling" })), 409),
             ("GET", "/bots/{botId}/chats" | "/bots/{botId}/analytics") => (at, None, 200),
             ("GET", "/bots/{botId}/analytics/{query}") => (at.replace("{query}", "messages"), None, 200),

@@ -29,19 +29,20 @@ pub(crate) fn spec(bot: &str, text: &str) -> Value {
 
 /// Stores a revision of a bot as the generator does; `seed` makes it another one.
 pub(crate) async fn revision(ports: &Ports, bot: &str, seed: &str) -> RevHash {
-    revision_of(ports, bot, 1, seed).await
+    revision_of(ports, bot, seed, 1).await
 }
 
 /// The same of this version, and live at once.
 pub(crate) async fn live(ports: &Ports, bot: &str, version: u32) -> RevHash {
-    let rev = revision_of(ports, bot, version, &version.to_string()).await;
+    let rev = revision_of(ports, bot, &version.to_string(), version).await;
     let bot: BotId = bot.parse().unwrap();
     let seen = ports.catalog.bot(&bot).await.unwrap().unwrap().epoch;
     ports.catalog.activate(&bot, seen, rev).await.unwrap().unwrap();
     rev
 }
 
-async fn revision_of(ports: &Ports, bot: &str, version: u32, seed: &str) -> RevHash {
+/// The same, of this version of the spec.
+pub(crate) async fn revision_of(ports: &Ports, bot: &str, seed: &str, spec_version: u32) -> RevHash {
     let bot: BotId = bot.parse().unwrap();
     let rev_hash = RevHash(Sha256Hash::of(format!("{bot} {seed}")));
     let bot_js = format!("// {seed}\nexport function handle() {{}}\n");
@@ -49,7 +50,7 @@ async fn revision_of(ports: &Ports, bot: &str, version: u32, seed: &str) -> RevH
     let passport = RevJson {
         rev_hash,
         bot_id: bot.clone(),
-        spec_version: version,
+        spec_version,
         artifacts: BTreeMap::from([("botJs".to_owned(), "bot.js".to_owned())]),
         build: BuildInfo {
             model: "compiler".into(),
@@ -98,7 +99,7 @@ async fn revision_of(ports: &Ports, bot: &str, version: u32, seed: &str) -> RevH
     let row = RevisionRow {
         rev_hash,
         bot,
-        spec_version: version,
+        spec_version,
         digests,
         rev_json,
         created_at,

@@ -9,7 +9,7 @@ mod server;
 
 pub(crate) use browser::Browser;
 pub(crate) use client::{Answer, Client};
-pub(crate) use fixtures::{live, revision, spec, stuck_chat};
+pub(crate) use fixtures::{live, revision, revision_of, spec, stuck_chat};
 pub(crate) use hostile::{Hostile, Signing};
 pub(crate) use provider::{CLIENT_ID, CLIENT_SECRET, RealProvider, through};
 pub(crate) use server::{EMAIL, PASSWORD, Server, Setup};

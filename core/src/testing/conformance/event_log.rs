@@ -91,6 +91,11 @@ async fn every_kind_of_event_is_read_as_it_was_written(subject: Subject) -> Case
         BotEvent::BotDisconnected {},
         BotEvent::BotPaused {},
         BotEvent::BotResumed {},
+        BotEvent::ProfilePublished { rev_hash },
+        BotEvent::ProfileRefused {
+            rev_hash,
+            reason: reason.clone(),
+        },
         BotEvent::WebhookDrifted {
             reason: reason.clone(),
             findings: vec![WebhookFinding::WebhookForeign, WebhookFinding::DeliveryFailing],

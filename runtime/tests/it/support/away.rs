@@ -7,19 +7,20 @@ use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::{InvitationId, TokenId};
 use botloom_core::model::{
-    ApiToken, AuditEntry, BotRow, Deployment, Identity, Invitation, LoginAttempt, Member, Membership,
-    Newcomer, Project, Registered, RevisionRow, Role, SealedToken, Session, SessionHash, SpecVersion,
-    SpecVersionSummary, TelegramIdentity, Tried, User, WebhookCheck, WebhookGrant, WebhookPace,
-    WebhookPaceState, WebhookStatus, WebhookTally,
+    ApiToken, AuditEntry, BotRow, Deployment, Identity, Invitation, LoginAttempt, ManagedBot, ManagedOutcome,
+    ManagedRequest, Member, Membership, Newcomer, ProfileRow, Project, Registered, RevisionRow, Role,
+    SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity, Tried, User,
+    WebhookCheck, WebhookGrant, WebhookPace, WebhookPaceState, WebhookStatus, WebhookTally,
 };
 use botloom_core::ports::{
     Acceptance, Accounts, Admission, Admittance, Audit, AuditQuery, Bots, Catalog, Connection, Deployments,
-    Idempotency, IdempotencyClaim, IdempotencyKey, Identities, Linking, MemberChange, Members, NewBot,
-    NewDeploymentOutcome, NewProjectOutcome, NewVersion, NewVersionOutcome, Page, PageRequest,
-    PasswordChange, ProjectRemoval, ProjectRename, Projects, Revisions, SettledWebhook, StagingChange,
-    StoreError, StoreResult, StoredResponse, Tokens, Versions, Webhooks,
+    Idempotency, IdempotencyClaim, IdempotencyKey, Identities, Leases, Linking, ManagedBots, MemberChange,
+    Members, NewBot, NewDeploymentOutcome, NewProjectOutcome, NewVersion, NewVersionOutcome, Page,
+    PageRequest, PasswordChange, Profiles, ProjectRemoval, ProjectRename, Projects, Revisions,
+    SettledWebhook, StagingChange, StoreError, StoreResult, StoredResponse, Tokens, Versions, Webhooks,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
+use uuid::Uuid;
 
 #[derive(Debug)]
 pub(crate) struct Switched {
@@ -136,6 +137,30 @@ forward! { Bots
     fn reseal(read: &BotRow, token: Option<&SealedToken>, webhook_secret: Option<&SealedToken>) -> bool;
     fn activate(id: &BotId, seen: Epoch, rev: RevHash) -> Option<Epoch>;
     fn overtake(id: &BotId, seen: Epoch, ahead: Epoch) -> Option<Epoch>;
+}
+
+forward! { Profiles
+    fn due_profiles(now: TimestampMs, limit: u32) -> Vec<BotRow>;
+    fn profile(telegram_id: i64) -> Option<ProfileRow>;
+    fn claim_profile(telegram_id: i64, now: TimestampMs, until: TimestampMs) -> Option<ProfileRow>;
+    fn save_profile(row: &ProfileRow) -> bool;
+    fn reopen_profile(telegram_id: i64) -> ();
+}
+
+forward! { ManagedBots
+    fn put_managed_request(request: &ManagedRequest) -> ();
+    fn managed_request(bot: &BotId) -> Option<ManagedRequest>;
+    fn note_managed_bot(username: &str, made: &ManagedBot, now: TimestampMs) -> Option<ManagedRequest>;
+    fn end_managed_request(username: &str, outcome: &ManagedOutcome) -> bool;
+    fn delete_managed_request(bot: &BotId) -> bool;
+    fn expire_managed_requests(before: TimestampMs) -> u64;
+    fn remember_account(user: UserId, account: i64, at: TimestampMs) -> bool;
+    fn knows_account(user: UserId, account: i64) -> bool;
+}
+
+forward! { Leases
+    fn hold_lease(name: &str, holder: Uuid, now: TimestampMs, until: TimestampMs) -> bool;
+    fn end_lease(name: &str, holder: Uuid) -> ();
 }
 
 forward! { Versions

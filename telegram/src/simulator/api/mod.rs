@@ -4,6 +4,7 @@ mod chats;
 mod edit;
 mod files;
 mod group;
+mod managed;
 mod profile;
 mod queries;
 mod send;
@@ -185,6 +186,7 @@ fn execute(shared: &Arc<Shared>, world: &mut World, call: &Call) -> Outcome {
         "getChat" | "getChatMember" | "getChatMemberCount" | "getChatAdministrators" | "leaveChat" => {
             chats::about(world, bot, method, params)
         }
+        "getManagedBotToken" | "replaceManagedBotToken" => managed::token(world, bot, method, params),
         "getUserProfilePhotos" => Ok(serde_json::json!({ "total_count": 0, "photos": [] })),
         "answerCallbackQuery" | "answerInlineQuery" | "answerPreCheckoutQuery" | "answerShippingQuery" => {
             queries::answer(shared, world, bot, method, params)

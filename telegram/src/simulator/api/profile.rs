@@ -24,6 +24,39 @@ const RIGHTS: [&str; 12] = [
     "can_send_welcome_messages",
 ];
 
+/// The language of a call: empty, or two small letters.
+fn language(params: &Params) -> Result<String, Refusal> {
+    let code = params.text("language_code").unwrap_or_default();
+    let fits = code.is_empty() || (code.len() == 2 && code.bytes().all(|b| b.is_ascii_lowercase()));
+    if fits {
+        Ok(code)
+    } else {
+        Err(Refusal::bad("Invalid language code specified"))
+    }
+}
+
+/// The scope of a call as JSON text, without what its type does not have.
+fn scope(params: &Params) -> Result<String, Refusal> {
+    let scope = params
+        .json("scope")?
+        .unwrap_or_else(|| json!({ "type": "default" }));
+    let kind = scope["type"].as_str().unwrap_or_default();
+    let wanted: &[&str] = match kind {
+        "default" | "all_private_chats" | "all_group_chats" | "all_chat_administrators" => &[],
+        "chat" | "chat_administrators" => &["chat_id"],
+        "chat_member" => &["chat_id", "user_id"],
+        _ => return Err(Refusal::bad("unknown bot command scope type")),
+    };
+    let mut kept = Map::new();
+    kept.insert("type".to_owned(), kind.into());
+    for name in wanted {
+        let value = scope.get(name).filter(|value| !value.is_null());
+        let value = value.ok_or_else(|| Refusal::bad(format!("bot command scope has no {name}")))?;
+        kept.insert((*name).to_owned(), value.clone());
+    }
+    Ok(Value::Object(kept).to_string())
+}
+
 fn own(world: &mut World, bot: i64) -> Result<&mut Bot, Refusal> {
     world
         .bots
@@ -32,11 +65,7 @@ fn own(world: &mut World, bot: i64) -> Result<&mut Bot, Refusal> {
 }
 
 pub(super) fn commands(world: &mut World, bot: i64, method: &str, params: &Params) -> Outcome {
-    let scope = params
-        .json("scope")?
-        .unwrap_or_else(|| json!({ "type": "default" }))
-        .to_string();
-    let key = (scope, params.text("language_code").unwrap_or_default());
+    let key = (scope(params)?, language(params)?);
     let menus = &mut own(world, bot)?.commands;
     if method == "getMyCommands" {
         return Ok(menus.get(&key).cloned().unwrap_or_else(|| json!([])));
@@ -96,7 +125,7 @@ pub(super) fn set_text(world: &mut World, bot: i64, method: &str, params: &Param
             field.replace('_', " ")
         )));
     }
-    let key = (field, params.text("language_code").unwrap_or_default());
+    let key = (field, language(params)?);
     let texts = &mut own(world, bot)?.texts;
     if text.is_empty() {
         texts.remove(&key);
@@ -108,7 +137,7 @@ pub(super) fn set_text(world: &mut World, bot: i64, method: &str, params: &Param
 
 pub(super) fn text(world: &mut World, bot: i64, method: &str, params: &Params) -> Outcome {
     let (field, _) = text_field(method);
-    let language = params.text("language_code").unwrap_or_default();
+    let language = language(params)?;
     let bot = own(world, bot)?;
     let found = bot
         .texts

@@ -38,6 +38,10 @@ pub(crate) struct Bot {
     /// Menu buttons by chat; of all chats under `None`.
     pub(crate) menus: BTreeMap<Option<i64>, Value>,
     pub(crate) admin_rights: BTreeMap<bool, Value>,
+    /// Whether people can make bots that it manages.
+    pub(crate) manages: bool,
+    /// The bot that manages this one.
+    pub(crate) manager: Option<i64>,
     pub(crate) bulk: Bucket,
     pub(crate) webhook_changes: Bucket,
 }
@@ -108,6 +112,8 @@ impl Bot {
             texts: BTreeMap::new(),
             menus: BTreeMap::new(),
             admin_rights: BTreeMap::new(),
+            manages: false,
+            manager: None,
             bulk: Bucket::default(),
             webhook_changes: Bucket::default(),
         }
@@ -130,7 +136,7 @@ impl Bot {
             ("has_main_web_app", false),
             ("has_topics_enabled", false),
             ("allows_users_to_create_topics", false),
-            ("can_manage_bots", false),
+            ("can_manage_bots", self.manages),
             ("supports_join_request_queries", false),
         ] {
             me[flag] = value.into();

@@ -5,6 +5,7 @@ mod chats;
 mod conversation;
 mod deeds;
 mod files;
+mod managed;
 mod queue;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ pub(crate) use bot::{Bot, PollEnd, Query, Webhook};
 pub use chats::{Access, Person, Place};
 pub(crate) use conversation::{Conversation, Stored};
 pub(crate) use files::{Files, StoredFile};
+pub use managed::Renamed;
 
 use super::clock::Clock;
 use super::delivery::Poster;

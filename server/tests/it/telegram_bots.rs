@@ -1,0 +1,121 @@
+//! What Telegram shows of bots outside of their chats, and bots that people make by a link.
+
+use std::time::Duration;
+
+use botloom_telegram::Token;
+use botloom_telegram::simulator::{BotProfile, Renamed};
+use serde_json::{Value, json};
+
+use crate::support::api::{EMAIL, PASSWORD};
+use crate::support::process::run;
+use crate::support::specs;
+use crate::support::stories::{Storage, stories};
+use crate::support::world::{PATIENCE, World};
+
+stories!(
+    descriptions_follow_deployments_and_rollbacks,
+    a_bot_is_made_by_a_link,
+);
+
+/// A bot that is described by `about`, in German too.
+fn described(bot: &str, about: &str) -> Value {
+    let mut spec = specs::chain(bot, about);
+    spec["meta"]["locales"] = json!(["en", "de"]);
+    spec["meta"]["description"] = json!({ "key": "about" });
+    spec["commands"][0]["description"] = json!("Begin");
+    spec["localization"] = json!({ "en": { "about": about }, "de": { "about": format!("{about} (de)") } });
+    spec
+}
+
+/// Waits until Telegram shows it.
+async fn shown(world: &World, bot: i64, wanted: impl Fn(&BotProfile) -> bool) {
+    let waiting = async {
+        while !wanted(&world.telegram.profile(bot).unwrap()) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+        panic!("{:?}\n{}", world.telegram.profile(bot), world.logs());
+    }
+}
+
+async fn descriptions_follow_deployments_and_rollbacks(storage: Storage) {
+    let mut world = World::start(storage, &[]).await;
+    let bot = world
+        .bot(&described("told", "One"), 7_100_000_040, "polling")
+        .await;
+    let says = |about: &'static str| {
+        move |profile: &BotProfile| {
+            profile.descriptions.get("").is_some_and(|text| text == about)
+                && profile.descriptions.get("de") == Some(&format!("{about} (de)"))
+                && profile.commands.len() == 1
+        }
+    };
+    shown(&world, bot, says("One")).await;
+    world.api.go_live(&described("told", "Two")).await;
+    shown(&world, bot, says("Two")).await;
+
+    // A rollback is a flip like any other, also when the node dies right after it.
+    let back = world.api.post("/rollback", &json!({ "botId": "told" })).await;
+    assert_eq!(back.status, 202, "{back:?}");
+    let task = back.json()["taskId"].as_str().unwrap().to_owned();
+    world.api.ended(&format!("/deployments/{task}")).await;
+    world.server.kill();
+    world.all_again().await;
+    shown(&world, bot, says("One")).await;
+    let told = world.api.get("/bots/told").await.json();
+    assert!(told["telegram"]["profile"]["state"].is_string(), "{told}");
+}
+
+async fn a_bot_is_made_by_a_link(storage: Storage) {
+    let manager = "7100000041:AA-token-of-a-manager";
+    let world = World::start(storage, &[("BOTLOOM_MANAGER_BOT_TOKEN", manager)]).await;
+    let number = world.telegram.bot(&Token::new(manager).unwrap());
+    world.telegram.set_manages(number, true).unwrap();
+    let bot = world.api.create_bot(&specs::chain("by-link", "")).await;
+    world.api.go_live(&specs::chain("by-link", "")).await;
+    let ada = world.person("Ada", "en");
+
+    let server = world.server.url("");
+    let account = ada.to_string();
+    let command = tokio::task::spawn_blocking(move || {
+        let args = [
+            "new-bot",
+            "by-link",
+            "--account",
+            &account,
+            "--connect",
+            "polling",
+        ];
+        let env = [
+            ("BOTLOOM_SERVER", server.as_str()),
+            ("BOTLOOM_EMAIL", EMAIL),
+            ("BOTLOOM_PASSWORD", PASSWORD),
+        ];
+        run(&args, &env, &std::env::temp_dir(), "")
+    });
+    let path = format!("/bots/{bot}/managed");
+    let asking = async {
+        loop {
+            let asked = world.api.get(&path).await;
+            if asked.status == 200 {
+                return asked.json();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let asked = tokio::time::timeout(PATIENCE, asking).await.unwrap();
+    let link = asked["link"].as_str().unwrap();
+    let made = world
+        .telegram
+        .make_managed(ada, link, Renamed::default())
+        .unwrap();
+
+    let ran = command.await.unwrap();
+    assert_eq!(ran.code, Some(0), "{ran:?}\n{}", world.logs());
+    let username = asked["username"].as_str().unwrap();
+    assert!(ran.out.starts_with(link), "{ran:?}");
+    assert!(ran.out.contains(&format!("@{username} is by-link")), "{ran:?}");
+    assert_eq!(world.ask(made, ada, "/n 1", 1).await, ["->1"]);
+    assert!(!world.logs().contains("token-of-a-manager"));
+}
