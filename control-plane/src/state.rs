@@ -12,7 +12,8 @@ use crate::app::{self, Error};
 use crate::auth::attempts::Attempts;
 use crate::auth::password::Passwords;
 use crate::deps::{Deps, Watch};
-use crate::events::Streams;
+use crate::events::{Hub, Streams};
+use crate::idempotency::Running;
 use crate::limits::Rates;
 use crate::options::{InvalidOptions, Options};
 use crate::{router, sweep};
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) attempts: Attempts,
     pub(crate) rates: Rates,
     pub(crate) streams: Streams,
+    pub(crate) hub: Hub,
+    pub(crate) running: Running,
     /// Ends event streams, so that a shutdown need not wait for them.
     pub(crate) stop: CancellationToken,
 }
@@ -70,6 +73,8 @@ impl ControlPlane {
             attempts: Attempts::new(options.limits.failed_logins),
             rates: Rates::new(&options.limits)?,
             streams: Streams::new(options.limits.streams_per_user),
+            hub: Hub::default(),
+            running: Running::default(),
             deps,
             options,
             stop: shutdown,
