@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: the same request twice has one effect and one answer.
 //!
-//! A key belongs to a user, or to one of their API tokens, and a route. Its claim is a lease, so a holder that dies blocks it for a minute at most; task
+//! A key belongs to a user, or to one of their API tokens, and a route. Its claim is a lease, so a holder that dies blocks it for 30 s at most; task
 //! ids come from the key, so the next try meets what the dead one began. The work goes on when its caller hangs up. Requests
 //! with a key that is being worked on wait for its answer.
 
@@ -32,7 +32,7 @@ use crate::state::App;
 /// Keys are kept so long: 24 h.
 pub(crate) const KEPT_MS: i64 = 24 * 3_600_000;
 /// A claim whose holder died is given away after this time. Longer than any request may take.
-const LEASE_MS: i64 = 60_000;
+const LEASE_MS: i64 = 30_000;
 const MAX_KEY: usize = 255;
 /// How often a request looks whether another node has answered.
 const LOOK: Duration = Duration::from_millis(200);

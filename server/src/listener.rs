@@ -108,9 +108,8 @@ impl Connection {
         });
         let builder = builder();
         let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let mut late = std::pin::pin!(async {
-            tokio::time::timeout(FIRST_HEAD, first.cancelled()).await.is_err()
-        });
+        let mut late =
+            std::pin::pin!(async { tokio::time::timeout(FIRST_HEAD, first.cancelled()).await.is_err() });
         let (mut waiting, mut stopping) = (true, false);
         loop {
             tokio::select! {

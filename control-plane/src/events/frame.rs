@@ -19,7 +19,12 @@ pub(super) fn event(event: &LoggedEvent) -> Bytes {
         data.extend(fields);
     }
     // JSON printed in one line: a stream's fields end with the line.
-    format!("id: {}\nevent: {}\ndata: {data}\n\n", event.id, event.event.name()).into()
+    format!(
+        "id: {}\nevent: {}\ndata: {data}\n\n",
+        event.id,
+        event.event.name()
+    )
+    .into()
 }
 
 /// Tells the reader to fetch everything anew and, with an id, from where the stream goes on.

@@ -48,7 +48,9 @@ pub(crate) async fn outermost(State(app): State<App>, mut request: Request, next
         .as_ref()
         .and_then(|site| Permission::of(request.headers(), &method, site, &app.options));
     let secure = site.as_ref().is_some_and(|site| site.secure);
-    let response = handle(&app, request, next, &route, site).instrument(span.clone()).await;
+    let response = handle(&app, request, next, &route, site)
+        .instrument(span.clone())
+        .await;
     let mut response = finish(response, &id, &method, secure);
     cors::say(permission, &mut response);
     let status = response.status();

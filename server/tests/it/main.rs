@@ -8,6 +8,7 @@
 
 mod support;
 
+mod abuse;
 mod architecture;
 mod bad_input;
 mod cli;
@@ -19,6 +20,7 @@ mod folder;
 mod main_story;
 mod metrics;
 mod nodes;
+mod once;
 mod people;
 mod polling;
 mod rotation;

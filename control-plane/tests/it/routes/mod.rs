@@ -1,6 +1,7 @@
 mod audit;
 mod auth;
 mod bots;
+mod crowd;
 mod dead_letters;
 mod deployments;
 mod events;
