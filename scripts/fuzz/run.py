@@ -175,7 +175,9 @@ def fuzz(server, folder, name, headers, left_out, examples):
     report = Path(folder) / f"{name}.har"
     command = [sys.executable, "-m", "schemathesis.cli", "run", str(Path(folder) / "openapi.json")]
     command += ["--url", server.url, "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]
-    command += ["--max-examples", str(examples), "--rate-limit", RATE, "--workers", "4", "--seed", "1"]
+    command += ["--max-examples", str(examples), "--rate-limit", RATE, "--seed", "1"]
+    # Python 3.11 cannot parse in several threads at a time (SystemError: AST constructor recursion depth mismatch).
+    command += ["--workers", "1"]
     command += ["--request-timeout", "30", "--continue-on-failure", "--no-color", "--warnings", "off"]
     command += ["--suppress-health-check", "all", "--generation-database", "none"]
     command += ["--generation-with-security-parameters", "false"]
