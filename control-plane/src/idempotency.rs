@@ -1,18 +1,25 @@
 //! `Idempotency-Key`: the same request twice has one effect and one answer.
 //!
-//! A key belongs to a user, or to one of their API tokens, and a route. Its claim is a lease, so a holder that dies blocks it for a minute at most; task
-//! ids come from the key, so the next try meets what the dead one began. The work goes on when its caller hangs up.
+//! A key belongs to a user, or to one of their API tokens, and a route. Its claim is a lease, so a holder that dies blocks it for 30 s at most; task
+//! ids come from the key, so the next try meets what the dead one began. The work goes on when its caller hangs up. Requests
+//! with a key that is being worked on wait for its answer.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
+use botloom_core::fault;
 use botloom_core::hash::Sha256Hash;
 use botloom_core::ids::{BotId, TaskId};
 use botloom_core::ports::{IdempotencyClaim, IdempotencyKey, StoredResponse};
 use futures_util::FutureExt;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Builder;
 
@@ -27,8 +34,10 @@ use crate::state::App;
 /// Keys are kept so long: 24 h.
 pub(crate) const KEPT_MS: i64 = 24 * 3_600_000;
 /// A claim whose holder died is given away after this time. Longer than any request may take.
-const LEASE_MS: i64 = 60_000;
+const LEASE_MS: i64 = 30_000;
 const MAX_KEY: usize = 255;
+/// How often a request looks whether another node has answered.
+const LOOK: Duration = Duration::from_millis(200);
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -66,28 +75,20 @@ where
         key,
     };
     let catalog = app.deps.ports.catalog.clone();
-    match catalog.claim_key(&key, &fingerprint, app.now(), LEASE_MS).await? {
-        IdempotencyClaim::Claimed => {}
-        IdempotencyClaim::Replay(stored) => {
-            if let Some((bot, action)) = about {
-                access::bot(app, actor, &bot, action).await?;
-            }
-            return replay(stored);
+    if let Some(stored) = claim(app, &key, &fingerprint).await? {
+        if let Some((bot, action)) = about {
+            access::bot(app, actor, &bot, action).await?;
         }
-        IdempotencyClaim::Mismatch => {
-            let detail = "This key was used with another body; take a new key for a new request.";
-            return Err(Problem::new(code::IDEMPOTENCY_KEY_REUSED, detail));
-        }
-        IdempotencyClaim::InProgress => {
-            let detail =
-                "The first request with this key has not been answered yet; ask again for its answer.";
-            return Err(Problem::new(code::IDEMPOTENCY_IN_PROGRESS, detail).retry_after(1));
-        }
+        return replay(stored);
     }
+    fault::point("key-claimed");
     let task = task_of(&key, &fingerprint);
+    let at_it = app.running.begin(&key);
     let held = async move {
+        let _at_it = at_it;
         let outcome = AssertUnwindSafe(work(Some(task))).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Err(Problem::internal()));
+        fault::point("key-worked");
         let kept = match store(&outcome) {
             Some(response) => catalog.complete_key(&key, &response).await,
             None => catalog.release_key(&key).await,
@@ -102,6 +103,77 @@ where
         .await
         .map_err(|_| Problem::internal())?;
     outcome.map(IntoResponse::into_response)
+}
+
+/// Claims the key, or answers what is stored for it. Waits for who is at it.
+async fn claim(
+    app: &App,
+    key: &IdempotencyKey,
+    fingerprint: &Sha256Hash,
+) -> Result<Option<StoredResponse>, Problem> {
+    let catalog = &app.deps.ports.catalog;
+    let until = Instant::now() + app.options.limits.key_wait;
+    loop {
+        match catalog.claim_key(key, fingerprint, app.now(), LEASE_MS).await? {
+            IdempotencyClaim::Claimed => return Ok(None),
+            IdempotencyClaim::Replay(stored) => return Ok(Some(stored)),
+            IdempotencyClaim::Mismatch => {
+                let detail = "This key was used with another body; take a new key for a new request.";
+                return Err(Problem::new(code::IDEMPOTENCY_KEY_REUSED, detail));
+            }
+            IdempotencyClaim::InProgress => {}
+        }
+        if Instant::now() >= until {
+            let detail =
+                "The first request with this key has not been answered yet; ask again for its answer.";
+            return Err(Problem::new(code::IDEMPOTENCY_IN_PROGRESS, detail).retry_after(1));
+        }
+        tokio::time::timeout_at(until, app.running.ended(key)).await.ok();
+    }
+}
+
+/// Keys that this node is working on, so that those who wait need not ask the store again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Running(Arc<Mutex<HashMap<IdempotencyKey, watch::Receiver<()>>>>);
+
+/// Being at a key, until dropped.
+struct AtIt {
+    key: IdempotencyKey,
+    running: Running,
+    /// Its end is the signal.
+    _ends: watch::Sender<()>,
+}
+
+impl Running {
+    fn begin(&self, key: &IdempotencyKey) -> AtIt {
+        let (ends, ended) = watch::channel(());
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        running.insert(key.clone(), ended);
+        AtIt {
+            key: key.clone(),
+            running: Self(self.0.clone()),
+            _ends: ends,
+        }
+    }
+
+    /// Waits until this node is not at the key any more. Where another node may be, until it is time to ask again.
+    async fn ended(&self, key: &IdempotencyKey) {
+        let running = {
+            let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            running.get(key).cloned()
+        };
+        match running {
+            Some(mut running) => drop(running.changed().await),
+            None => tokio::time::sleep(LOOK).await,
+        }
+    }
+}
+
+impl Drop for AtIt {
+    fn drop(&mut self) {
+        let mut running = self.running.0.lock().unwrap_or_else(PoisonError::into_inner);
+        running.remove(&self.key);
+    }
 }
 
 /// Whether a request states a key.

@@ -72,6 +72,8 @@ pub struct Limits {
     pub projects_per_user: u32,
     /// Password hashes computed at a time; the others wait.
     pub password_hashes: usize,
+    /// Longest wait of a request for the answer of another one with the same `Idempotency-Key`. Shorter than `deadline`.
+    pub key_wait: Duration,
 }
 
 /// Cost of argon2id. The default is one of the settings that OWASP's password storage sheet recommends.
@@ -120,6 +122,7 @@ impl Default for Limits {
             exports_per_user: 2,
             projects_per_user: 100,
             password_hashes: 2,
+            key_wait: Duration::from_secs(10),
         }
     }
 }
@@ -176,6 +179,10 @@ impl Options {
             Err(InvalidOptions("Telegram delivers over 1 to 100 connections"))
         } else if positive.contains(&0) || limits.password_hashes == 0 {
             Err(InvalidOptions("limits must be at least 1"))
+        } else if limits.key_wait >= limits.deadline {
+            Err(InvalidOptions(
+                "requests must not wait for others with their key until the deadline",
+            ))
         } else if self.stream_poll.is_zero() || self.stream_poll > Duration::from_secs(5) {
             Err(InvalidOptions(
                 "event streams must look at their session at least every 5 s",

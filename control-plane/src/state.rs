@@ -13,7 +13,8 @@ use crate::auth::attempts::Attempts;
 use crate::auth::password::Passwords;
 use crate::deps::{Deps, Watch};
 use crate::doctor::{self, Pacer};
-use crate::events::Streams;
+use crate::events::{Hub, Streams};
+use crate::idempotency::Running;
 use crate::limits::Rates;
 use crate::oidc::Provider;
 use crate::options::{InvalidOptions, Options};
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) exports: Streams,
     /// The identity provider, where there is one.
     pub(crate) oidc: Option<Provider>,
+    pub(crate) hub: Hub,
+    pub(crate) running: Running,
     /// Ends event streams, so that a shutdown need not wait for them.
     pub(crate) stop: CancellationToken,
 }
@@ -84,6 +87,8 @@ impl ControlPlane {
             streams: Streams::new(options.limits.streams_per_user),
             pacer: Pacer::default(),
             exports: Streams::new(options.limits.exports_per_user),
+            hub: Hub::default(),
+            running: Running::default(),
             deps,
             options,
             stop: shutdown,

@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 mod config;
 mod error;
+mod listener;
 mod master_key;
 mod metrics;
 mod saved_session;

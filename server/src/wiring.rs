@@ -2,7 +2,6 @@
 //!
 //! Longer than most files: nothing else may name a backend.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +28,7 @@ use crate::cli::SideArg;
 use crate::config::{Bucket, Config, Dedupe, SendLimits, Services};
 use crate::error::{CommandError, CommandResult};
 use crate::telemetry::traced;
-use crate::{master_key, metrics};
+use crate::{listener, master_key, metrics};
 
 /// How long a store may take to answer `/readyz`.
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
@@ -336,9 +335,7 @@ async fn beat(nodes: Arc<dyn Nodes>, generates: bool, stop: CancellationToken) {
 impl Node {
     /// Answers HTTP until `stop`, then lets everything end and closes the storage.
     pub(crate) async fn serve(self, listener: TcpListener, stop: CancellationToken) -> CommandResult {
-        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let serving = tokio::spawn(async move { serving.await });
+        let serving = tokio::spawn(listener::serve(listener, self.router, stop.clone()));
         stop.cancelled().await;
         // Roles end by themselves; connections that are idle or still being read do not keep them waiting.
         let drained = async {
@@ -353,8 +350,8 @@ impl Node {
         }
         self.storage.close().await;
         match ended {
-            Ok(Ok(Err(error))) => Err(broken(error)),
-            Ok(Ok(Ok(())) | Err(_)) | Err(_) => Ok(()),
+            Ok(Err(error)) => Err(broken(error)),
+            Ok(Ok(())) | Err(_) => Ok(()),
         }
     }
 }

@@ -156,7 +156,10 @@ impl Fields {
     }
 
     fn as_integer(&mut self, name: &str, value: &Value, range: &RangeInclusive<u64>) -> Option<u64> {
-        let number = value.as_u64().filter(|number| range.contains(number));
+        // 1.0 is the integer 1, as in JSON Schema.
+        let whole = value.as_f64().filter(|number| number.fract() == 0.0);
+        let number = value.as_u64().or_else(|| format!("{:.0}", whole?).parse().ok());
+        let number = number.filter(|number| range.contains(number));
         if number.is_none() {
             let message = format!("must be a whole number from {} to {}", range.start(), range.end());
             self.fault(name, "out-of-range", message);

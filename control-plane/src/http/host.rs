@@ -1,7 +1,6 @@
 //! What a request's `Host` tells: which cookie fits, and which origin is our own.
 
-use http::header;
-use http::request::Parts;
+use http::{Request, header};
 use url::{Host, Url};
 
 use crate::options::Options;
@@ -29,9 +28,9 @@ pub(crate) struct Site {
 
 impl Site {
     /// `None`: the request has no host, or more than one.
-    pub(crate) fn of(parts: &Parts, options: &Options) -> Option<Self> {
-        let mut hosts = parts.headers.get_all(header::HOST).iter();
-        let authority = match (parts.uri.authority(), hosts.next(), hosts.next()) {
+    pub(crate) fn of<B>(request: &Request<B>, options: &Options) -> Option<Self> {
+        let mut hosts = request.headers().get_all(header::HOST).iter();
+        let authority = match (request.uri().authority(), hosts.next(), hosts.next()) {
             (_, _, Some(_)) => return None,
             (Some(authority), _, None) => authority.as_str(),
             (None, host, None) => host?.to_str().ok()?,
@@ -100,8 +99,6 @@ fn is_loopback(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
 
     fn site(hosts: &[&str], public: Option<&str>) -> Option<Site> {
@@ -109,8 +106,7 @@ mod tests {
         for host in hosts {
             request = request.header("host", *host);
         }
-        let (parts, ()) = request.body(()).unwrap().into_parts();
-        Site::of(&parts, &options(public))
+        Site::of(&request.body(()).unwrap(), &options(public))
     }
 
     fn options(public: Option<&str>) -> Options {

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod body;
+pub(crate) mod cors;
 pub(crate) mod fields;
 pub(crate) mod host;
 pub(crate) mod json;

@@ -14,6 +14,7 @@ use http::{HeaderValue, Method, StatusCode};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::cors::{self, Permission};
 use super::host::Site;
 use crate::code;
 use crate::pages::{self, PAGE_POLICY, PAGE_TYPE};
@@ -47,8 +48,16 @@ pub(crate) async fn outermost(State(app): State<App>, mut request: Request, next
         .map_or("unmatched", MatchedPath::as_str)
         .to_owned();
     let span = tracing::info_span!("request", request = %id, %method, route, user = tracing::field::Empty);
-    let (response, secure) = handle(&app, request, next, &route).instrument(span.clone()).await;
-    let response = finish(response, &id, &method, secure);
+    let site = Site::of(&request, &app.options);
+    let permission = site
+        .as_ref()
+        .and_then(|site| Permission::of(request.headers(), &method, site, &app.options));
+    let secure = site.as_ref().is_some_and(|site| site.secure);
+    let response = handle(&app, request, next, &route, site)
+        .instrument(span.clone())
+        .await;
+    let mut response = finish(response, &id, &method, secure);
+    cors::say(permission, &mut response);
     let status = response.status();
     let elapsed = started.elapsed();
     let labels = [
@@ -74,16 +83,12 @@ pub(crate) async fn finished(request: Request, next: Next) -> Response {
     )
 }
 
-async fn handle(app: &App, request: Request, next: Next, route: &str) -> (Response, bool) {
+async fn handle(app: &App, request: Request, next: Next, route: &str, site: Option<Site>) -> Response {
     let (mut parts, body) = request.into_parts();
-    let Some(site) = Site::of(&parts, &app.options) else {
+    let Some(site) = site else {
         let detail = "A request needs exactly one Host.";
-        return (
-            Problem::new(code::MALFORMED_REQUEST, detail).into_response(),
-            false,
-        );
+        return Problem::new(code::MALFORMED_REQUEST, detail).into_response();
     };
-    let secure = site.secure;
     parts.extensions.insert(site);
     let peer = parts
         .extensions
@@ -92,7 +97,7 @@ async fn handle(app: &App, request: Request, next: Next, route: &str) -> (Respon
     if !UNMETERED.contains(&route)
         && let Err(problem) = app.rates.address(peer)
     {
-        return (problem.into_response(), secure);
+        return problem.into_response();
     }
     let changes = !parts.method.is_safe();
     let work = AssertUnwindSafe(next.run(Request::from_parts(parts, body))).catch_unwind();
@@ -105,7 +110,7 @@ async fn handle(app: &App, request: Request, next: Next, route: &str) -> (Respon
         let ended = tokio::spawn(work.in_current_span()).await;
         ended.unwrap_or_else(|error| Err(Box::new(error)))
     };
-    let response = match tokio::time::timeout(app.options.limits.deadline, work).await {
+    match tokio::time::timeout(app.options.limits.deadline, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!("a handler panicked");
@@ -117,8 +122,7 @@ async fn handle(app: &App, request: Request, next: Next, route: &str) -> (Respon
                 .retry_after(1)
                 .into_response()
         }
-    };
-    (response, secure)
+    }
 }
 
 /// Makes the answer complete: a problem document for every failure, and the headers that every answer has.

@@ -98,7 +98,7 @@ pub(crate) async fn get_revision(
         ("name" = String, Path, description = "`bot.js`, `spec.json` or `rev.json`"),
     ),
     responses(
-        (status = 200, description = "The file", body = String, content_type = "text/plain"),
+        (status = 200, description = "The file", content((String = "text/plain"), (Object = "application/json"))),
         (status = 304, description = "As you know it (`If-None-Match`)"),
     )
 )]

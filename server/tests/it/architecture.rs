@@ -70,9 +70,9 @@ const OUTSIDE: &[(&str, &str)] = &[
     ),
     (
         "server",
-        "async-trait axum bytes clap clap_complete http http-body-util hyper-rustls hyper-util \
+        "async-trait axum bytes clap clap_complete http http-body-util hyper hyper-rustls hyper-util \
          metrics metrics-exporter-prometheus opentelemetry opentelemetry-http opentelemetry-otlp \
-         opentelemetry_sdk serde serde_json thiserror tokio tokio-util toml tracing \
+         opentelemetry_sdk rustix serde serde_json thiserror tokio tokio-util toml tower tracing \
          tracing-opentelemetry tracing-subscriber url",
     ),
     (

@@ -8,6 +8,7 @@
 
 mod support;
 
+mod abuse;
 mod architecture;
 mod bad_input;
 mod bots;
@@ -21,6 +22,7 @@ mod main_story;
 mod metrics;
 mod nodes;
 mod oidc;
+mod once;
 mod operating;
 mod people;
 mod polling;

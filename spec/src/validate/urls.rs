@@ -18,7 +18,7 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
         match step {
             Step::ApiCall(call) => {
                 let at = format!("{at}/url");
-                let Some(host) = host_of(&at, &call.url, findings) else {
+                let Some(host) = host_of(&at, &call.url, Ports::Default, findings) else {
                     continue;
                 };
                 if allowed.as_ref().is_some_and(|allowed| !allowed.allows(&host)) {
@@ -34,7 +34,7 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
                 if let Some(url) = reply.media.as_ref().and_then(|media| media.url.as_deref()) {
                     // Telegram fetches it, so the whole of it may come from the state.
                     if template::single(url).is_none() {
-                        host_of(&format!("{at}/media/url"), url, findings);
+                        host_of(&format!("{at}/media/url"), url, Ports::Any, findings);
                     }
                 }
             }
@@ -43,8 +43,17 @@ pub(super) fn check(draft: &Draft<'_>, findings: &mut Findings) {
     }
 }
 
+/// Which ports a URL may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ports {
+    /// 443 alone: whatever else listens on an allowed host is not meant for bots.
+    Default,
+    /// Whoever fetches it decides.
+    Any,
+}
+
 /// The host of a URL, in the form in which hosts are compared; reports a URL that has none.
-fn host_of(at: &str, text: &str, findings: &mut Findings) -> Option<String> {
+fn host_of(at: &str, text: &str, ports: Ports, findings: &mut Findings) -> Option<String> {
     // Unclosed placeholders are reported elsewhere.
     let segments = template::parse(text).ok()?;
     let mut invalid = |why: &str| {
@@ -97,6 +106,9 @@ fn host_of(at: &str, text: &str, findings: &mut Findings) -> Option<String> {
     }
     if url.port() == Some(0) {
         return invalid("There is no port 0.");
+    }
+    if ports == Ports::Default && url.port().is_some() {
+        return invalid("Calls go to port 443 alone.");
     }
     match url.host_str().and_then(host_name) {
         Some(host) => Some(host),

@@ -3,6 +3,7 @@ mod audit;
 mod auth;
 mod bots;
 mod chats;
+mod crowd;
 mod dead_letters;
 mod deployments;
 mod events;

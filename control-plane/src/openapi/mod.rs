@@ -1,11 +1,13 @@
 //! The OpenAPI document, made of the handlers.
 
+mod failures;
+
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{HttpMethod, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{OpenApi as _, ToSchema};
 
 use crate::problem::MEDIA_TYPE;
@@ -99,17 +101,21 @@ pub(crate) fn document() -> OpenApi {
     let either =
         ["session", "token"].map(|name| SecurityRequirement::new::<_, [String; 0], String>(name, []));
     document.security = Some(either.to_vec());
-    for item in document.paths.paths.values_mut() {
+    failures::define(components);
+    for (path, item) in &mut document.paths.paths {
         let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.delete,
-            &mut item.patch,
-            &mut item.head,
+            (HttpMethod::Get, &mut item.get),
+            (HttpMethod::Put, &mut item.put),
+            (HttpMethod::Post, &mut item.post),
+            (HttpMethod::Delete, &mut item.delete),
+            (HttpMethod::Patch, &mut item.patch),
+            (HttpMethod::Head, &mut item.head),
         ];
-        for operation in operations.into_iter().flatten() {
-            add_failure(operation);
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                failures::add(path, &method, operation);
+                add_failure(operation);
+            }
         }
     }
     document

@@ -1,0 +1,51 @@
+//! Telegram's door, to those who are not Telegram.
+
+use serde_json::json;
+
+use crate::support::http::Http;
+use crate::support::specs;
+use crate::support::stories::Storage;
+use crate::support::world::World;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secret_of_another_bot_opens_nothing_and_a_deleted_bot_is_gone() {
+    let world = World::start(Storage::Embedded, &[]).await;
+    let one = world
+        .bot(&specs::chain("one-bot", ""), 7_100_000_070, "webhook")
+        .await;
+    let other = world
+        .bot(&specs::chain("other-bot", ""), 7_100_000_071, "webhook")
+        .await;
+    let post = async |bot: &str, secret: &str, update: String| {
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-telegram-bot-api-secret-token", secret),
+        ];
+        Http::new()
+            .send("POST", &world.door(&format!("/wh/{bot}")), &headers, update)
+            .await
+            .unwrap()
+    };
+    let (own, foreign) = (world.secret(one), world.secret(other));
+    let update = |id: serde_json::Value| {
+        json!({"update_id": id, "message": {"message_id": 1, "date": 1, "text": "/n 1",
+            "from": {"id": 5, "is_bot": false, "first_name": "A"}, "chat": {"id": 5, "type": "private"}}})
+        .to_string()
+    };
+    let answer = post("one-bot", &foreign, update(json!(1))).await;
+    assert_eq!((answer.status.as_u16(), answer.body.len()), (401, 0));
+    // A number that no update has, from Telegram itself: taken, or it would come again for a day.
+    for odd in [json!(9_223_372_036_854_775_808_u64), json!(1.5), json!(null)] {
+        let answer = post("one-bot", &own, update(odd.clone())).await;
+        assert_eq!(answer.status, 200, "{odd}");
+    }
+    let person = world.person("Ada", "en");
+    assert_eq!(world.ask(one, person, "/n 7", 1).await, ["->7"]);
+    let deleted = world
+        .api
+        .request("DELETE", "/bots/one-bot", &[], "")
+        .await
+        .unwrap();
+    assert_eq!(deleted.status, 204);
+    assert_eq!(post("one-bot", &own, update(json!(3))).await.status, 410);
+}
