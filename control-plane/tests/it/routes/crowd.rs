@@ -122,6 +122,7 @@ async fn those_who_read_get_everything_and_wait_for_nobody() {
     let log = async |bot: &BotId, size: usize| {
         let event = BotEvent::WebhookDrifted {
             reason: "x".repeat(size),
+            findings: Vec::new(),
         };
         let now = server.ports.clock.now();
         server
