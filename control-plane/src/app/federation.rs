@@ -12,7 +12,7 @@ use url::Url;
 use super::accounts::{self, Email, Login, LoginMethod, Visit};
 use super::actor::{Actor, object, verb};
 use super::{Error, invitations};
-use crate::auth::session;
+use crate::auth::session::{self, SessionId};
 use crate::oidc::{ATTEMPT_MS, AttemptSecret, OidcError, Provider, ReturnTo, Verified};
 use crate::state::App;
 
@@ -178,7 +178,7 @@ async fn admit(app: &App, visit: &Visit, verified: &Verified, way: &Admittance) 
     let email = verified.email.as_deref().ok_or(OidcError::EmailUnusable(
         "The identity provider tells no e-mail address; an account needs one.",
     ))?;
-    if !verified.email_verified && !matches!(way, Admittance::Invitation(_)) {
+    if !verified.vouched && !matches!(way, Admittance::Invitation(_)) {
         return Err(OidcError::EmailUnusable(
             "The identity provider does not vouch for your e-mail address; confirm it there, or ask for an invitation.",
         )
@@ -254,7 +254,7 @@ fn identity(app: &App, verified: &Verified, user: UserId) -> Identity {
 /// Links an identity with the account that began it, if it is still logged in here: else a link that somebody else prepared
 /// could be finished by whoever follows it.
 async fn link(app: &App, visit: &Visit, session: SessionHash, verified: &Verified) -> Result<(), Error> {
-    let here = visit.session.as_ref().map(|id| id.digest());
+    let here = visit.session.as_ref().map(SessionId::digest);
     let catalog = &app.deps.ports.catalog;
     let session = catalog
         .session(&session)

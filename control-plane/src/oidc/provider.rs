@@ -63,7 +63,7 @@ pub(crate) struct Verified {
     pub(crate) subject: String,
     pub(crate) email: Option<String>,
     /// Whether the provider says that the address is theirs.
-    pub(crate) email_verified: bool,
+    pub(crate) vouched: bool,
 }
 
 /// What was fetched of the provider.
@@ -162,11 +162,11 @@ impl Provider {
             .id_token()
             .ok_or_else(|| OidcError::Untrusted("there is no ID token".into()))?;
         let nonce = secret.nonce();
-        let claims = match self.judge(token, &client, &nonce, now) {
+        let claims = match Self::judge(token, &client, &nonce, now) {
             Err(ClaimsVerificationError::SignatureVerification(_)) => {
                 // Keys change: the newest may know this one.
                 let found = self.newer(&found, now).await?;
-                self.judge(token, &self.client(&found), &nonce, now)
+                Self::judge(token, &self.client(&found), &nonce, now)
             }
             judged => judged,
         };
@@ -177,7 +177,6 @@ impl Provider {
 
     /// Checks an ID token (OpenID Connect Core 1.0, section 3.1.3.7) against one set of keys.
     fn judge(
-        &self,
         token: &CoreIdToken,
         client: &Client,
         nonce: &str,
@@ -231,7 +230,7 @@ impl Provider {
             issuer: self.options.issuer.clone(),
             subject: claims.subject().to_string(),
             email: claims.email().map(|email| email.to_string()),
-            email_verified: claims.email_verified() == Some(true),
+            vouched: claims.email_verified() == Some(true),
         };
         if verified.email.is_none() {
             let subject: SubjectIdentifier = claims.subject().clone();
@@ -240,7 +239,7 @@ impl Provider {
                 let told: Result<CoreUserInfoClaims, _> = request.request_async(&self.http).await;
                 let told = told.map_err(|_| OidcError::Unavailable("UserInfo cannot be read".into()))?;
                 verified.email = told.email().map(|email| email.to_string());
-                verified.email_verified = told.email_verified() == Some(true);
+                verified.vouched = told.email_verified() == Some(true);
             }
         }
         Ok(verified)

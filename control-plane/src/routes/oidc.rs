@@ -199,7 +199,7 @@ pub(crate) async fn finish_identity_login(
             federation::provider(&app)?;
             let answer = provider_answer(&query)?;
             let finished = federation::finish(&app, &visit, secret.as_ref(), answer).await?;
-            Ok(arrived(finished, &site, &app))
+            Ok(arrived(&finished, &site, &app))
         }
     };
     // A login that has begun to change something comes to its end, though the browser hangs up.
@@ -303,7 +303,7 @@ fn told(begun: &Begun, site: &Site) -> Answer {
     Answer::json(StatusCode::OK, &view).with(header::SET_COOKIE, &begun.secret.set_cookie(site))
 }
 
-fn arrived(finished: Finished, site: &Site, app: &App) -> Response {
+fn arrived(finished: &Finished, site: &Site, app: &App) -> Response {
     let mut set = vec![AttemptSecret::clear_cookie(site)];
     if let Some(login) = &finished.login {
         set.extend(cookies(login, site));

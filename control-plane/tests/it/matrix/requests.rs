@@ -165,12 +165,10 @@ impl<'a> World<'a> {
                 (path.to_owned(), Some(account), 404)
             }
             ("GET", "/auth/oidc" | "/auth/oidc/link") => (path.to_owned(), None, 200),
-            // Without a provider.
-            ("GET", "/auth/oidc/login") => (path.to_owned(), None, 404),
+            // Without a provider, and with nothing linked.
+            ("GET", "/auth/oidc/login") | ("DELETE", "/auth/oidc/link") => (path.to_owned(), None, 404),
             ("GET", "/auth/oidc/callback") => (format!("{path}?state=x&code=y"), None, 404),
-            ("POST", "/auth/oidc/register") => (path.to_owned(), Some(secret), 404),
             ("POST", "/auth/oidc/link") => (path.to_owned(), Some(json!({})), 404),
-            ("DELETE", "/auth/oidc/link") => (path.to_owned(), None, 404),
             ("POST", "/auth/logout") => (path.to_owned(), None, 204),
             ("POST", "/auth/password") => {
                 let change = json!({ "oldPassword": "not it", "newPassword": "long enough" });
@@ -182,7 +180,9 @@ impl<'a> World<'a> {
             ("DELETE", "/auth/sessions/{sessionId}") => {
                 (format!("/auth/sessions/{}", "0".repeat(64)), None, 404)
             }
-            ("POST", "/invitations/look-up" | "/invitations/accept") => (path.to_owned(), Some(secret), 404),
+            ("POST", "/invitations/look-up" | "/invitations/accept" | "/auth/oidc/register") => {
+                (path.to_owned(), Some(secret), 404)
+            }
             _ => return None,
         };
         Some((path, body, success))

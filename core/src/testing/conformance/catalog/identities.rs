@@ -145,7 +145,7 @@ async fn an_identity_is_linked_with_one_account(catalog: Subject) -> CaseResult 
     assert_eq!(catalog.identity(ISSUER, "ada").await?, Some(mine.clone()));
     assert_eq!(catalog.identity(ISSUER, "Ada").await?, None);
     assert_eq!(catalog.identity("https://other.example.org", "ada").await?, None);
-    assert_eq!(catalog.identities(owner.id).await?, [mine.clone()]);
+    assert_eq!(catalog.identities(owner.id).await?, std::slice::from_ref(&mine));
     assert_eq!(
         catalog.link_identity(&mine, &entry("identity.linked")).await?,
         Linking::AlreadyTheirs
