@@ -18,5 +18,6 @@ mod probing;
 mod repeating;
 mod sandbox;
 mod sending;
+mod ssrf;
 mod support;
 mod telling;

@@ -54,21 +54,21 @@ fn ok(body: &str) -> Vec<u8> {
     http("200 OK", "", body)
 }
 
-struct Calls {
+pub(crate) struct Calls {
     world: World,
     bot: Bot,
     next: AtomicUsize,
 }
 
 impl Calls {
-    async fn to(server: &Canary) -> Self {
+    pub(crate) async fn to(server: &Canary) -> Self {
         let mut setup = Setup::default();
         let hosts = format!("api.shop.example=http://{}", server.address);
         setup.options.dev_hosts = DevHosts::parse(&hosts).unwrap();
         Self::with(setup).await
     }
 
-    async fn with(setup: Setup) -> Self {
+    pub(crate) async fn with(setup: Setup) -> Self {
         let world = Box::pin(World::with(setup)).await;
         let bot = world.bot("caller", CALLER).await;
         Self {
@@ -79,7 +79,7 @@ impl Calls {
     }
 
     /// Makes a call and gives `[ok, status, body, error]`.
-    async fn call(&self, call: &str) -> String {
+    pub(crate) async fn call(&self, call: &str) -> String {
         let chat = i64::try_from(self.next.fetch_add(1, Ordering::SeqCst)).unwrap();
         self.world
             .deliver(&self.bot, &text_update(chat, chat, call))
