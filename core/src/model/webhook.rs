@@ -195,7 +195,8 @@ pub struct Registration {
 impl Registration {
     /// Whether we registered this address, as far as we know.
     pub fn knows(&self, url: &str) -> bool {
-        [&self.registered, &self.registering].contains(&&Some(url.to_owned()))
+        let ours = [&self.registered, &self.registering];
+        ours.into_iter().any(|known| known.as_deref() == Some(url))
     }
 }
 

@@ -48,19 +48,18 @@ pub(crate) async fn webhooks(command: WebhooksCommand) -> CommandResult {
             let api = Api::login(&at.login).await?;
             let progress = api.get("/webhooks/progress").await?.ok()?;
             tell(&at, &progress, || {
-                let mut words = format!(
-                    "{} healthy, {} repairing, {} drifted, {} unknown\n{} left, about {}",
+                let held = progress["heldUntil"].as_str().map_or_else(String::new, |until| {
+                    format!("\nTelegram asks to wait until {until}")
+                });
+                format!(
+                    "{} healthy, {} repairing, {} drifted, {} unknown\n{} left, about {}{held}",
                     progress["healthy"],
                     progress["repairing"],
                     progress["drifted"],
                     progress["unknown"],
                     progress["left"],
                     span(progress["etaSeconds"].as_u64().unwrap_or_default()),
-                );
-                if let Some(until) = progress["heldUntil"].as_str() {
-                    words.push_str(&format!("\nTelegram asks to wait until {until}"));
-                }
-                words
+                )
             });
         }
     }

@@ -57,7 +57,7 @@ fn number(bot: usize) -> i64 {
 }
 
 fn token(bot: usize) -> Token {
-    Token::new(&format!("{}:AA-a-token-of-a-bot", number(bot))).unwrap()
+    Token::new(format!("{}:AA-a-token-of-a-bot", number(bot))).unwrap()
 }
 
 fn name(bot: usize) -> String {
@@ -260,7 +260,7 @@ impl Clinic {
 
 /// Waits until it holds.
 async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
-    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    let end = tokio::time::Instant::now() + Duration::from_mins(1);
     while !holds().await {
         assert!(
             tokio::time::Instant::now() < end,

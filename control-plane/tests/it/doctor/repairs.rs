@@ -179,20 +179,29 @@ async fn when_telegram_asks_to_wait_nobody_is_changed_until_then() {
     }
     node.stop().await;
     let wait = answer(429, "Too Many Requests: retry after 100", Some(100));
-    clinic.server.telegram.add_fault(fault("setWebhook", None, wait));
+    clinic
+        .server
+        .telegram
+        .add_fault(fault("setWebhook", Some(1), wait));
     let mut clinic = clinic;
     clinic.public = Some("http://moved.example/".to_owned());
     let _node = clinic.node();
-    clinic.pass(ROUND_MS).await;
+    let catalog = &clinic.server.ports.catalog;
+    let now = clinic.server.ports.clock.now();
+    let progress = async || clinic.owner.get("/webhooks/progress").await.expect(200).json();
+    eventually("the one that is looked at is asked to wait", async || {
+        catalog.hasten_webhook_check(&id(0), now).await.unwrap();
+        progress().await["heldUntil"].is_string()
+    })
+    .await;
     let tried = clinic.calls("setWebhook").len();
-    assert!(tried > 5);
-    clinic.server.telegram.clear_faults();
-    let progress = clinic.owner.get("/webhooks/progress").await.expect(200).json();
-    assert_eq!(
-        (&progress["left"], &progress["repairing"]),
-        (&json!(5), &json!(5))
-    );
-    assert!(progress["heldUntil"].is_string(), "{progress}");
+    assert_eq!(tried, 6);
+    for bot in 1..5 {
+        catalog.hasten_webhook_check(&id(bot), now).await.unwrap();
+    }
+    clinic.idle().await;
+    let found = progress().await;
+    assert_eq!((&found["left"], &found["repairing"]), (&json!(5), &json!(5)));
     for _ in 0..9 {
         clinic.pass(10_000).await;
     }
@@ -206,9 +215,9 @@ async fn when_telegram_asks_to_wait_nobody_is_changed_until_then() {
     for bot in 0..5 {
         clinic.becomes(bot, "healthy", &[]).await;
     }
-    let progress = clinic.owner.get("/webhooks/progress").await.expect(200).json();
-    assert_eq!((&progress["left"], &progress["healthy"]), (&json!(0), &json!(5)));
-    assert_eq!(progress["etaSeconds"], 0);
+    let found = progress().await;
+    assert_eq!((&found["left"], &found["healthy"]), (&json!(0), &json!(5)));
+    assert_eq!(found["etaSeconds"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

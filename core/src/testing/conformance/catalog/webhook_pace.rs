@@ -26,7 +26,7 @@ const PACE: WebhookPace = WebhookPace {
 };
 
 fn bot(number: usize) -> BotId {
-    BotId::new(&format!("bot-{number}")).expect("the suites name bots rightly")
+    BotId::new(format!("bot-{number}")).expect("the suites name bots rightly")
 }
 
 /// Takes all that is to be had until `end`, and answers when each was given. Moves on by what the store says.
