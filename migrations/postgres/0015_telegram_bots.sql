@@ -4,10 +4,10 @@
 
 CREATE TABLE bot_profiles (
     telegram_id  BIGINT           NOT NULL PRIMARY KEY,
-    published    TEXT             NOT NULL, -- JSON, digest by item; empty: unknown
+    published    TEXT COLLATE "C" NOT NULL, -- JSON, digest by item; empty: unknown
     settled      TEXT COLLATE "C", -- revision that needs nothing more
     published_at BIGINT,
-    failure      TEXT,
+    failure      TEXT COLLATE "C",
     attempts     BIGINT           NOT NULL,
     due_at       BIGINT           NOT NULL, -- a pause, or the claim of a node
     version      BIGINT           NOT NULL
@@ -19,15 +19,15 @@ CREATE TABLE managed_requests (
     user_id          TEXT COLLATE "C" NOT NULL, -- who asked
     request_id       TEXT COLLATE "C" NOT NULL, -- with which they asked
     username         TEXT COLLATE "C" NOT NULL UNIQUE, -- suggested to Telegram, in lower case
-    link             TEXT             NOT NULL,
+    link             TEXT COLLATE "C" NOT NULL,
     created_at       BIGINT           NOT NULL,
     expires_at       BIGINT           NOT NULL,
     telegram_id      BIGINT,          -- the bot that was made; NULL: none yet
     creator_id       BIGINT,          -- the Telegram account that made it
-    creator_name     TEXT,
-    creator_username TEXT,
+    creator_name     TEXT COLLATE "C",
+    creator_username TEXT COLLATE "C",
     attached_at      BIGINT,          -- since then the bot has the token
-    failure          TEXT
+    failure          TEXT COLLATE "C"
 );
 CREATE INDEX managed_requests_by_expiry ON managed_requests (expires_at);
 
