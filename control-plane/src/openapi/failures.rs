@@ -97,11 +97,11 @@ pub(super) fn add(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let extensions = serde_json::to_value(&operation.extensions).unwrap_or(Value::Null);
     let public = extensions["x-botloom-access"] == "public";
     let changes = !matches!(method, HttpMethod::Get | HttpMethod::Head);
-    let inline = |parameter| match parameter {
-        &RefOr::T(ref parameter) => Some(parameter),
+    let inline = |parameter: &'_ RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) => Some(parameter.clone()),
         RefOr::Ref(_) => None,
     };
-    let parameters: Vec<&Parameter> = operation.parameters.iter().flatten().filter_map(inline).collect();
+    let parameters: Vec<Parameter> = operation.parameters.iter().flatten().filter_map(inline).collect();
     let has = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
     let names_something = has("botId")
         || has("projectId")
