@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use botloom_core::TimestampMs;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, Error};
@@ -19,6 +20,9 @@ use crate::limits::Rates;
 use crate::oidc::Provider;
 use crate::options::{InvalidOptions, Options};
 use crate::{managed, profiles, router, sweep};
+
+/// Questions to analytics at a time, of this node.
+const QUESTIONS: usize = 2;
 
 /// What every handler shares.
 pub(crate) type App = Arc<Shared>;
@@ -37,6 +41,8 @@ pub(crate) struct Shared {
     /// The identity provider, where there is one.
     pub(crate) oidc: Option<Provider>,
     pub(crate) hub: Hub,
+    /// Places for questions to analytics: most of a store is for what bots and people wait for.
+    pub(crate) questions: Arc<Semaphore>,
     pub(crate) running: Running,
     /// Ends event streams, so that a shutdown need not wait for them.
     pub(crate) stop: CancellationToken,
@@ -88,6 +94,7 @@ impl ControlPlane {
             pacer: Pacer::default(),
             exports: Streams::new(options.limits.exports_per_user),
             hub: Hub::default(),
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
             running: Running::default(),
             deps,
             options,

@@ -24,6 +24,8 @@ pub(crate) struct PoolSimulations {
     pool: Pool,
     guard: Guard,
     places: Semaphore,
+    /// The same for those that wait for others: whoever talks to slow services leaves the rest alone.
+    live_places: Semaphore,
 }
 
 impl PoolSimulations {
@@ -32,6 +34,7 @@ impl PoolSimulations {
             pool,
             guard,
             places: Semaphore::new(AT_ONCE),
+            live_places: Semaphore::new(AT_ONCE),
         }
     }
 }
@@ -39,7 +42,11 @@ impl PoolSimulations {
 #[async_trait]
 impl Simulations for PoolSimulations {
     async fn simulate(&self, simulation: Simulation) -> Result<Vec<SimulatedTurn>, SandboxError> {
-        let place = tokio::time::timeout(WAIT, self.places.acquire()).await;
+        let places = match simulation.http {
+            SimulatedHttp::Prepared => &self.places,
+            SimulatedHttp::Live => &self.live_places,
+        };
+        let place = tokio::time::timeout(WAIT, places.acquire()).await;
         let _place = place
             .map_err(|_| SandboxError::Timeout)?
             .map_err(|_| SandboxError::NoNode)?;

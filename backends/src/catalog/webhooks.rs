@@ -26,6 +26,8 @@ const LIST: &str = "webhooks";
 const INSERT: &str = "INSERT INTO webhook_checks (bot_id, next_at, claimed_until, fence, status, codes, findings, since, \
     told, growth";
 const NEW: &str = "$2, 0, 0, 'unknown', '', '[]', $2, 1, 0";
+/// A webhook that is being registered is not looked at for so long, ms, unless its end is told: Telegram does not know it yet.
+const REGISTERING_MS: i64 = 15_000;
 
 #[async_trait]
 impl Webhooks for SqlCatalog {
@@ -185,10 +187,11 @@ impl Webhooks for SqlCatalog {
     ) -> StoreResult<()> {
         let upsert = query(AssertSqlSafe(format!(
             "{INSERT}, registered, registering) VALUES ($1, {NEW}, $4, $3) ON CONFLICT (bot_id) DO UPDATE SET \
-             registering = excluded.registering, registered = COALESCE(excluded.registered, webhook_checks.registered)"
+             registering = excluded.registering, registered = COALESCE(excluded.registered, webhook_checks.registered), \
+             next_at = CASE WHEN webhook_checks.next_at < excluded.next_at THEN excluded.next_at ELSE webhook_checks.next_at END"
         )))
         .bind(bot.as_str())
-        .bind(now.0)
+        .bind(now.plus(REGISTERING_MS).0)
         .bind(url)
         .bind(before);
         self.db.execute_for("bot", upsert).await.map(drop)

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use botloom_core::grid::{Grid, Piece, Width};
 use botloom_core::ids::BotId;
-use botloom_core::ports::{AnalyticsQuery, AnalyticsRow};
+use botloom_core::ports::{Analytics, AnalyticsQuery, AnalyticsRow};
 use botloom_core::time::TimestampMs;
+
+use tracing::Instrument;
 
 use super::actor::Actor;
 use super::{Error, access};
@@ -59,7 +61,24 @@ pub(crate) async fn ask(
     question: Question,
 ) -> Result<Answered, Error> {
     access::bot(app, actor, bot, Action::Read).await?;
-    let store = &app.deps.ports.analytics;
+    let place = app.questions.clone().acquire_owned().await;
+    let place = place.map_err(|_| Error::Internal("no place for a question"))?;
+    let (store, bot) = (app.deps.ports.analytics.clone(), bot.clone());
+    // A store goes on with a query when nobody waits any more: the place is taken until it ends.
+    let asking = async move {
+        let _place = place;
+        answer(&*store, &bot, (from, to), question).await
+    };
+    let answered = tokio::spawn(asking.in_current_span()).await;
+    answered.map_err(|_| Error::Internal("a question panicked"))?
+}
+
+async fn answer(
+    store: &dyn Analytics,
+    bot: &BotId,
+    (from, to): (TimestampMs, TimestampMs),
+    question: Question,
+) -> Result<Answered, Error> {
     Ok(match question {
         Question::Totals => {
             let query = AnalyticsQuery::Totals;

@@ -1,8 +1,11 @@
 //! Chats of a bot: what waits in them, what they remember, and helping one that is stuck.
 
+use botloom_core::event::BotEvent;
 use botloom_core::ids::{BotId, ChatId, Lane};
 use botloom_core::model::BotRow;
-use botloom_core::ports::{ChatPlace, ChatView, Freed, Page, PageRequest, Remedy};
+use botloom_core::ports::{
+    ChatPlace, ChatView, DeadLetterReason, Direction, Freed, Page, PageRequest, Remedy,
+};
 use botloom_core::time::TimestampMs;
 
 use super::actor::{Actor, object, verb};
@@ -96,19 +99,23 @@ pub(crate) async fn unblock(
     };
     if let Some(remedy) = wanted.update {
         let freed = chats.free_updates(&lane, remedy).await?;
-        note_freed(app, actor, &row, &lane, "update", &freed).await;
+        note_freed(app, actor, &row, &lane, Direction::In, &freed).await;
         done.update = Some(freed);
     }
     if let Some(remedy) = wanted.message {
         let freed = chats.free_messages(&lane, remedy).await?;
-        note_freed(app, actor, &row, &lane, "message", &freed).await;
+        note_freed(app, actor, &row, &lane, Direction::Out, &freed).await;
         done.message = Some(freed);
     }
     Ok(done)
 }
 
-/// Notes what was done, if something was.
-async fn note_freed(app: &App, actor: Actor, row: &BotRow, lane: &Lane, what: &str, freed: &Freed) {
+/// Notes what was done, if something was, and tells who listens of what was set aside.
+async fn note_freed(app: &App, actor: Actor, row: &BotRow, lane: &Lane, direction: Direction, freed: &Freed) {
+    let what = match direction {
+        Direction::In => "update",
+        Direction::Out => "message",
+    };
     let after = match freed {
         Freed::Retried => format!("{what} retried"),
         Freed::SetAside(id) => format!("{what} set aside as {id}"),
@@ -117,6 +124,17 @@ async fn note_freed(app: &App, actor: Actor, row: &BotRow, lane: &Lane, what: &s
     let mut entry = actor.did(app, verb::CHAT_UNBLOCKED, object::CHAT, lane, Some(row.project));
     entry.after = Some(after);
     audit::note(app, entry).await;
+    if let Freed::SetAside(id) = freed {
+        let event = BotEvent::DeadLettered {
+            direction: direction.as_str().to_owned(),
+            id: id.clone(),
+            reason: DeadLetterReason::ByHand.as_str().to_owned(),
+        };
+        let events = &app.deps.ports.events;
+        if let Err(error) = events.append(row.project, &row.id, app.now(), &event).await {
+            tracing::warn!(%error, "an event could not be logged");
+        }
+    }
 }
 
 /// Makes a chat forget everything; a turn of it that runs starts again without it.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use botloom_core::ids::{BotId, ChatId};
 use botloom_core::model::BotRow;
 use botloom_core::ports::{DeadLetters, LetterQuery, PageRequest, StoreError};
+use botloom_core::time::TimestampMs;
 
 use super::actor::{Actor, object, verb};
 use super::{Error, access, audit};
@@ -68,6 +69,11 @@ impl Outcome {
     const fn is_done(self) -> bool {
         matches!(self, Self::Replayed | Self::Discarded)
     }
+
+    /// Whether it stays although it may be handled later: those behind it must not overtake it.
+    const fn holds_back(self) -> bool {
+        matches!(self, Self::ChatFull | Self::Failed | Self::NotTried)
+    }
 }
 
 /// What became of all.
@@ -77,7 +83,7 @@ pub(crate) struct Handled {
     pub(crate) outcomes: Vec<(String, Outcome)>,
     /// How many of those that are meant are there still; `None`: the store cannot say.
     pub(crate) left: Option<u64>,
-    /// Where to go on.
+    /// Where to go on. `None` also where one held back those behind it.
     pub(crate) next_cursor: Option<String>,
 }
 
@@ -102,14 +108,29 @@ pub(crate) async fn handle(
             }
         }
         Meant::Found(asked, page) => {
+            let Some((begun, page)) = Walk::of(page, app.now()) else {
+                return Ok(Handled {
+                    outcomes: Vec::new(),
+                    left: letters.count(bot, &asked).await.ok(),
+                    next_cursor: None,
+                });
+            };
             let found = letters.letters(bot, &asked, &page).await?;
-            let items = found.items.into_iter();
-            wanted.extend(items.map(|letter| (letter.id, Letter::There(letter.letter.chat))));
-            next_cursor = found.next_cursor;
+            next_cursor = found.next_cursor.map(|cursor| begun.cursor(&cursor));
+            for letter in found.items {
+                if letter.letter.at > begun.0 {
+                    next_cursor = None;
+                    break;
+                }
+                wanted.push((letter.id, Letter::There(letter.letter.chat)));
+            }
             query = Some(asked);
         }
     }
     let (outcomes, failure) = each(letters, bot, handling, wanted).await;
+    if outcomes.iter().any(|(_, outcome)| outcome.holds_back()) {
+        next_cursor = None;
+    }
     let done = outcomes.iter().filter(|(_, outcome)| outcome.is_done()).count();
     if done > 0 {
         note(app, actor, &row, handling, &outcomes).await;
@@ -130,6 +151,30 @@ pub(crate) async fn handle(
         left,
         next_cursor,
     })
+}
+
+/// A walk over what a query finds, by when it began. What was set aside later is not meant: an update that is replayed and
+/// fails again would be met again and again.
+#[derive(Debug, Clone, Copy)]
+struct Walk(TimestampMs);
+
+impl Walk {
+    /// The walk that a page belongs to, and the page as the store knows it. `None`: the cursor is none of a walk.
+    fn of(page: PageRequest, now: TimestampMs) -> Option<(Self, PageRequest)> {
+        let Some(cursor) = page.cursor else {
+            return Some((Self(now), page));
+        };
+        let (begun, cursor) = cursor.split_once('~')?;
+        let page = PageRequest {
+            cursor: Some(cursor.to_owned()),
+            ..page
+        };
+        Some((Self(TimestampMs(begun.parse().ok()?)), page))
+    }
+
+    fn cursor(self, cursor: &str) -> String {
+        format!("{}~{cursor}", self.0.0)
+    }
 }
 
 /// Ends at the first failure of the store.

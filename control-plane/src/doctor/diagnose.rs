@@ -13,6 +13,8 @@ use url::Url;
 const AGAIN_MS: i64 = 10 * 60_000;
 /// So many checks in a row with more updates waiting than at the one before are no chance.
 const GROWTHS: u32 = 3;
+/// Fewer waiting updates than this are what a burst leaves, however often there were more than before.
+const BACKLOG: u64 = 10;
 /// At a first check there is nothing to compare with: an error this young counts.
 const YOUNG_S: i64 = 120;
 
@@ -167,7 +169,7 @@ fn delivery(info: &WebhookInfo, before: &WebhookState, now: TimestampMs) -> (Opt
         Some(WebhookFinding::SecretRefused)
     } else if stuck || failed && stays {
         Some(WebhookFinding::DeliveryFailing)
-    } else if growth >= GROWTHS {
+    } else if growth >= GROWTHS && waiting >= BACKLOG {
         Some(WebhookFinding::BacklogGrowing)
     } else {
         None

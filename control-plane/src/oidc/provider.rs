@@ -16,6 +16,7 @@ use openidconnect::{
 };
 use subtle::ConstantTimeEq;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use url::Url;
 
 use super::http::{Http, HttpError};
@@ -237,9 +238,13 @@ impl Provider {
             // Providers without the endpoint say what they say in the token.
             if let Ok(request) = client.user_info(access.clone(), Some(subject)) {
                 let told: Result<CoreUserInfoClaims, _> = request.request_async(&self.http).await;
-                let told = told.map_err(|_| OidcError::Unavailable("UserInfo cannot be read".into()))?;
-                verified.email = told.email().map(|email| email.to_string());
-                verified.vouched = told.email_verified() == Some(true);
+                if let Ok(told) = told {
+                    verified.email = told.email().map(|email| email.to_string());
+                    verified.vouched = told.email_verified() == Some(true);
+                } else {
+                    // Who they are is known without it. Only newcomers need an address, and are told that it is missing.
+                    tracing::warn!("UserInfo cannot be read");
+                }
             }
         }
         Ok(verified)
@@ -273,6 +278,7 @@ impl Provider {
             return Ok(found.clone());
         }
         if cache.failed_at.is_none_or(|at| now.since(at) >= PAUSE_MS) {
+            let began = Instant::now();
             match self.fetch(now).await {
                 Ok(found) => {
                     *cache = Cache {
@@ -283,7 +289,9 @@ impl Provider {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the identity provider's metadata cannot be fetched");
-                    cache.failed_at = Some(now);
+                    // From now on: a provider that hangs takes longer than the pause.
+                    let took = i64::try_from(began.elapsed().as_millis()).unwrap_or(PAUSE_MS);
+                    cache.failed_at = Some(now.plus(took));
                 }
             }
         }

@@ -8,6 +8,7 @@
 mod plan;
 mod publish;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use botloom_core::ports::{Notice, StoreResult};
@@ -31,7 +32,7 @@ pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
     while !shutdown.is_cancelled() {
         match look(app, shutdown).await {
             // There may be more.
-            Ok(taken) if taken == BATCH as usize => continue,
+            Ok(BATCH) => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(?error, "profiles are published later"),
         }
@@ -43,20 +44,22 @@ pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
     }
 }
 
-/// Publishes what is due; answers how many bots were.
-async fn look(app: &App, shutdown: &CancellationToken) -> StoreResult<usize> {
+/// Publishes what is due; answers for how many bots that could be done.
+async fn look(app: &App, shutdown: &CancellationToken) -> StoreResult<u32> {
     let due = app.deps.ports.catalog.due_profiles(app.now(), BATCH).await?;
-    let taken = due.len();
-    let publishing = futures_util::stream::iter(due).for_each_concurrent(AT_ONCE, |bot| async move {
+    let taken = AtomicU32::new(0);
+    let publishing = futures_util::stream::iter(due).for_each_concurrent(AT_ONCE, async |bot| {
         if shutdown.is_cancelled() {
             return;
         }
         if let Err(error) = publish::publish(app, &bot, shutdown).await {
             tracing::warn!(bot = %bot.id, ?error, "the profile is published later");
+        } else {
+            taken.fetch_add(1, Ordering::Relaxed);
         }
     });
     publishing.await;
-    Ok(taken)
+    Ok(taken.into_inner())
 }
 
 async fn worth_a_look(notices: &mut Receiver<Notice>) {

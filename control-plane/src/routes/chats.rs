@@ -63,7 +63,7 @@ pub(crate) struct MessagesView {
     place: &'static str,
     /// RFC 3339.
     until: Option<String>,
-    /// Why they are held or parked: `flood-wait` (Telegram asked for it), `failed` (the first one could not be sent),
+    /// Why they are held or parked: `limits` (Telegram's, or our own pace within them), `failed` (the first one could not be sent),
     /// `bot-parked` (Telegram asked it of the whole bot, or refuses its token).
     because: Option<&'static str>,
     /// Method of the first one; `null` where it cannot be read.
@@ -131,7 +131,7 @@ impl ChatSummaryView {
             because: match standing {
                 Standing::Ready | Standing::Leased { .. } => None,
                 Standing::Delayed { .. } if attempts > 0 => Some("failed"),
-                Standing::Delayed { .. } => Some("flood-wait"),
+                Standing::Delayed { .. } => Some("limits"),
                 Standing::Parked { .. } => Some("bot-parked"),
             },
             method: first.map(|first| first.method),

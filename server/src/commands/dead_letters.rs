@@ -60,7 +60,7 @@ async fn handle(letters: &Letters, what: &str) -> CommandResult {
     let api = Api::login(&letters.shown.login).await?;
     let path = format!("/bots/{}/dead-letters/{what}", segment(&letters.bot));
     let mut results = Vec::new();
-    if letters.all {
+    let left = if letters.all {
         let mut cursor = Value::Null;
         loop {
             let body = json!({
@@ -71,15 +71,19 @@ async fn handle(letters: &Letters, what: &str) -> CommandResult {
             keep(&mut results, &answer);
             cursor = answer["nextCursor"].clone();
             if cursor.is_null() {
-                break;
+                break answer["left"].as_u64().unwrap_or(0);
             }
         }
     } else {
         for ids in letters.ids.chunks(AT_ONCE) {
             let answer = api.post(&path, json!({ "ids": ids })).await?.ok()?;
             keep(&mut results, &answer);
+            if answer["results"].as_array().into_iter().flatten().any(holds_back) {
+                break;
+            }
         }
-    }
+        (letters.ids.len() - results.len()) as u64
+    };
     show(
         &results,
         letters.shown.json,
@@ -91,10 +95,18 @@ async fn handle(letters: &Letters, what: &str) -> CommandResult {
         Ok(())
     } else {
         Err(CommandError::Other(format!(
-            "{stayed} of {} could not be handled",
+            "{stayed} of {} could not be handled; {left} are left",
             results.len()
         )))
     }
+}
+
+/// Whether it stays, and those behind it must not overtake it.
+fn holds_back(result: &Value) -> bool {
+    matches!(
+        result["outcome"].as_str(),
+        Some("chat-full" | "failed" | "not-tried")
+    )
 }
 
 fn keep(results: &mut Vec<Value>, answer: &Value) {

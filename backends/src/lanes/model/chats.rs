@@ -40,11 +40,13 @@ impl<R: Records> Model<R> {
                 more = true;
                 break;
             }
-            let view = self.chat(&Lane {
+            let lane = Lane {
                 bot: bot.clone(),
                 chat: chat.clone(),
-            })?;
+            };
+            let mut view = self.standings(&lane);
             if place.is_none_or(|place| view.places().any(|found| found == place)) {
+                view.first_message = self.first_message(&lane)?;
                 items.push(view);
             }
             last = Some(chat);
@@ -93,6 +95,13 @@ impl<R: Records> Model<R> {
     }
 
     pub(crate) fn chat(&mut self, lane: &Lane) -> StoreResult<ChatView> {
+        let mut view = self.standings(lane);
+        view.first_message = self.first_message(lane)?;
+        Ok(view)
+    }
+
+    /// All but the first message, which has to be read.
+    fn standings(&self, lane: &Lane) -> ChatView {
         let inbound = self.lanes.get(lane);
         let mut view = ChatView {
             chat: lane.chat.clone(),
@@ -107,9 +116,8 @@ impl<R: Records> Model<R> {
         if let Some(entry) = self.outboxes.get(lane) {
             view.messages = entry.messages as u64;
             view.outbound = Some(self.standing(&lane.bot, entry.place));
-            view.first_message = self.first_message(lane)?;
         }
-        Ok(view)
+        view
     }
 
     fn standing(&self, bot: &BotId, place: Place) -> Standing {
@@ -124,8 +132,10 @@ impl<R: Records> Model<R> {
     }
 
     fn first_message(&mut self, lane: &Lane) -> StoreResult<Option<FirstMessage>> {
-        let given = self.outboxes.get(lane).and_then(|entry| entry.granted.first());
-        let queued = match given {
+        let Some(outbox) = self.outboxes.get(lane) else {
+            return Ok(None);
+        };
+        let queued = match outbox.granted.first() {
             Some(first) => Some(first.queued.clone()),
             None => self
                 .records

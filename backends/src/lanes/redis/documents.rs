@@ -8,8 +8,12 @@ use redis::cmd;
 
 use super::{RedisLanes, codec};
 
-/// Most items of one page; a step of the walk looks at about as many keys.
+/// Most items of one page.
 const PAGE: u32 = 200;
+/// Keys that a step of the walk looks at, about, and steps of one call: a bot with few chats in a large store must not keep
+/// its reader waiting.
+const SCANNED: usize = 1_000;
+const SCANS: u32 = 20;
 /// The walk's beginning and end on one server.
 const EDGE: &str = "0";
 
@@ -41,7 +45,7 @@ impl ChatStates for RedisLanes {
     async fn chat_states(&self, bot: &BotId, page: &PageRequest) -> StoreResult<Page<ChatState>> {
         let limit = page.limit.clamp(1, PAGE) as usize;
         let prefix = format!("state:bot:{bot}:chat:");
-        let mut keys = Vec::new();
+        let (mut keys, mut scans) = (Vec::new(), 0);
         let mut position = Position::of(page);
         let servers = self.link.primaries().await?;
         while let Some(at) = &mut position {
@@ -51,7 +55,7 @@ impl ChatStates for RedisLanes {
             };
             let mut scan = cmd("SCAN");
             scan.arg(&at.cursor).arg("MATCH").arg(format!("{prefix}*"));
-            scan.arg("COUNT").arg(limit);
+            scan.arg("COUNT").arg(limit.max(SCANNED));
             let (next, found): (String, Vec<Vec<u8>>) = self.link.run_on(server, &scan).await?;
             // Keys that are no text are not ours.
             keys.extend(found.into_iter().filter_map(|key| String::from_utf8(key).ok()));
@@ -59,7 +63,8 @@ impl ChatStates for RedisLanes {
                 at.server += 1;
             }
             at.cursor = next;
-            if keys.len() >= limit {
+            scans += 1;
+            if keys.len() >= limit || scans == SCANS {
                 break;
             }
         }

@@ -131,7 +131,7 @@ async fn a_flood_wait_is_told_and_kept() {
     server.ports.outbox.ack_out(vec![ack]).await.unwrap();
     let held = owner.get("/bots/a-bot/chats?place=held").await.expect(200).json();
     let messages = &held["items"][0]["messages"];
-    assert_eq!(messages["because"], "flood-wait");
+    assert_eq!(messages["because"], "limits");
     let body = json!({ "message": "set-aside" });
     let freed = owner
         .post(&format!("{CHAT}/unblock"), &body)
