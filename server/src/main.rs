@@ -13,6 +13,7 @@ mod error;
 mod listener;
 mod master_key;
 mod metrics;
+mod private_file;
 mod saved_session;
 mod telemetry;
 mod terminal;

@@ -1,8 +1,8 @@
 //! The session that `botloom login` keeps: one file per person and machine, readable for them alone.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 use botloom_core::Secret;
@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::error::CommandError;
+use crate::private_file;
 
 /// Longest file that is read.
 const MAX_FILE: u64 = 64 * 1024;
@@ -89,24 +90,9 @@ fn read() -> Result<Map<String, Value>, CommandError> {
     let Ok(path) = path() else {
         return Ok(Map::new());
     };
-    let failed = |source| CommandError::File {
-        path: path.clone(),
-        source,
+    let Some(text) = private_file::read(&path, MAX_FILE)? else {
+        return Ok(Map::new());
     };
-    let file = match File::open(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Map::new()),
-        opened => opened.map_err(failed)?,
-    };
-    let mode = file.metadata().map_err(failed)?.mode();
-    if mode & 0o077 != 0 {
-        return Err(CommandError::Other(format!(
-            "{} can be read by others (mode {:03o}); chmod 600 it",
-            path.display(),
-            mode & 0o777
-        )));
-    }
-    let mut text = String::new();
-    file.take(MAX_FILE).read_to_string(&mut text).map_err(failed)?;
     serde_json::from_str(&text)
         .map_err(|_| CommandError::Other(format!("{} cannot be read; remove it", path.display())))
 }

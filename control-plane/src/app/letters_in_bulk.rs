@@ -119,12 +119,11 @@ pub(crate) async fn handle(
         tracing::warn!(%bot, error = %failure, "dead letters could not be handled");
         return Err(StoreError::unavailable("dead letters").into());
     }
-    let left = match &query {
-        Some(query) => letters.count(bot, query).await.ok(),
-        None => {
-            let stays = |outcome: Outcome| !outcome.is_done() && outcome != Outcome::NotFound;
-            Some(outcomes.iter().filter(|(_, outcome)| stays(*outcome)).count() as u64)
-        }
+    let left = if let Some(query) = &query {
+        letters.count(bot, query).await.ok()
+    } else {
+        let stays = |outcome: Outcome| !outcome.is_done() && outcome != Outcome::NotFound;
+        Some(outcomes.iter().filter(|(_, outcome)| stays(*outcome)).count() as u64)
     };
     Ok(Handled {
         outcomes,

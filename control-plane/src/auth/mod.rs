@@ -2,6 +2,7 @@
 
 pub(crate) mod attempts;
 pub(crate) mod bearer;
+pub(crate) mod browser_secret;
 pub(crate) mod caller;
 pub(crate) mod device;
 pub(crate) mod password;

@@ -2,17 +2,15 @@
 
 use std::net::IpAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use botloom_core::TimestampMs;
 use botloom_core::hash::Sha256Hash;
 use botloom_core::ids::UserId;
 use botloom_core::model::Session;
-use botloom_core::secret::Secret;
 use http::HeaderMap;
 use http::header;
 use subtle::ConstantTimeEq;
 
+use super::browser_secret::BrowserSecret;
 use crate::app::Error;
 use crate::http::host::Site;
 
@@ -25,33 +23,27 @@ pub(crate) const FRESH_MS: i64 = 600_000;
 /// Last use is noted at most this often.
 pub(crate) const TOUCH_MS: i64 = 60_000;
 
-/// A session id: 256 random bits. Exists in the browser alone; the store has its digest.
+/// A session id.
 #[derive(Debug, Clone)]
-pub(crate) struct SessionId(Secret);
+pub(crate) struct SessionId(BrowserSecret);
 
 impl SessionId {
     pub(crate) fn generate() -> Self {
-        Self(Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())))
+        Self(BrowserSecret::generate())
     }
 
     /// The id in a request's cookies. `None` without one, with several, and with a text that cannot be one.
     pub(crate) fn from_cookies(headers: &HeaderMap, site: &Site) -> Option<Self> {
-        let id = cookie_of(headers, site.cookie())?;
-        let valid = id.len() == 43
-            && id
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        valid.then(|| Self(Secret::new(id)))
+        BrowserSecret::from_cookie(headers, site.cookie()).map(Self)
     }
 
     pub(crate) fn digest(&self) -> Sha256Hash {
-        Sha256Hash::of(self.0.expose())
+        self.0.digest()
     }
 
-    /// The CSRF token that belongs to the session. Derived, so that it can be told again; nobody gets from it to the id.
+    /// The CSRF token that belongs to the session.
     pub(crate) fn csrf_token(&self) -> String {
-        let digest = Sha256Hash::of(format!("botloom csrf token of {}", self.0.expose()));
-        URL_SAFE_NO_PAD.encode(digest.0)
+        self.0.derive("csrf token")
     }
 
     /// A new session under this id.

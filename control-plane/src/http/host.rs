@@ -77,6 +77,21 @@ impl Site {
         format!("{scheme}://{}", self.authority)
     }
 
+    /// Whether nobody else's name can lead here: somebody may let their own point at this machine, and a page of theirs is
+    /// then of our origin (DNS rebinding). An address, `localhost` and the configured names cannot be made to.
+    pub(crate) fn is_certain(&self, options: &Options) -> bool {
+        let Ok(here) = Url::parse(&format!("http://{}/", self.authority)) else {
+            return false;
+        };
+        let configured = [&options.public_url, &options.console_origin];
+        !matches!(here.host(), Some(Host::Domain(_)))
+            || is_loopback(&here)
+            || configured
+                .into_iter()
+                .flatten()
+                .any(|url| url.host() == here.host())
+    }
+
     /// Whether a page of `origin` may use sessions here.
     pub(crate) fn trusts(&self, origin: &str, options: &Options) -> bool {
         let configured = [&options.public_url, &options.console_origin];

@@ -1,46 +1,37 @@
 //! The secret of a login under way. It lives in a cookie of the browser alone; state, nonce and PKCE verifier are derived
 //! from it, so that nothing of a login can be read in the store, and no other browser can finish it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use botloom_core::Secret;
 use botloom_core::hash::Sha256Hash;
 use http::HeaderMap;
 use subtle::ConstantTimeEq;
 
-use crate::auth::session::cookie_of;
+use crate::auth::browser_secret::BrowserSecret;
 use crate::http::host::Site;
 
 /// A login has to come back within 10 minutes.
 pub(crate) const ATTEMPT_MS: i64 = 600_000;
 
-/// 256 random bits, as text.
+/// The secret in the cookie of a login under way.
 #[derive(Debug, Clone)]
-pub(crate) struct AttemptSecret(Secret);
+pub(crate) struct AttemptSecret(BrowserSecret);
 
 impl AttemptSecret {
     pub(crate) fn generate() -> Self {
-        Self(Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())))
+        Self(BrowserSecret::generate())
     }
 
     /// The secret in a request's cookies. `None` without one, with several, and with a text that cannot be one.
     pub(crate) fn from_cookies(headers: &HeaderMap, site: &Site) -> Option<Self> {
-        let text = cookie_of(headers, site.attempt_cookie())?;
-        let valid = text.len() == 43
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        valid.then(|| Self(Secret::new(text)))
+        BrowserSecret::from_cookie(headers, site.attempt_cookie()).map(Self)
     }
 
     /// What is stored of it.
     pub(crate) fn digest(&self) -> Sha256Hash {
-        Sha256Hash::of(self.0.expose())
+        self.0.digest()
     }
 
     fn derive(&self, what: &str) -> String {
-        let digest = Sha256Hash::of(format!("botloom oidc {what} of {}", self.0.expose()));
-        URL_SAFE_NO_PAD.encode(digest.0)
+        self.0.derive(&format!("oidc {what}"))
     }
 
     /// `state`: ties the provider's answer to this browser.

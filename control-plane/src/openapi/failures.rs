@@ -80,6 +80,9 @@ const FAILURES: [(StatusCode, &str, &str); 13] = [
     ),
 ];
 
+/// Reads by their method, but they log somebody in: browsers are sent there by a link, and back by the identity provider.
+const LOGINS: [&str; 2] = ["/auth/oidc/login", "/auth/oidc/callback"];
+
 /// Adds the failures as components.
 pub(super) fn define(components: &mut Components) {
     for (_, name, words) in FAILURES {
@@ -96,12 +99,12 @@ pub(super) fn define(components: &mut Components) {
 pub(super) fn add(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let extensions = serde_json::to_value(&operation.extensions).unwrap_or(Value::Null);
     let public = extensions["x-botloom-access"] == "public";
-    let changes = !matches!(method, HttpMethod::Get | HttpMethod::Head);
-    let inline = |parameter| match parameter {
-        &RefOr::T(ref parameter) => Some(parameter),
+    let changes = !matches!(method, HttpMethod::Get | HttpMethod::Head) || LOGINS.contains(&path);
+    let inline = |parameter: &'_ RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) => Some(parameter.clone()),
         RefOr::Ref(_) => None,
     };
-    let parameters: Vec<&Parameter> = operation.parameters.iter().flatten().filter_map(inline).collect();
+    let parameters: Vec<Parameter> = operation.parameters.iter().flatten().filter_map(inline).collect();
     let has = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
     let names_something = has("botId")
         || has("projectId")

@@ -31,7 +31,9 @@ use crate::router;
         (name = "spec", description = "What a bot is, in versions"),
         (name = "build and deploy", description = "Revisions, and putting them live"),
         (name = "events", description = "What happens, as it happens"),
+        (name = "chats", description = "What waits in a chat, and what it remembers"),
         (name = "dead letters", description = "What was set aside"),
+        (name = "analytics", description = "A bot in numbers"),
         (name = "audit", description = "Who did what"),
         (name = "system", description = "For machines that watch"),
     )

@@ -4,8 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use botloom_core::model::{Membership, User};
 use botloom_core::secret::Secret;
-use http::StatusCode;
-use http::header;
+use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,6 +13,7 @@ use crate::app::accounts::{self, Email, Login, PASSWORD_LENGTH};
 use crate::app::{Error, access, sessions};
 use crate::auth::caller::{Caller, Credential, OwnOrigin, Person};
 use crate::auth::{device, session};
+use crate::code;
 use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
@@ -138,8 +138,14 @@ pub(crate) fn paused(error: Error) -> Problem {
 pub(crate) async fn set_up(
     State(app): State<App>,
     origin: OwnOrigin,
+    headers: HeaderMap,
     body: Body<Setup>,
 ) -> Result<Answer, Problem> {
+    // There is no secret yet that a page of somebody else could lack.
+    if headers.contains_key(header::ORIGIN) && !origin.site.is_certain(&app.options) {
+        let detail = "A browser can make the first owner under this machine's address, localhost, or the name in BOTLOOM_PUBLIC_URL.";
+        return Err(Problem::new(code::ORIGIN_FORBIDDEN, detail));
+    }
     let login = accounts::set_up(&app, &origin.visit, &body.value.email, &body.value.password).await?;
     Ok(logged_in(StatusCode::CREATED, login, &origin.site))
 }

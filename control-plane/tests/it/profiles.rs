@@ -173,9 +173,8 @@ impl Story {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!("not {words}: {}", self.told().await);
-        }
+        let came = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        assert!(came, "not {words}: {}", self.told().await);
     }
 
     /// Has a node look, and waits until it has: the look that publishes another bot saw this one too.
@@ -247,7 +246,7 @@ fn menu(profile: &BotProfile, language: &str) -> String {
 
 #[tokio::test]
 async fn every_language_is_published_and_later_only_what_changed() {
-    let mut story = Story::new().await;
+    let mut story = Box::pin(Story::new()).await;
     let _node = story.node();
     assert_eq!(story.told().await, Value::Null, "nothing is live");
     let first = story.flip(&bilingual("Worum es geht")).await;
@@ -311,7 +310,7 @@ async fn every_language_is_published_and_later_only_what_changed() {
 
 #[tokio::test]
 async fn what_the_author_set_by_hand_stays_as_long_as_specs_say_nothing() {
-    let mut story = Story::new().await;
+    let mut story = Box::pin(Story::new()).await;
     let (hand, token) = story.by_hand();
     hand.set_my_description(&token, "By hand", None).await.unwrap();
     let _node = story.node();
@@ -355,7 +354,7 @@ async fn what_the_author_set_by_hand_stays_as_long_as_specs_say_nothing() {
 
 #[tokio::test]
 async fn telegram_is_left_alone_as_long_as_it_asks_for_and_tried_again() {
-    let mut story = Story::new().await;
+    let mut story = Box::pin(Story::new()).await;
     let _node = story.node();
     story.fault("setMyDescription", false, answer(429, Some(30)));
     story.fault("setMyShortDescription", false, answer(500, None));
@@ -383,7 +382,7 @@ async fn telegram_is_left_alone_as_long_as_it_asks_for_and_tried_again() {
 
 #[tokio::test]
 async fn a_killed_node_forgets_nothing_that_telegram_may_have() {
-    let mut story = Story::new().await;
+    let mut story = Box::pin(Story::new()).await;
     let (api, stop) = (story.server.api.clone(), CancellationToken::new());
     let killed = tokio::spawn(async move { api.run(stop).await });
     // Telegram has it, and the node never learns of it.
@@ -413,7 +412,7 @@ async fn a_killed_node_forgets_nothing_that_telegram_may_have() {
 
 #[tokio::test]
 async fn only_the_newest_revision_is_published() {
-    let mut story = Story::new().await;
+    let mut story = Box::pin(Story::new()).await;
     let _node = story.node();
     story.fault("setMyCommands", false, Action::Delay { ms: 700 });
     story.flip(&bilingual("Alt")).await;
@@ -438,7 +437,7 @@ async fn only_the_newest_revision_is_published() {
 
 #[tokio::test]
 async fn nodes_share_the_work() {
-    let mut story = Story::new().await;
+    let mut story = Box::pin(Story::new()).await;
     let nodes = [story.node(), story.node(), story.node()];
     for round in 0..5 {
         story.flip(&bilingual(&format!("Runde {round}"))).await;
@@ -452,7 +451,7 @@ async fn nodes_share_the_work() {
 
 #[tokio::test]
 async fn another_telegram_bot_gets_everything_and_a_disconnected_one_nothing() {
-    let mut story = Story::new().await;
+    let mut story = Box::pin(Story::new()).await;
     let _node = story.node();
     story.flip(&bilingual("Worum es geht")).await;
     story.published().await;

@@ -12,6 +12,7 @@ mod abuse;
 mod architecture;
 mod bad_input;
 mod bots;
+mod canary;
 mod cli;
 mod crash;
 mod deploy_faults;

@@ -34,9 +34,8 @@ async fn shown(world: &World, bot: i64, wanted: impl Fn(&BotProfile) -> bool) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-        panic!("{:?}\n{}", world.telegram.profile(bot), world.logs());
-    }
+    let came = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+    assert!(came, "{:?}\n{}", world.telegram.profile(bot), world.logs());
 }
 
 async fn descriptions_follow_deployments_and_rollbacks(storage: Storage) {

@@ -71,7 +71,7 @@ async fn settled() -> Clinic {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_bots_move_at_the_pace_though_nodes_are_killed_and_none_moves_twice() {
-    let clinic = settled().await;
+    let clinic = Box::pin(settled()).await;
     // One call is executed, and whoever made it dies before an answer comes.
     let lost = Fault {
         skip: 20,
@@ -127,7 +127,7 @@ async fn all_bots_move_at_the_pace_though_nodes_are_killed_and_none_moves_twice(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deployment_need_not_wait_for_a_move() {
-    let clinic = settled().await;
+    let clinic = Box::pin(settled()).await;
     let _node = clinic.node();
     let mut record = Record::default();
     while moved(&clinic).len() < 16 {
@@ -190,7 +190,7 @@ async fn nodes_with_old_and_new_settings_do_not_fight() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_changes_of_the_address_in_a_row_lose_nobody() {
-    let clinic = settled().await;
+    let clinic = Box::pin(settled()).await;
     let first = clinic.node();
     let lost = Fault {
         executed: true,

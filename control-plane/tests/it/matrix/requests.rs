@@ -269,17 +269,16 @@ impl<'a> World<'a> {
         let of_chat = at.replace("{chatId}", "5");
         let of_letter = at.replace("{id}", &letter);
         let found = match (method.as_str(), path) {
-            ("GET", "/bots/{botId}")
+            (
+                "GET",
+                "/bots/{botId}" | "/bots/{botId}/export" | "/bots/{botId}/chats" | "/bots/{botId}/analytics",
+            )
             | (
                 "POST",
                 "/bots/{botId}/disconnect" | "/bots/{botId}/pause" | "/bots/{botId}/webhook/reclaim",
             ) => (at, None, 200),
             ("PUT", "/bots/{botId}/staging-of") => (at, Some(json!({ "botId": self.bot().await })), 200),
-            ("DELETE", "/bots/{botId}/staging-of") => {
-                self.stage(&bot).await;
-                (at, None, 200)
-            }
-            ("GET", "/bots/{botId}/promotion") => {
+            ("DELETE", "/bots/{botId}/staging-of") | ("GET", "/bots/{botId}/promotion") => {
                 self.stage(&bot).await;
                 (at, None, 200)
             }
@@ -288,7 +287,6 @@ impl<'a> World<'a> {
                 self.owner.post("/spec", &spec(&bot, "one")).await.expect(201);
                 (at, Some(json!({ "version": 1 })), 202)
             }
-            ("GET", "/bots/{botId}/export") => (at, None, 200),
             ("PATCH", "/bots/{botId}") => (at, Some(json!({ "name": "N" })), 200),
             ("POST", "/bots/{botId}/resume") => {
                 let pause = format!("/bots/{bot}/pause");
@@ -309,7 +307,6 @@ impl<'a> World<'a> {
                 (at, Some(json!({ "telegramUserId": account })), 200)
             }
             ("POST", "/bots/{botId}/connect") => (at, Some(json!({ "ingress": "polling" })), 409),
-            ("GET", "/bots/{botId}/chats" | "/bots/{botId}/analytics") => (at, None, 200),
             ("GET", "/bots/{botId}/analytics/{query}") => (at.replace("{query}", "messages"), None, 200),
             ("GET", "/bots/{botId}/chats/{chatId}") => (of_chat, None, 200),
             ("POST", "/bots/{botId}/chats/{chatId}/unblock") => {

@@ -294,6 +294,27 @@ async fn behind_https_the_cookie_is_bound_to_host_and_scheme() {
 }
 
 #[tokio::test]
+async fn a_page_that_had_its_name_led_here_does_not_make_the_first_owner() {
+    let server = Server::start().await;
+    let client = server.nobody();
+    let named = [
+        ("host", "rebound.example:8080"),
+        ("origin", "http://rebound.example:8080"),
+    ];
+    client
+        .post_with("/auth/setup", &credentials(PASSWORD), &named)
+        .await
+        .refused(403, "origin-forbidden");
+    let port = server.address.port();
+    let host = format!("localhost:{port}");
+    let local = [("host", host.as_str()), ("origin", &format!("http://{host}"))];
+    client
+        .post_with("/auth/setup", &credentials(PASSWORD), &local)
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
 async fn what_has_expired_is_forgotten() {
     let server = Server::start().await;
     let owner = server.owner().await;

@@ -155,20 +155,20 @@ async fn keys_that_cannot_be_used() {
         .refused(400, "idempotency-key-invalid", "two keys");
     // The same content, however it is written.
     let key = "Idempotency-Key: k-1\r\n";
-    let body = r#"{"botId":"b-bot","specVersion":1}"#;
+    let body = r#"{"botId":"a-bot","specVersion":9}"#;
     let first = target.post_with("/generate", key, body).await;
     first.refused(404, "not-found", "first");
     for spelling in [
-        r#"{ "specVersion" : 1.0, "botId" : "b-bot" }"#,
-        r#"{"botId":"\u0062-bot","specVersion":1}"#,
-        r#"{"botId":"b-bot","specVersion":1e0}"#,
+        r#"{ "specVersion" : 9.0, "botId" : "a-bot" }"#,
+        r#"{"botId":"\u0061-bot","specVersion":9}"#,
+        r#"{"botId":"a-bot","specVersion":9e0}"#,
     ] {
         let again = target.post_with("/generate", key, spelling).await;
         again.refused(404, "not-found", spelling);
         assert_eq!(again.header("idempotent-replayed"), "true", "{spelling}");
     }
     target
-        .post_with("/generate", key, r#"{"botId":"b-bot","specVersion":2}"#)
+        .post_with("/generate", key, r#"{"botId":"a-bot","specVersion":8}"#)
         .await
         .refused(422, "idempotency-key-reused", "another body");
 }

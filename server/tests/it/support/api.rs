@@ -95,6 +95,11 @@ impl Api {
         self.request("POST", path, &[], body.to_string()).await.unwrap()
     }
 
+    /// The session's cookie, `name=id`.
+    pub(crate) fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     /// Makes a bot with the spec's id.
     pub(crate) async fn create_bot(&self, spec: &Value) -> String {
         let bot = spec["meta"]["botId"].as_str().unwrap().to_owned();

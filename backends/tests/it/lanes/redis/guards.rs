@@ -114,22 +114,42 @@ fn every_guard_is_needed(part: usize, parts: usize) {
 
 #[test]
 fn every_guard_is_needed_1() {
-    every_guard_is_needed(0, 4);
+    every_guard_is_needed(0, 8);
 }
 
 #[test]
 fn every_guard_is_needed_2() {
-    every_guard_is_needed(1, 4);
+    every_guard_is_needed(1, 8);
 }
 
 #[test]
 fn every_guard_is_needed_3() {
-    every_guard_is_needed(2, 4);
+    every_guard_is_needed(2, 8);
 }
 
 #[test]
 fn every_guard_is_needed_4() {
-    every_guard_is_needed(3, 4);
+    every_guard_is_needed(3, 8);
+}
+
+#[test]
+fn every_guard_is_needed_5() {
+    every_guard_is_needed(4, 8);
+}
+
+#[test]
+fn every_guard_is_needed_6() {
+    every_guard_is_needed(5, 8);
+}
+
+#[test]
+fn every_guard_is_needed_7() {
+    every_guard_is_needed(6, 8);
+}
+
+#[test]
+fn every_guard_is_needed_8() {
+    every_guard_is_needed(7, 8);
 }
 
 /// A letter that is replayed by eight at the same moment comes back once.
