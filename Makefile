@@ -1,5 +1,5 @@
 # The commands of the project. `make run` needs Rust; `make test` needs Node and Python too, and installs Debian packages.
-.PHONY: run run-services test check check-deploy regen bench bench-storages fuzz-api soak fmt help
+.PHONY: run run-services test check check-deploy regen bench bench-storages bench-api fuzz-api soak fmt help
 
 help:
 	@echo "make run    build and start the server on http://127.0.0.1:8080 with embedded storage"
@@ -10,6 +10,7 @@ help:
 	@echo "make regen  rewrite the generated files that tests compare (schema, OpenAPI, golden files, pages)"
 	@echo "make bench  measure; see bench/README.md"
 	@echo "make bench-storages  measure embedded storage against services"
+	@echo "make bench-api  measure whether heavy work holds up the API's reads"
 	@echo "make fuzz-api  ask the API everything that its OpenAPI document describes, 5,000 times"
 	@echo "make soak   three nodes, 100,000 updates, nodes killed and stopped all the time"
 
@@ -36,6 +37,9 @@ bench:
 
 bench-storages:
 	@scripts/bench storages
+
+bench-api:
+	@scripts/bench api
 
 fuzz-api:
 	@scripts/fuzz-api

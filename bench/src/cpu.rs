@@ -1,4 +1,4 @@
-//! CPU time and memory of a process and everything it started, from `/proc` (Linux).
+//! CPU time and memory of a process and everything it started, and CPU time of the machine, from `/proc` (Linux).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -61,4 +61,18 @@ pub(crate) fn usage(root: u32) -> Usage {
             cpu: sum.cpu + Duration::from_millis(stat.ticks * 1_000 / TICKS),
             rss: sum.rss + stat.pages * 4_096,
         })
+}
+
+/// CPU time of everything on this machine since it started, without what it idled or waited.
+pub(crate) fn machine() -> Duration {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let fields = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    // Of proc(5)'s user, nice, system, idle, iowait, irq, softirq, steal, in ticks; guests' time is in user's already.
+    let ticks: u64 = fields
+        .take(8)
+        .enumerate()
+        .filter(|(at, _)| !matches!(at, 3 | 4))
+        .filter_map(|(_, field)| field.parse::<u64>().ok())
+        .sum();
+    Duration::from_millis(ticks * 1_000 / TICKS)
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 /// Chats that speak.
@@ -43,28 +44,54 @@ pub(crate) struct Seen {
 impl Seen {
     /// The time within which this share of the updates was acknowledged.
     pub(crate) fn percentile(&self, share: f64) -> Duration {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "an index into a list"
-        )]
-        let index = ((self.acks.len() as f64 * share) as usize).min(self.acks.len().saturating_sub(1));
-        self.acks.get(index).copied().unwrap_or_default()
+        percentile(&self.acks, share)
     }
 }
 
+/// The time that this share of the sorted times does not pass.
+pub(crate) fn percentile(sorted: &[Duration], share: f64) -> Duration {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index into a list"
+    )]
+    let index = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
+    sorted.get(index).copied().unwrap_or_default()
+}
+
 /// The update `number` of the run, a text of `chat`. Ids and chats differ between runs that share a server.
-fn body(run: u64, number: u64, chat: u64) -> Bytes {
+pub(crate) fn body(run: u64, number: u64, chat: u64) -> Bytes {
     let (update, chat) = (run * 10_000_000 + number + 1, 5_000_000_000 + chat);
     Bytes::from(format!(
         r#"{{"update_id":{update},"message":{{"message_id":{number},"date":1795200000,"from":{{"id":{chat},"is_bot":false,"first_name":"Ada","last_name":"L","username":"ada{chat}","language_code":"en"}},"chat":{{"id":{chat},"type":"private","first_name":"Ada","last_name":"L","username":"ada{chat}"}},"text":"/n {number}","entities":[{{"offset":0,"length":2,"type":"bot_command"}}]}}}}"#
     ))
 }
 
+/// Sends one update, until its acknowledgement has arrived.
+pub(crate) async fn deliver(
+    client: &Client<HttpConnector, Full<Bytes>>,
+    target: &Target,
+    update: Bytes,
+) -> Result<(), String> {
+    let request = Request::post(&target.url)
+        .header("content-type", "application/json")
+        .header("x-telegram-bot-api-secret-token", &target.secret)
+        .body(Full::new(update))
+        .map_err(|error| error.to_string())?;
+    let answer = client.request(request).await.map_err(|error| error.to_string())?;
+    let status = answer.status();
+    let _ = answer.into_body().collect().await;
+    if status == 200 {
+        Ok(())
+    } else {
+        Err(format!("the webhook: {status}"))
+    }
+}
+
 /// Sends `updates` updates.
 pub(crate) async fn run(target: &Target, run: u64, updates: u64, pace: Pace) -> Seen {
-    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let client = Client::builder(TokioExecutor::new()).build_http();
     let next = Arc::new(AtomicU64::new(0));
     let started = Instant::now();
     let connections: Vec<_> = (0..pace.connections)
@@ -82,18 +109,11 @@ pub(crate) async fn run(target: &Target, run: u64, updates: u64, pace: Pace) -> 
                         let due = Duration::from_secs_f64(number as f64 / rate);
                         tokio::time::sleep_until((started + due).into()).await;
                     }
-                    let request = Request::post(&target.url)
-                        .header("content-type", "application/json")
-                        .header("x-telegram-bot-api-secret-token", &target.secret)
-                        .body(Full::new(body(run, number, number % CHATS)))
-                        .expect("a request of constants and numbers");
+                    let update = body(run, number, number % CHATS);
                     let asked = Instant::now();
-                    match client.request(request).await {
-                        Ok(answer) if answer.status() == 200 => {
-                            let _ = answer.into_body().collect().await;
-                            acks.push(asked.elapsed());
-                        }
-                        _ => refused += 1,
+                    match deliver(&client, &target, update).await {
+                        Ok(()) => acks.push(asked.elapsed()),
+                        Err(_) => refused += 1,
                     }
                 }
             })

@@ -3,9 +3,13 @@
 //! The machine's absolute speed is nobody's business; two servers under the same load, against the same simulated
 //! Telegram, one after the other in several rounds, are. See the folder's README for how to read the figures.
 
+mod api;
 mod bare;
+mod client;
 mod cpu;
 mod load;
+mod mixed;
+mod open;
 mod peer;
 mod report;
 mod sandbox;
@@ -14,6 +18,7 @@ mod services;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use url::Url;
@@ -52,6 +57,24 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// The API under a mixed load while updates come; fails where its reads are held up, or the load was not reached.
+    Api {
+        /// The server under test, a release build.
+        #[arg(long)]
+        botloom: PathBuf,
+        /// How long is measured.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+        /// How long the same load runs before, unmeasured.
+        #[arg(long, default_value_t = 5)]
+        warm_up: u64,
+        /// Requests a second on the API.
+        #[arg(long, default_value_t = 200)]
+        requests: u32,
+        /// Updates a second on the webhook.
+        #[arg(long, default_value_t = 500)]
+        updates: u32,
+    },
     /// The bare handler, as a process of its own.
     #[command(hide = true)]
     Bare {
@@ -86,6 +109,21 @@ fn main() -> ExitCode {
             rounds,
         } => services::settings()
             .and_then(|services| block_on(report::storages(&botloom, &services, updates, rounds))),
+        Command::Api {
+            botloom,
+            seconds,
+            warm_up,
+            requests,
+            updates,
+        } => {
+            let plan = api::Plan {
+                warm_up: Duration::from_secs(warm_up),
+                length: Duration::from_secs(seconds),
+                requests: requests.into(),
+                updates: updates.into(),
+            };
+            block_on(api::run(&botloom, plan))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

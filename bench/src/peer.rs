@@ -7,19 +7,17 @@ use std::time::{Duration, Instant};
 
 use botloom_telegram::Token;
 use botloom_telegram::simulator::{Event, Filter, Handle};
-use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
+use crate::client::{Api, text};
 use crate::load::Target;
 
-const EMAIL: &str = "bench@example.com";
-const PASSWORD: &str = "bench password";
-const BOT: &str = "bench-bot";
+/// Who owns the server under test.
+pub(crate) const EMAIL: &str = "bench@example.com";
+/// Their password.
+pub(crate) const PASSWORD: &str = "bench password";
+/// The bot of the load.
+pub(crate) const BOT: &str = "bench-bot";
 
 /// A server that takes updates.
 #[derive(Debug)]
@@ -34,6 +32,12 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The server's address, without a slash at its end.
+    pub(crate) fn url(&self) -> &str {
+        let (url, _) = self.target.url.split_once("/wh/").unwrap_or_default();
+        url
     }
 }
 
@@ -125,14 +129,9 @@ pub(crate) async fn botloom(
         _data: Some(data),
     };
 
-    let mut api = Api {
-        http: Client::builder(TokioExecutor::new()).build_http(),
-        url,
-        cookie: String::new(),
-        csrf: String::new(),
-    };
+    let mut api = Api::new(&url, None);
     api.until("/readyz", |answer| answer.0 == 200).await?;
-    api.log_in().await?;
+    api.log_in(EMAIL, PASSWORD).await?;
     api.send("POST", "/bots", json!({ "botId": BOT, "name": "Bench" }))
         .await?;
     let version = api.send("POST", "/spec", spec()).await?;
@@ -178,7 +177,7 @@ pub(crate) async fn botloom(
 }
 
 /// The bot of the load: one reply with a value of the chat, one value written.
-fn spec() -> Value {
+pub(crate) fn spec() -> Value {
     json!({
         "meta": {"botId": BOT, "name": "Bench", "schema_ver": 1, "locales": ["en"], "defaultLocale": "en"},
         "commands": [
@@ -194,100 +193,4 @@ fn spec() -> Value {
         "telemetry": {"events": []},
         "security": {"allowDomains": [], "maxApiResponseKB": 64},
     })
-}
-
-fn text(value: &Value, key: &str) -> String {
-    value[key].as_str().unwrap_or_default().to_owned()
-}
-
-struct Api {
-    http: Client<HttpConnector, Full<Bytes>>,
-    url: String,
-    cookie: String,
-    csrf: String,
-}
-
-impl Api {
-    async fn request(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value, String), String> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url))
-            .header("content-type", "application/json")
-            .header("cookie", &self.cookie)
-            .header("x-csrf-token", &self.csrf)
-            .body(Full::new(if body.is_null() {
-                Bytes::new()
-            } else {
-                Bytes::from(body.to_string())
-            }))
-            .map_err(|error| error.to_string())?;
-        let answer = self
-            .http
-            .request(request)
-            .await
-            .map_err(|error| error.to_string())?;
-        let status = answer.status().as_u16();
-        let cookie = answer
-            .headers()
-            .get("set-cookie")
-            .and_then(|cookie| cookie.to_str().ok());
-        let cookie = cookie
-            .and_then(|cookie| cookie.split(';').next())
-            .unwrap_or_default()
-            .to_owned();
-        let bytes = answer
-            .into_body()
-            .collect()
-            .await
-            .map_err(|error| error.to_string())?
-            .to_bytes();
-        Ok((
-            status,
-            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-            cookie,
-        ))
-    }
-
-    async fn send(&self, method: &str, path: &str, body: Value) -> Result<Value, String> {
-        let (status, answer, _) = self.request(method, path, &body).await?;
-        if (200..300).contains(&status) {
-            Ok(answer)
-        } else {
-            Err(format!("{method} {path}: {status} {answer}"))
-        }
-    }
-
-    async fn log_in(&mut self) -> Result<(), String> {
-        let account = json!({ "email": EMAIL, "password": PASSWORD });
-        let (status, answer, cookie) = self.request("POST", "/auth/login", &account).await?;
-        if status != 200 {
-            return Err(format!("login: {status} {answer}"));
-        }
-        self.cookie = cookie;
-        self.csrf = text(&answer, "csrfToken");
-        Ok(())
-    }
-
-    async fn until(&self, path: &str, done: impl Fn(&(u16, Value, String)) -> bool) -> Result<Value, String> {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            match self.request("GET", path, &Value::Null).await {
-                Ok(answer) if done(&answer) => return Ok(answer.1),
-                _ if Instant::now() > deadline => return Err(format!("{path} does not get there")),
-                _ => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
-    async fn ended(&self, path: &str) -> Result<Value, String> {
-        let end = |answer: &(u16, Value, String)| {
-            matches!(answer.1["status"].as_str(), Some("succeeded" | "failed"))
-        };
-        let ended = self.until(path, end).await?;
-        if ended["status"] == "succeeded" {
-            Ok(ended)
-        } else {
-            Err(format!("{path}: {ended}"))
-        }
-    }
 }

@@ -120,7 +120,7 @@ pub(crate) async fn storages(
 }
 
 /// A simulated Telegram that refuses nothing and keeps next to nothing: what it keeps must not grow with the rounds.
-async fn telegram() -> Result<Handle, String> {
+pub(crate) async fn telegram() -> Result<Handle, String> {
     let options = Options {
         flood: FloodModel::off(),
         accept_unknown: true,
@@ -208,7 +208,7 @@ async fn measure(
 }
 
 /// Messages that Telegram took so far.
-fn sent(telegram: &Handle) -> u64 {
+pub(crate) fn sent(telegram: &Handle) -> u64 {
     telegram
         .counters()
         .calls

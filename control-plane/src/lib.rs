@@ -16,6 +16,7 @@ mod deps;
 mod doctor;
 mod etag;
 mod events;
+mod heavy;
 mod http;
 mod idempotency;
 mod limits;

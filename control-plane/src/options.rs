@@ -72,6 +72,8 @@ pub struct Limits {
     pub projects_per_user: u32,
     /// Password hashes computed at a time; the others wait.
     pub password_hashes: usize,
+    /// Specs judged, compared or built for a simulation at a time; the others wait.
+    pub specs_at_a_time: usize,
     /// Longest wait of a request for the answer of another one with the same `Idempotency-Key`. Shorter than `deadline`.
     pub key_wait: Duration,
 }
@@ -122,6 +124,7 @@ impl Default for Limits {
             exports_per_user: 2,
             projects_per_user: 100,
             password_hashes: 2,
+            specs_at_a_time: 2,
             key_wait: Duration::from_secs(10),
         }
     }
@@ -177,7 +180,7 @@ impl Options {
             ))
         } else if !(1..=100).contains(&self.webhook_max_connections) {
             Err(InvalidOptions("Telegram delivers over 1 to 100 connections"))
-        } else if positive.contains(&0) || limits.password_hashes == 0 {
+        } else if positive.contains(&0) || limits.password_hashes == 0 || limits.specs_at_a_time == 0 {
             Err(InvalidOptions("limits must be at least 1"))
         } else if limits.key_wait >= limits.deadline {
             Err(InvalidOptions(

@@ -15,6 +15,7 @@ use crate::auth::password::Passwords;
 use crate::deps::{Deps, Watch};
 use crate::doctor::{self, Pacer};
 use crate::events::{Hub, Streams};
+use crate::heavy::Heavy;
 use crate::idempotency::Running;
 use crate::limits::Rates;
 use crate::oidc::Provider;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) deps: Deps,
     pub(crate) options: Options,
     pub(crate) passwords: Passwords,
+    /// For what is done with whole specs.
+    pub(crate) specs: Heavy,
     pub(crate) attempts: Attempts,
     pub(crate) rates: Rates,
     pub(crate) streams: Streams,
@@ -88,6 +91,7 @@ impl ControlPlane {
         let shared = Shared {
             oidc,
             passwords: Passwords::new(options.password_cost, options.limits.password_hashes)?,
+            specs: Heavy::new(options.limits.specs_at_a_time),
             attempts: Attempts::new(options.limits.failed_logins),
             rates: Rates::new(&options.limits)?,
             streams: Streams::new(options.limits.streams_per_user),

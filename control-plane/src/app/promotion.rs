@@ -61,7 +61,7 @@ pub(crate) async fn promote(
             .ok_or(Error::NothingToPromote)?,
     };
     let from = version.summary.version;
-    let rewritten = staging::of_another(&version, &pair.production.id).await?;
+    let rewritten = staging::of_another(app, &version, &pair.production.id).await?;
     let note = wanted
         .note
         .unwrap_or_else(|| format!("Promoted from {id}, version {from}"));
@@ -118,7 +118,7 @@ pub(crate) async fn preview(app: &App, actor: Actor, id: &BotId) -> Result<Promo
                 let live: BotSpec = serde_json::from_str(&live).ok()?;
                 Some(botloom_spec::diff(&live, &wanted))
             };
-            let diff = tokio::task::spawn_blocking(compare).await.ok().flatten();
+            let diff = app.specs.run(compare).await.ok().flatten();
             Some(diff.ok_or(Error::Internal("a stored spec cannot be read"))?)
         }
         _ => None,

@@ -55,7 +55,7 @@ pub(crate) async fn simulate(
             (Bytes::from(version.canonical), number)
         }
     };
-    let Checked { findings, spec } = specs::check(text).await?;
+    let Checked { findings, spec } = specs::check(app, text).await?;
     let Some(accepted) = spec else {
         return Ok(Simulated::Refused(findings));
     };
@@ -72,7 +72,7 @@ pub(crate) async fn simulate(
         let entry = actor.did_to_bot(app, verb::BOT_SIMULATED_LIVE, &bot, project);
         audit::note(app, entry).await;
     }
-    let mut simulation = compile(accepted, version, begins, happenings).await?;
+    let mut simulation = compile(app, accepted, version, begins, happenings).await?;
     simulation.http = http;
     Ok(Simulated::Turns {
         warnings: findings,
@@ -103,6 +103,7 @@ fn bot_of(accepted: &Accepted) -> Result<BotId, Error> {
 
 /// Makes the program, off the threads that serve requests.
 async fn compile(
+    app: &App,
     accepted: Accepted,
     spec_version: u32,
     begins: TimestampMs,
@@ -117,9 +118,8 @@ async fn compile(
         author: None,
         built_at: begins,
     };
-    let built = tokio::task::spawn_blocking(move || build(&accepted, &inputs))
-        .await
-        .map_err(|_| Error::Internal("build"))??;
+    let built = app.specs.run(move || build(&accepted, &inputs)).await;
+    let built = built.map_err(|_| Error::Internal("build"))??;
     Ok(Simulation {
         bot_js: built.bot_js,
         passport: built.rev,

@@ -38,10 +38,9 @@ pub(crate) enum Posted {
 }
 
 /// Judges a spec, off the threads that serve requests.
-pub(crate) async fn check(bytes: Bytes) -> Result<Checked, Error> {
-    tokio::task::spawn_blocking(move || botloom_spec::check(&bytes))
-        .await
-        .map_err(|_| Error::Internal("spec check"))
+pub(crate) async fn check(app: &App, bytes: Bytes) -> Result<Checked, Error> {
+    let checked = app.specs.run(move || botloom_spec::check(&bytes)).await;
+    checked.map_err(|_| Error::Internal("spec check"))
 }
 
 /// What a version comes with besides its content.
@@ -68,7 +67,7 @@ pub(crate) async fn post(
         restores,
         repeatable,
     } = with;
-    let Checked { findings, spec } = check(bytes).await?;
+    let Checked { findings, spec } = check(app, bytes).await?;
     let Some(accepted) = spec else {
         return Ok(Posted::Refused(findings));
     };
@@ -209,11 +208,16 @@ pub(crate) async fn list(
 
 /// What changed between two versions.
 pub(crate) async fn diff(app: &App, actor: Actor, bot: &BotId, from: u32, to: u32) -> Result<Diff, Error> {
-    let read = |version: &SpecVersion| serde_json::from_str::<BotSpec>(&version.canonical);
-    let unreadable = |_| Error::Internal("a stored spec cannot be read");
-    let from = read(&get(app, actor, bot, from).await?).map_err(unreadable)?;
-    let to = read(&get(app, actor, bot, to).await?).map_err(unreadable)?;
-    tokio::task::spawn_blocking(move || botloom_spec::diff(&from, &to))
+    let from = get(app, actor, bot, from).await?;
+    let to = get(app, actor, bot, to).await?;
+    let compare = move || {
+        let read = |version: &SpecVersion| serde_json::from_str::<BotSpec>(&version.canonical);
+        Ok(botloom_spec::diff(&read(&from)?, &read(&to)?))
+    };
+    let compared = app
+        .specs
+        .run(compare)
         .await
-        .map_err(|_| Error::Internal("diff"))
+        .map_err(|_| Error::Internal("diff"))?;
+    compared.map_err(|_: serde_json::Error| Error::Internal("a stored spec cannot be read"))
 }

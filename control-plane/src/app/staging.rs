@@ -83,15 +83,15 @@ pub(crate) async fn live(app: &App, bot: &BotRow) -> Result<Option<SpecVersion>,
 }
 
 /// The content of a version as a spec of another bot: `meta.botId` names that one, all else is the same.
-pub(crate) async fn of_another(version: &SpecVersion, bot: &BotId) -> Result<Accepted, Error> {
+pub(crate) async fn of_another(app: &App, version: &SpecVersion, bot: &BotId) -> Result<Accepted, Error> {
     let (text, bot) = (version.canonical.clone(), bot.to_string());
     let rewrite = move || {
         let mut spec: BotSpec = serde_json::from_str(&text).ok()?;
         spec.meta.bot_id = bot;
         Some(botloom_spec::accept(spec))
     };
-    tokio::task::spawn_blocking(rewrite)
-        .await
+    let rewritten = app.specs.run(rewrite).await;
+    rewritten
         .ok()
         .flatten()
         .ok_or(Error::Internal("a stored spec cannot be read"))
@@ -101,7 +101,7 @@ pub(crate) async fn of_another(version: &SpecVersion, bot: &BotId) -> Result<Acc
 pub(crate) async fn standing(app: &App, pair: &Pair) -> Result<Standing, Error> {
     let staged = live(app, &pair.staging).await?;
     let wanted = match &staged {
-        Some(staged) => Some(of_another(staged, &pair.production.id).await?),
+        Some(staged) => Some(of_another(app, staged, &pair.production.id).await?),
         None => None,
     };
     Ok(Standing {

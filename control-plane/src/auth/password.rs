@@ -7,15 +7,15 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use botloom_core::secret::Secret;
-use tokio::sync::Semaphore;
 
+use crate::heavy::{Heavy, Unfinished};
 use crate::options::{InvalidOptions, PasswordCost};
 
 /// Hashes and verifies.
 #[derive(Clone)]
 pub(crate) struct Passwords {
     argon: Argon2<'static>,
-    places: Arc<Semaphore>,
+    places: Heavy,
     /// Hash of a password that nobody knows: verified where there is no account, so that both cases cost the same.
     nobody: Arc<str>,
 }
@@ -33,6 +33,12 @@ impl fmt::Debug for Passwords {
 #[error("the password could not be hashed")]
 pub(crate) struct HashingFailed;
 
+impl From<Unfinished> for HashingFailed {
+    fn from(_: Unfinished) -> Self {
+        Self
+    }
+}
+
 impl Passwords {
     pub(crate) fn new(cost: PasswordCost, at_a_time: usize) -> Result<Self, InvalidOptions> {
         let params = Params::new(cost.memory_kib, cost.iterations, 1, None)
@@ -45,7 +51,7 @@ impl Passwords {
         let nobody = nobody.to_string().into();
         Ok(Self {
             argon,
-            places: Arc::new(Semaphore::new(at_a_time)),
+            places: Heavy::new(at_a_time),
             nobody,
         })
     }
@@ -53,11 +59,11 @@ impl Passwords {
     /// The hash to store, in PHC string format.
     pub(crate) async fn hash(&self, password: &Secret) -> Result<String, HashingFailed> {
         let (argon, password) = (self.argon.clone(), password.clone());
-        self.off_thread(move || {
+        let work = move || {
             let hash = argon.hash_password(password.expose().as_bytes());
             hash.map(|hash| hash.to_string()).map_err(|_| HashingFailed)
-        })
-        .await?
+        };
+        self.places.run(work).await?
     }
 
     /// Whether the password belongs to the hash. `None` stands for an account that does not exist: never, after the
@@ -70,35 +76,13 @@ impl Passwords {
         let exists = stored.is_some();
         let stored = stored.unwrap_or(&self.nobody).to_owned();
         let (argon, password) = (self.argon.clone(), password.clone());
-        let fits = self
-            .off_thread(move || {
-                let stored = PasswordHash::new(&stored).map_err(|_| HashingFailed)?;
-                Ok::<_, HashingFailed>(
-                    argon
-                        .verify_password(password.expose().as_bytes(), &stored)
-                        .is_ok(),
-                )
-            })
-            .await??;
+        let work = move || {
+            let stored = PasswordHash::new(&stored).map_err(|_| HashingFailed)?;
+            let verified = argon.verify_password(password.expose().as_bytes(), &stored);
+            Ok::<_, HashingFailed>(verified.is_ok())
+        };
+        let fits = self.places.run(work).await??;
         Ok(fits && exists)
-    }
-
-    async fn off_thread<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, HashingFailed> {
-        let place = self
-            .places
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| HashingFailed)?;
-        tokio::task::spawn_blocking(move || {
-            let _place = place;
-            work()
-        })
-        .await
-        .map_err(|_| HashingFailed)
     }
 }
 

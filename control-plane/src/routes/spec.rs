@@ -305,10 +305,11 @@ pub(super) fn edited(headers: &HeaderMap) -> Result<Edited, Problem> {
     responses((status = 200, description = "The findings; none: it is fine", body = FindingsView))
 )]
 pub(crate) async fn validate_spec(
+    State(app): State<App>,
     _: Caller,
     JsonText(bytes): JsonText,
 ) -> Result<Json<FindingsView>, Problem> {
-    let checked = specs::check(bytes).await?;
+    let checked = specs::check(&app, bytes).await?;
     Ok(Json(FindingsView {
         findings: FindingView::all(checked.findings),
     }))
