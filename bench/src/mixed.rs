@@ -109,7 +109,7 @@ impl Crowd {
         let account = &self.accounts[at];
         let caller = match kind {
             Kind::LogIn => account.person.as_nobody(),
-            _ if number / self.accounts.len() as u64 % 2 == 0 => account.person.clone(),
+            _ if (number / self.accounts.len() as u64).is_multiple_of(2) => account.person.clone(),
             _ => account.program.clone(),
         };
         let (method, path, body) = match kind {
