@@ -8,12 +8,10 @@ use redis::cmd;
 
 use super::{RedisLanes, codec};
 
-/// Most items of one page.
+/// Most items of one page; a step of the walk looks at about as many keys.
 const PAGE: u32 = 200;
-/// Keys that a step of the walk looks at, about, and steps of one call: a bot with few chats in a large store must not keep
-/// its reader waiting.
-const SCANNED: usize = 1_000;
-const SCANS: u32 = 20;
+/// Steps of one call: a bot with few chats in a large store has pieces with nothing in them.
+const SCANS: u32 = 100;
 /// The walk's beginning and end on one server.
 const EDGE: &str = "0";
 
@@ -55,7 +53,7 @@ impl ChatStates for RedisLanes {
             };
             let mut scan = cmd("SCAN");
             scan.arg(&at.cursor).arg("MATCH").arg(format!("{prefix}*"));
-            scan.arg("COUNT").arg(limit.max(SCANNED));
+            scan.arg("COUNT").arg(limit);
             let (next, found): (String, Vec<Vec<u8>>) = self.link.run_on(server, &scan).await?;
             // Keys that are no text are not ours.
             keys.extend(found.into_iter().filter_map(|key| String::from_utf8(key).ok()));
