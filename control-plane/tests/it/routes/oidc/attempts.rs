@@ -163,7 +163,8 @@ async fn a_provider_that_is_away_is_told_and_left_alone_for_a_moment() {
         assert_eq!(plan.discoveries, 1);
         plan.down = false;
     });
-    server.clock.advance(2_000);
+    // The pause begins when the attempt has failed, which takes five seconds at most.
+    server.clock.advance(7_000);
     let back = through(&mut browser, &server.base, "/", "").await;
     // It goes away between the two halves of a login.
     provider.plan(|plan| plan.down = true);
