@@ -1,4 +1,6 @@
 //! Rows of the catalog, table by table, in the types that both databases share.
+//!
+//! Longer than most files: one list of all tables, which is read as a whole.
 
 use botloom_core::ports::{StoreError, StoreResult};
 use sha2::{Digest as _, Sha256};

@@ -1,4 +1,6 @@
 //! Suite of the telemetry. Each case gets an empty store.
+//!
+//! Longer than most files: every question is asked of the same small history, told once.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! Bots.
+//!
+//! Longer than most files: every case of one port, with the few helpers that they share.
 
 use std::sync::Arc;
 
