@@ -50,7 +50,7 @@ async fn a_manager_is_told_of_the_bot_and_gets_its_token() {
     assert_eq!(refusal(s.client.get_me(&first).await).0, 401);
     assert!(s.client.get_me(&Token::new(second).unwrap()).await.is_ok());
 
-    let stranger = Token::new("7100000002:AAother-token_test").unwrap();
+    let stranger = Token::new("7100000002:AA-second-token_test").unwrap();
     s.sim.bot(&stranger);
     let outcome = s.client.get_managed_bot_token(&stranger, bot).await;
     assert_eq!(refusal(outcome).0, 400);
