@@ -14,7 +14,7 @@ use sqlx::{Any, AssertSqlSafe, query};
 
 use super::SqlCatalog;
 use crate::sql::cursor::{self, Start};
-use crate::sql::{RowExt, Statement};
+use crate::sql::{RowExt, Statement, placeholders};
 
 pub(super) const COLUMNS: &str = "id, project_id, name, active_rev, epoch, token, telegram_id, telegram_username, ingress, \
     webhook_secret, suspended, paused_at, staging_of, deleted_at, created_at, version";
@@ -75,12 +75,10 @@ impl Bots for SqlCatalog {
             // An empty list of values is no SQL.
             return Ok(cursor::empty());
         }
-        // Only placeholders are put together here, never values.
-        let placeholders: Vec<String> = (0..projects.len()).map(|n| format!("${}", n + 3)).collect();
         let sql = format!(
             "SELECT {COLUMNS} FROM bots WHERE id > $1 AND deleted_at IS NULL AND project_id IN ({}) \
              ORDER BY id LIMIT $2",
-            placeholders.join(", ")
+            placeholders(3, projects.len())
         );
         let mut select = query(AssertSqlSafe(sql))
             .bind(after)

@@ -16,7 +16,7 @@ use sqlx::{Any, AssertSqlSafe, query};
 
 use super::SqlCatalog;
 use crate::sql::cursor::{self, Start};
-use crate::sql::{RowExt, Statement};
+use crate::sql::{RowExt, Statement, placeholders};
 
 const COLUMNS: &str = "c.bot_id, c.fence, c.status, c.findings, c.since, c.told, c.checked_at, c.unanswered_since, \
     c.pending, c.growth, c.error_at, c.registered, c.registering, c.secret, c.tried, c.tried_at";
@@ -26,8 +26,6 @@ const LIST: &str = "webhooks";
 const INSERT: &str = "INSERT INTO webhook_checks (bot_id, next_at, claimed_until, fence, status, codes, findings, since, \
     told, growth";
 const NEW: &str = "$2, 0, 0, 'unknown', '', '[]', $2, 1, 0";
-/// A webhook that is being registered is not looked at for so long, ms, unless its end is told: Telegram does not know it yet.
-const REGISTERING_MS: i64 = 15_000;
 
 #[async_trait]
 impl Webhooks for SqlCatalog {
@@ -183,7 +181,7 @@ impl Webhooks for SqlCatalog {
         bot: &BotId,
         url: &str,
         before: Option<&str>,
-        now: TimestampMs,
+        until: TimestampMs,
     ) -> StoreResult<()> {
         let upsert = query(AssertSqlSafe(format!(
             "{INSERT}, registered, registering) VALUES ($1, {NEW}, $4, $3) ON CONFLICT (bot_id) DO UPDATE SET \
@@ -191,7 +189,7 @@ impl Webhooks for SqlCatalog {
              next_at = CASE WHEN webhook_checks.next_at < excluded.next_at THEN excluded.next_at ELSE webhook_checks.next_at END"
         )))
         .bind(bot.as_str())
-        .bind(now.plus(REGISTERING_MS).0)
+        .bind(until.0)
         .bind(url)
         .bind(before);
         self.db.execute_for("bot", upsert).await.map(drop)
@@ -252,14 +250,6 @@ impl Webhooks for SqlCatalog {
             .await?;
         row.map_or(Ok(None), |row| row.opt_text("public_url"))
     }
-}
-
-/// Placeholders from this number on.
-fn placeholders(first: usize, count: usize) -> String {
-    let all: Vec<String> = (first..first + count)
-        .map(|number| format!("${number}"))
-        .collect();
-    all.join(", ")
 }
 
 /// Writes how a claim ended, if it is still held. A time before the end of the lease was put there by whoever hastened

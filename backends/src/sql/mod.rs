@@ -30,6 +30,15 @@ pub(crate) use statement::Statement;
 /// How long a caller waits for a connection or for its turn to write.
 const WAIT: Duration = Duration::from_secs(10);
 
+/// `$first, $first+1 …`: as many placeholders as there are values. Statements with lists of any length are put together of
+/// these, never of values.
+pub(crate) fn placeholders(first: usize, count: usize) -> String {
+    let all: Vec<String> = (first..first + count)
+        .map(|number| format!("${number}"))
+        .collect();
+    all.join(", ")
+}
+
 /// An opened database with the newest schema. Clones share the connections.
 #[derive(Debug, Clone)]
 pub struct Database {

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _, query};
 
 use super::tally::Tally;
-use crate::sql::{Database, store_error};
+use crate::sql::{Database, placeholders, store_error};
 
 /// Rows read and written at a time.
 const PAGE: i64 = 500;
@@ -434,7 +434,7 @@ impl Table {
         let names: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
         let key = names[..self.key].join(", ");
         let behind = if after.is_some() {
-            format!("WHERE ({key}) > ({})", placeholders(self.key))
+            format!("WHERE ({key}) > ({})", placeholders(1, self.key))
         } else {
             String::new()
         };
@@ -468,14 +468,9 @@ impl Table {
             "INSERT INTO {} ({}) VALUES ({})",
             self.name,
             names.join(", "),
-            placeholders(names.len())
+            placeholders(1, names.len())
         )
     }
-}
-
-fn placeholders(count: usize) -> String {
-    let names: Vec<String> = (1..=count).map(|number| format!("${number}")).collect();
-    names.join(", ")
 }
 
 #[cfg(test)]

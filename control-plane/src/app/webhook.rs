@@ -18,6 +18,8 @@ use crate::state::App;
 const TELEGRAM: &str = "api.telegram.org";
 /// Ports it delivers to (Bot API, setWebhook).
 const PORTS: [u16; 4] = [443, 80, 88, 8443];
+/// After the longest call Telegram may take so long until it says what it has, ms.
+const SETTLING_MS: i64 = 2_000;
 /// Wanted whatever the bot reacts to: tells when people block the bot.
 const ALWAYS: &str = "my_chat_member";
 
@@ -68,8 +70,10 @@ pub(crate) async fn register(
     before: Option<&str>,
 ) -> StoreResult<Result<(), CallError>> {
     let catalog = &app.deps.ports.catalog;
+    let longest = i64::try_from(app.options.telegram_timeout.as_millis()).unwrap_or(i64::MAX / 2);
+    let until = app.now().plus(longest + SETTLING_MS);
     catalog
-        .begin_registration(bot, &wanted.url, before, app.now())
+        .begin_registration(bot, &wanted.url, before, until)
         .await?;
     let kinds: Vec<&str> = wanted.kinds.iter().map(String::as_str).collect();
     let webhook = SetWebhook {

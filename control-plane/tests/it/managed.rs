@@ -7,12 +7,10 @@ use botloom_telegram::simulator::{Action, Event, Fault, Filter, Person, Renamed}
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::support::{Answer, Client, Server, Setup};
+use crate::support::{Answer, Client, PATIENCE, Server, Setup, until_state};
 
 const MANAGER: i64 = 7_100_000_000;
 const MANAGER_TOKEN: &str = "7100000000:AA-token-of-the-manager";
-/// Long enough for anything that comes at all.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server with a manager bot, its owner with `a-bot`, and their Telegram account.
 struct Story {
@@ -64,19 +62,7 @@ impl Story {
     }
 
     async fn until(&self, state: &str) -> Value {
-        let waiting = async {
-            loop {
-                let found = self.look().await;
-                if found["state"] == state {
-                    return found;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        if let Ok(found) = tokio::time::timeout(PATIENCE, waiting).await {
-            return found;
-        }
-        panic!("not {state}: {}", self.look().await)
+        until_state(state, async || self.look().await).await
     }
 
     async fn confirm(&self, account: i64) -> Answer {

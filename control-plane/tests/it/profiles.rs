@@ -12,12 +12,10 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::support::{Client, Server, revision_of, spec};
+use crate::support::{Client, PATIENCE, Server, revision_of, spec, until_state};
 
 const TOKEN: &str = "7100000001:AA-a-token-of-a-bot";
 const TELEGRAM_ID: i64 = 7_100_000_001;
-/// Long enough for anything that comes at all.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server with `a-bot`, which has a token and takes updates, and the number of its next revision.
 struct Story {
@@ -97,19 +95,7 @@ impl Story {
 
     /// Waits until the API tells of this state.
     async fn until(&self, state: &str) -> Value {
-        let waiting = async {
-            loop {
-                let told = self.told().await;
-                if told["state"] == state {
-                    return told;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        if let Ok(told) = tokio::time::timeout(PATIENCE, waiting).await {
-            return told;
-        }
-        panic!("not {state}: {}", self.told().await)
+        until_state(state, async || self.told().await).await
     }
 
     /// Waits until the published revision is the active one.

@@ -70,13 +70,14 @@ pub trait Webhooks: Debug + Send + Sync {
     async fn webhook_tally(&self, projects: Option<&[ProjectId]>) -> StoreResult<Vec<WebhookTally>>;
 
     /// To be called before a `setWebhook`: from now on `url` counts as ours too. `before`: what Telegram was seen to have of
-    /// ours until now. Makes the check if there is none. `Missing` if there is no such bot.
+    /// ours until now. `until`: while Telegram may not have it yet; no check is due before, unless the end is told. Makes the
+    /// check if there is none. `Missing` if there is no such bot.
     async fn begin_registration(
         &self,
         bot: &BotId,
         url: &str,
         before: Option<&str>,
-        now: TimestampMs,
+        until: TimestampMs,
     ) -> StoreResult<()>;
 
     /// To be called after a `setWebhook` that Telegram answered: with what it has now, which makes the check due as

@@ -4,50 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
-use crate::support::api::{Api, EMAIL, PASSWORD};
-use crate::support::process::{Ran, Server, run};
+use crate::support::desk::Desk;
 use crate::support::specs::chain;
 
-/// A server, its owner at the command line, and a folder.
-struct Desk {
-    server: Server,
-    api: Api,
-    dir: tempfile::TempDir,
-}
-
 impl Desk {
-    async fn new() -> Self {
-        let server = Server::start(&[]).await;
-        let api = Api::set_up(&server).await;
-        let dir = tempfile::tempdir().unwrap();
-        Self { server, api, dir }
-    }
-
-    fn botloom(&self, args: &[&str]) -> Ran {
-        let url = self.server.url("");
-        let env = [
-            ("BOTLOOM_SERVER", url.as_str()),
-            ("BOTLOOM_EMAIL", EMAIL),
-            ("BOTLOOM_PASSWORD", PASSWORD),
-        ];
-        run(args, &env, self.dir.path(), "")
-    }
-
-    /// Runs a command that must end with this code; answers what it printed.
-    #[track_caller]
-    fn ends(&self, args: &[&str], code: i32) -> String {
-        let ran = self.botloom(args);
-        assert_eq!(ran.code, Some(code), "{args:?}: {ran:?}");
-        ran.out + &ran.err
-    }
-
-    #[track_caller]
-    fn json(&self, args: &[&str]) -> Value {
-        let ran = self.botloom(args);
-        assert_eq!(ran.code, Some(0), "{args:?}: {ran:?}");
-        serde_json::from_str(&ran.out).unwrap()
-    }
-
     async fn content(&self, bot: &str, version: u64) -> Value {
         self.api.get(&format!("/spec/{version}?botId={bot}")).await.json()
     }
@@ -77,7 +37,7 @@ async fn a_spec_is_tried_out_on_staging_and_promoted() {
     assert_eq!(desk.content("shop", 1).await, expected);
     let told = desk.ends(&["promote", "shop-staging", "--dry-run"], 0);
     assert!(told.contains("nothing to promote"), "{told}");
-    let again = desk.json(&["promote", "shop-staging", "--wait", "--json"]);
+    let again = desk.json(&["promote", "shop-staging", "--wait", "--json"], 0);
     assert_eq!((&again["created"], &again["version"]), (&json!(false), &json!(1)));
 
     desk.api.go_live(&chain("shop-staging", "b")).await;
@@ -86,9 +46,9 @@ async fn a_spec_is_tried_out_on_staging_and_promoted() {
         told.contains("production is behind") && told.lines().count() > 1,
         "{told}"
     );
-    let next = desk.json(&["promote", "shop-staging", "--deploy", "--wait", "--json"]);
+    let next = desk.json(&["promote", "shop-staging", "--deploy", "--wait", "--json"], 0);
     assert_eq!(next["version"], 2);
-    let shop = desk.json(&["bots", "show", "shop", "--json"]);
+    let shop = desk.json(&["bots", "show", "shop", "--json"], 0);
     assert_eq!(
         (&shop["activeRevHash"], &shop["epoch"]),
         (&next["revHash"], &json!(2))
@@ -98,7 +58,7 @@ async fn a_spec_is_tried_out_on_staging_and_promoted() {
         let path = format!("/revisions/{}/artifacts/bot.js", rev.as_str().unwrap());
         String::from_utf8(desk.api.get(&path).await.body.to_vec()).unwrap()
     };
-    let staging = desk.json(&["bots", "show", "shop-staging", "--json"]);
+    let staging = desk.json(&["bots", "show", "shop-staging", "--json"], 0);
     let (here, there) = (
         program(&shop["activeRevHash"]).await,
         program(&staging["activeRevHash"]).await,
@@ -139,9 +99,12 @@ async fn a_bot_is_exported_deleted_and_imported_under_another_name() {
         "no file is written over"
     );
     std::fs::remove_file(&file).unwrap();
-    assert_eq!(desk.json(&["bots", "list", "--json"])[0]["name"], "The old shop");
+    assert_eq!(
+        desk.json(&["bots", "list", "--json"], 0)[0]["name"],
+        "The old shop"
+    );
     desk.ends(&["bots", "delete", "old-shop", "--export", "shop.tar"], 0);
-    assert_eq!(desk.json(&["bots", "list", "--json"]), json!([]));
+    assert_eq!(desk.json(&["bots", "list", "--json"], 0), json!([]));
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
@@ -151,11 +114,11 @@ async fn a_bot_is_exported_deleted_and_imported_under_another_name() {
     std::fs::write(desk.dir.path().join("cut.tar"), &whole[..whole.len() / 2]).unwrap();
     desk.ends(&["bots", "import", "cut.tar", "--as", "new-shop"], 1);
     assert_eq!(
-        desk.json(&["bots", "list", "--json"]),
+        desk.json(&["bots", "list", "--json"], 0),
         json!([]),
         "what is not whole makes no bot"
     );
-    let made = desk.json(&["bots", "import", "shop.tar", "--as", "new-shop", "--json"]);
+    let made = desk.json(&["bots", "import", "shop.tar", "--as", "new-shop", "--json"], 0);
     assert_eq!(made, json!({ "botId": "new-shop", "versions": 3 }));
     let list = desk.api.get("/spec?botId=new-shop").await.json();
     let told: Vec<_> = list["items"]
@@ -178,7 +141,7 @@ async fn a_bot_is_exported_deleted_and_imported_under_another_name() {
             (json!(1), Value::Null, Value::Null),
         ]
     );
-    let bot = desk.json(&["bots", "show", "new-shop", "--json"]);
+    let bot = desk.json(&["bots", "show", "new-shop", "--json"], 0);
     assert_eq!(bot["name"], "The old shop");
     desk.ends(&["bots", "delete", "new-shop", "--without-export"], 0);
 }

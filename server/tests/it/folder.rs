@@ -4,25 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::api::{Api, EMAIL, PASSWORD};
-use crate::support::process::{Ran, Server, run};
+use crate::support::desk::Desk;
 use crate::support::specs::chain;
 
-/// A server, its owner, and a folder.
-struct Desk {
-    server: Server,
-    api: Api,
-    dir: tempfile::TempDir,
-}
-
 impl Desk {
-    async fn new() -> Self {
-        let server = Server::start(&[]).await;
-        let api = Api::set_up(&server).await;
-        let dir = tempfile::tempdir().unwrap();
-        Self { server, api, dir }
-    }
-
     /// A bot on the server.
     async fn bot(&self, spec: &Value) {
         self.api.create_bot(spec).await;
@@ -49,29 +34,6 @@ impl Desk {
     fn write(&self, name: &str, spec: &Value) {
         std::fs::create_dir_all(self.folder()).unwrap();
         std::fs::write(self.file(name), spec.to_string()).unwrap();
-    }
-
-    fn botloom(&self, args: &[&str]) -> Ran {
-        let url = self.server.url("");
-        let env = [
-            ("BOTLOOM_SERVER", url.as_str()),
-            ("BOTLOOM_EMAIL", EMAIL),
-            ("BOTLOOM_PASSWORD", PASSWORD),
-        ];
-        run(args, &env, self.dir.path(), "")
-    }
-
-    /// Runs a command that must end with this code; answers what it printed.
-    fn ends(&self, args: &[&str], code: i32) -> String {
-        let ran = self.botloom(args);
-        assert_eq!(ran.code, Some(code), "{args:?}: {ran:?}");
-        ran.out + &ran.err
-    }
-
-    fn json(&self, args: &[&str], code: i32) -> Value {
-        let ran = self.botloom(args);
-        assert_eq!(ran.code, Some(code), "{args:?}: {ran:?}");
-        serde_json::from_str(&ran.out).unwrap()
     }
 
     /// Numbers of all versions, newest first.

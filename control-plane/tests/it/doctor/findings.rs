@@ -2,7 +2,7 @@
 
 use botloom_core::event::BotEvent;
 use botloom_core::model::WebhookFinding;
-use botloom_telegram::simulator::WebhookChaos;
+use botloom_telegram::simulator::{Action, WebhookChaos};
 use serde_json::{Value, json};
 
 use super::{Clinic, ROUND_MS, answer, eventually, fault, id, name, number};
@@ -23,6 +23,18 @@ async fn what_telegram_delivers_is_healthy() {
     assert_eq!(health["since"], first);
     assert_eq!(clinic.told(0).await, []);
     assert_eq!(clinic.set_calls(1), [], "nothing was set again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_that_is_being_set_is_not_missed() {
+    let clinic = Clinic::with(0).await;
+    let _node = clinic.node();
+    // Longer than a node's pause between two looks.
+    let slow = fault("setWebhook", Some(1), Action::Delay { ms: 2_500 });
+    clinic.server.telegram.add_fault(slow);
+    clinic.bot(0, "webhook").await;
+    clinic.becomes(0, "healthy", &[]).await;
+    assert_eq!(clinic.told(0).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

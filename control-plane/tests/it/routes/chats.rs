@@ -1,3 +1,4 @@
+use botloom_core::event::BotEvent;
 use botloom_core::ids::BotId;
 use botloom_core::ports::{AckOut, AfterAck};
 use serde_json::{Value, json};
@@ -90,6 +91,14 @@ async fn a_stuck_chat_is_found_looked_at_and_helped() {
         (&json!("set-aside"), &Value::Null)
     );
     let letter = aside["update"]["deadLetterId"].as_str().unwrap();
+    let bot = server.ports.catalog.bot(&"a-bot".parse().unwrap()).await.unwrap();
+    let project = bot.unwrap().project;
+    let log = server.ports.events.events_after(project, 0, 100).await.unwrap();
+    let told = log.events.iter().any(|event| {
+        matches!(&event.event, BotEvent::DeadLettered { direction, id, reason }
+            if direction == "in" && id == letter && reason == "by-hand")
+    });
+    assert!(told, "{log:?}");
     let letter = owner
         .get(&format!("/bots/a-bot/dead-letters/{letter}"))
         .await

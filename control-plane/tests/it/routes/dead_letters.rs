@@ -6,13 +6,17 @@ use serde_json::json;
 use crate::support::Server;
 
 async fn set_aside(server: &Server, chat: Option<i64>, body: &str) -> String {
+    set_aside_at(server, TimestampMs(1_790_000_000_000), chat, body).await
+}
+
+async fn set_aside_at(server: &Server, at: TimestampMs, chat: Option<i64>, body: &str) -> String {
     let letter = NewDeadLetter {
         bot: BotId::new("a-bot").unwrap(),
         chat: chat.map(ChatId::from),
         reason: "overflow".into(),
         detail: "The chat has too many updates.".into(),
         body: body.to_owned().into(),
-        at: TimestampMs(1_790_000_000_000),
+        at,
     };
     server.ports.dead_letters.set_aside(letter).await.unwrap()
 }
@@ -209,6 +213,57 @@ async fn a_full_chat_keeps_the_order_of_what_does_not_fit() {
     ];
     assert_eq!(outcomes(&answer), each(&told));
     assert_eq!(answer["left"], 2);
+
+    // The chat may have room again until somebody goes on: what is behind the first that stays must not overtake it.
+    for body in ["5", "6"] {
+        ids.push(set_aside(&server, Some(5), body).await);
+    }
+    let body = json!({ "direction": "in", "limit": 2 });
+    let answer = owner
+        .post("/bots/a-bot/dead-letters/replay", &body)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        outcomes(&answer),
+        each(&[(&ids[1], "chat-full"), (&ids[3], "chat-full")])
+    );
+    assert_eq!(
+        (&answer["left"], &answer["nextCursor"]),
+        (&json!(4), &json!(null))
+    );
+}
+
+#[tokio::test]
+async fn what_fails_again_is_not_met_again() {
+    let server = Server::start().await;
+    let owner = server.with_bot().await;
+    let mut ids = Vec::new();
+    for chat in [5, 6, 7] {
+        ids.push(set_aside(&server, Some(chat), "{}").await);
+    }
+    let replay = "/bots/a-bot/dead-letters/replay";
+    let mut body = json!({ "direction": "in", "limit": 2 });
+    let first = owner.post(replay, &body).await.expect(200).json();
+    assert_eq!(outcomes(&first).len(), 2);
+    // The first one fails as it did before.
+    server.clock.advance(600);
+    let now = server.ports.clock.now();
+    let again = set_aside_at(&server, now, Some(5), "{}").await;
+    body["cursor"] = first["nextCursor"].clone();
+    let second = owner.post(replay, &body).await.expect(200).json();
+    assert_eq!(outcomes(&second), each(&[(&ids[2], "replayed")]));
+    assert_eq!(
+        (&second["left"], &second["nextCursor"]),
+        (&json!(1), &json!(null))
+    );
+    body["cursor"] = json!("made up");
+    let nowhere = owner.post(replay, &body).await.expect(200).json();
+    assert_eq!((outcomes(&nowhere), &nowhere["left"]), (Vec::new(), &json!(1)));
+    // Who begins anew means it.
+    body["cursor"] = json!(null);
+    let anew = owner.post(replay, &body).await.expect(200).json();
+    assert_eq!(outcomes(&anew), each(&[(&again, "replayed")]));
 }
 
 #[tokio::test]

@@ -197,7 +197,7 @@ forward! { Webhooks
     fn webhook_check(bot: &BotId) -> Option<WebhookCheck>;
     fn webhook_checks(projects: &[ProjectId], status: Option<WebhookStatus>, page: &PageRequest) -> Page<WebhookCheck>;
     fn webhook_tally(projects: Option<&[ProjectId]>) -> Vec<WebhookTally>;
-    fn begin_registration(bot: &BotId, url: &str, before: Option<&str>, now: TimestampMs) -> ();
+    fn begin_registration(bot: &BotId, url: &str, before: Option<&str>, until: TimestampMs) -> ();
     fn end_registration(bot: &BotId, tried: &Tried, registered: Option<&Registered>) -> ();
     fn grant_webhook_change(bot: &BotId, now: TimestampMs, pace: WebhookPace) -> WebhookGrant;
     fn hold_webhook_changes(until: TimestampMs) -> ();

@@ -3,7 +3,7 @@
 use botloom_core::model::Role;
 use serde_json::json;
 
-use super::{after, allow, client, log_in, noted, page, real};
+use super::{after, allow, client, hostile, log_in, noted, page, real};
 use crate::support::{Browser, Client, EMAIL, PASSWORD, Server, through};
 
 async fn project(client: &Client) -> String {
@@ -132,6 +132,20 @@ async fn an_address_takes_no_account_over() {
     owner.get("/auth/me").await.expect(200);
     let links = owner.get("/auth/oidc/link").await.expect(200).json();
     assert_eq!(links, json!({ "hasPassword": true, "identities": [] }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_known_needs_no_address_and_no_userinfo() {
+    let (server, provider) = hostile().await;
+    let nowhere = format!("{}/nowhere", provider.issuer);
+    provider.plan(|plan| plan.metadata = json!({ "userinfo_endpoint": nowhere }));
+    log_in(&mut Browser::new(), &server, "").await.expect(303);
+    let without = json!({ "email": null, "email_verified": null });
+    provider.plan(|plan| plan.claims = without.clone());
+    log_in(&mut Browser::new(), &server, "").await.expect(303);
+    provider.plan(|plan| plan.claims["sub"] = json!("bob"));
+    let newcomer = log_in(&mut Browser::new(), &server, "").await;
+    assert_eq!(page(&newcomer, 403), "oidc-email-unusable");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,6 +29,7 @@ cases!(($) webhooks_conformance, catalog::webhooks, Subject, [
     lists_come_in_pages,
     bots_are_counted_by_status_and_findings,
     an_address_is_ours_from_the_beginning_of_its_registration,
+    what_is_being_registered_is_not_judged,
     a_refusal_registers_nothing,
     what_a_check_saw_is_registered,
     the_public_url_is_what_was_announced_last,
@@ -405,6 +406,34 @@ async fn an_address_is_ours_from_the_beginning_of_its_registration(catalog: Subj
     let nobody = BotId::new("never-made")?;
     let answer = catalog.begin_registration(&nobody, "x", None, T0).await;
     assert!(matches!(answer, Err(StoreError::Missing("bot"))), "{answer:?}");
+    Ok(())
+}
+
+async fn what_is_being_registered_is_not_judged(catalog: Subject) -> CaseResult {
+    let (_, ids) = connected(&catalog, 2).await?;
+    let later = T0.plus(100_000);
+    let due = async |now: TimestampMs| {
+        let claimed = claim(&catalog, now, 2).await?;
+        for check in &claimed {
+            assert!(settle(&catalog, healthy(check, now, later)).await?);
+        }
+        let bots = claimed.into_iter().map(|check| check.bot);
+        Fixture::Ok(bots.collect::<Vec<_>>())
+    };
+    catalog
+        .begin_registration(&ids[0], "new", None, T0.plus(9))
+        .await?;
+    assert_eq!(due(T0).await?, [ids[1].clone()]);
+    assert_eq!(due(T0.plus(8)).await?, [], "Telegram may not have it yet");
+    assert_eq!(due(T0.plus(9)).await?, [ids[0].clone()], "nobody told the end");
+    catalog
+        .begin_registration(&ids[0], "newer", None, later.plus(9))
+        .await?;
+    assert_eq!(due(later).await?, [ids[1].clone()]);
+    catalog
+        .end_registration(&ids[0], &tried(later.plus(2)), Some(&registered("newer")))
+        .await?;
+    assert!(due(later.plus(2)).await?.contains(&ids[0]), "the end was told");
     Ok(())
 }
 
