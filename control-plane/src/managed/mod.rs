@@ -27,6 +27,8 @@ const POLL_SECS: u8 = 25;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Pause after something failed.
 const AGAIN: Duration = Duration::from_secs(2);
+/// So often is taking a bot in tried again before those behind it have their turn. Its request waits for its asker then.
+const TRIES: u32 = 5;
 /// Pause after Telegram refused: somebody else asks, or the token is wrong.
 const REFUSED: Duration = Duration::from_secs(30);
 
@@ -45,20 +47,29 @@ pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
     }
 }
 
+/// How far the updates were taken in.
+#[derive(Debug, Default)]
+struct Progress {
+    /// What is asked for next; 0: where Telegram is.
+    offset: i64,
+    /// How often the first one behind it could not be taken in.
+    failed: u32,
+}
+
 async fn listen(app: &App, token: &Token, me: Uuid) {
-    let mut offset = 0;
+    let mut progress = Progress::default();
     loop {
-        tokio::time::sleep(turn(app, token, me, &mut offset).await).await;
+        tokio::time::sleep(turn(app, token, me, &mut progress).await).await;
     }
 }
 
 /// One poll; answers how long to rest.
-async fn turn(app: &App, token: &Token, me: Uuid, offset: &mut i64) -> Duration {
+async fn turn(app: &App, token: &Token, me: Uuid, progress: &mut Progress) -> Duration {
     match hold(app, me).await {
         Ok(true) => {}
         Ok(false) => {
             // Where the other one is by now only Telegram knows.
-            *offset = 0;
+            *progress = Progress::default();
             return LOOK_EVERY;
         }
         Err(error) => {
@@ -67,7 +78,7 @@ async fn turn(app: &App, token: &Token, me: Uuid, offset: &mut i64) -> Duration 
         }
     }
     let poll = GetUpdates {
-        offset: *offset,
+        offset: progress.offset,
         limit: 0,
         timeout_secs: POLL_SECS,
         allowed_updates: Some(&["managed_bot"]),
@@ -77,7 +88,7 @@ async fn turn(app: &App, token: &Token, me: Uuid, offset: &mut i64) -> Duration 
         () = lost(app, me) => return LOOK_EVERY,
     };
     match polled {
-        Ok(updates) => take(app, me, &updates, offset).await,
+        Ok(updates) => take(app, me, &updates, progress).await,
         Err(error) => rest(&error),
     }
 }
@@ -99,7 +110,7 @@ async fn hold(app: &App, me: Uuid) -> StoreResult<bool> {
 }
 
 /// Takes updates in, in order, as far as it goes.
-async fn take(app: &App, me: Uuid, updates: &[Box<RawValue>], offset: &mut i64) -> Duration {
+async fn take(app: &App, me: Uuid, updates: &[Box<RawValue>], progress: &mut Progress) -> Duration {
     for update in updates {
         if !matches!(hold(app, me).await, Ok(true)) {
             return LOOK_EVERY;
@@ -111,14 +122,21 @@ async fn take(app: &App, me: Uuid, updates: &[Box<RawValue>], offset: &mut i64) 
         if let Some((username, made)) = &read.made {
             match managed::made(app, username, made).await {
                 Ok(()) => {}
-                Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Internal) => {
+                Err(error)
+                    if matches!(error.kind(), Kind::Unavailable | Kind::Internal)
+                        && progress.failed < TRIES =>
+                {
+                    progress.failed += 1;
                     tracing::warn!(?error, "a managed bot is taken in later");
                     return AGAIN;
                 }
                 Err(error) => tracing::warn!(bot = made.id, ?error, "a managed bot was not taken in"),
             }
         }
-        *offset = read.id + 1;
+        *progress = Progress {
+            offset: read.id + 1,
+            failed: 0,
+        };
     }
     Duration::ZERO
 }

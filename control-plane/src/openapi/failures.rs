@@ -95,16 +95,20 @@ pub(super) fn define(components: &mut Components) {
     }
 }
 
+/// A parameter that stands at the operation itself.
+fn inline(parameter: &RefOr<Parameter>) -> Option<&Parameter> {
+    match parameter {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    }
+}
+
 /// Adds to a route every failure that it may answer with.
 pub(super) fn add(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let extensions = serde_json::to_value(&operation.extensions).unwrap_or(Value::Null);
     let public = extensions["x-botloom-access"] == "public";
     let changes = !matches!(method, HttpMethod::Get | HttpMethod::Head) || LOGINS.contains(&path);
-    let inline = |parameter: &'_ RefOr<Parameter>| match parameter {
-        RefOr::T(parameter) => Some(parameter.clone()),
-        RefOr::Ref(_) => None,
-    };
-    let parameters: Vec<Parameter> = operation.parameters.iter().flatten().filter_map(inline).collect();
+    let parameters: Vec<&Parameter> = operation.parameters.iter().flatten().filter_map(inline).collect();
     let has = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
     let names_something = has("botId")
         || has("projectId")

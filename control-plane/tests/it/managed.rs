@@ -107,12 +107,16 @@ impl Story {
     }
 
     fn fault(&self, method: &str, action: Action) {
+        self.faults(method, 1, action);
+    }
+
+    fn faults(&self, method: &str, count: u32, action: Action) {
         self.server.telegram.add_fault(Fault {
             bot: None,
             method: Some(method.into()),
             chat: None,
             skip: 0,
-            count: Some(1),
+            count: Some(count),
             executed: false,
             action,
         });
@@ -343,6 +347,37 @@ async fn a_killed_node_loses_nothing() {
     assert_eq!(story.telegram("b-bot").await["id"], bot);
     let set = story.audit("bot.token-set").await;
     assert_eq!(set.len(), 2, "once for each bot: {set:?}");
+}
+
+#[tokio::test]
+async fn a_bot_that_cannot_be_fetched_holds_up_no_other() {
+    let story = Story::new().await;
+    story.known_without_node().await;
+    let ask = async |bot: &str| {
+        let body = json!({ "botId": bot, "name": "B" });
+        story.owner.post("/bots", &body).await;
+        let path = format!("/bots/{bot}/managed");
+        let asked = story.owner.post(&path, &Value::Null).await;
+        story.make(&story.ann, &asked.expect(201).json());
+    };
+    ask("b-bot").await;
+    ask("c-bot").await;
+    let reset = Action::Reset;
+    // The first try of the one, and all that follow.
+    story.faults("getManagedBotToken", 6, reset);
+    let _node = story.node();
+    story.heard().await;
+    assert_eq!(story.telegram("c-bot").await["tokenSet"], true);
+    // Nobody tries it by itself any more: its asker does.
+    let path = "/bots/b-bot/managed";
+    assert_eq!(story.owner.get(path).await.json()["state"], "confirm");
+    let body = json!({ "telegramUserId": story.ann.id });
+    story
+        .owner
+        .post(&format!("{path}/confirm"), &body)
+        .await
+        .expect(200);
+    assert_eq!(story.telegram("b-bot").await["tokenSet"], true);
 }
 
 #[tokio::test]
