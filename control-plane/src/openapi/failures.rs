@@ -83,6 +83,9 @@ const FAILURES: [(StatusCode, &str, &str); 13] = [
 /// Reads by their method, but they log somebody in: browsers are sent there by a link, and back by the identity provider.
 const LOGINS: [&str; 2] = ["/auth/oidc/login", "/auth/oidc/callback"];
 
+/// Reads that not every state allows: they are about two bots, and the link between them may be missing.
+const READS_OF_A_STATE: [&str; 1] = ["/bots/{botId}/promotion"];
+
 /// Adds the failures as components.
 pub(super) fn define(components: &mut Components) {
     for (_, name, words) in FAILURES {
@@ -120,7 +123,7 @@ pub(super) fn add(path: &str, method: &HttpMethod, operation: &mut Operation) {
         let possible = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => !public || changes,
             StatusCode::NOT_FOUND => names_something || changes,
-            StatusCode::CONFLICT => changes,
+            StatusCode::CONFLICT => changes || READS_OF_A_STATE.contains(&path),
             StatusCode::PRECONDITION_FAILED => has("If-Match"),
             StatusCode::UNPROCESSABLE_ENTITY => body || has("Idempotency-Key"),
             StatusCode::REQUEST_TIMEOUT

@@ -27,14 +27,17 @@ fn described(bot: &str, about: &str) -> Value {
     spec
 }
 
+/// Longest wait for what a killed node left half published: its claim has to end first.
+const AFTER_A_CLAIM: Duration = PATIENCE.saturating_mul(3);
+
 /// Waits until Telegram shows it.
-async fn shown(world: &World, bot: i64, wanted: impl Fn(&BotProfile) -> bool) {
+async fn shown(world: &World, bot: i64, patience: Duration, wanted: impl Fn(&BotProfile) -> bool) {
     let waiting = async {
         while !wanted(&world.telegram.profile(bot).unwrap()) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let came = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+    let came = tokio::time::timeout(patience, waiting).await.is_ok();
     assert!(came, "{:?}\n{}", world.telegram.profile(bot), world.logs());
 }
 
@@ -50,9 +53,9 @@ async fn descriptions_follow_deployments_and_rollbacks(storage: Storage) {
                 && profile.commands.len() == 1
         }
     };
-    shown(&world, bot, says("One")).await;
+    shown(&world, bot, PATIENCE, says("One")).await;
     world.api.go_live(&described("told", "Two")).await;
-    shown(&world, bot, says("Two")).await;
+    shown(&world, bot, PATIENCE, says("Two")).await;
 
     // A rollback is a flip like any other, also when the node dies right after it.
     let back = world.api.post("/rollback", &json!({ "botId": "told" })).await;
@@ -61,7 +64,7 @@ async fn descriptions_follow_deployments_and_rollbacks(storage: Storage) {
     world.api.ended(&format!("/deployments/{task}")).await;
     world.server.kill();
     world.all_again().await;
-    shown(&world, bot, says("One")).await;
+    shown(&world, bot, AFTER_A_CLAIM, says("One")).await;
     let told = world.api.get("/bots/told").await.json();
     assert!(told["telegram"]["profile"]["state"].is_string(), "{told}");
 }
