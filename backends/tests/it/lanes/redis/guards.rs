@@ -8,8 +8,8 @@ use std::time::Duration;
 use botloom_backends::{RedisLanes, RedisLink, SetSpread};
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    AckOut, ActiveRevision, AfterAck, Chats as _, DeadLetters as _, IngestOutcome, Lanes as _, Outbox as _,
-    Remedy, StoreError, StoreResult,
+    AckOut, ActiveRevision, AfterAck, Chats as _, CommitOutcome, DeadLetters as _, IngestOutcome, Lanes as _,
+    Outbox as _, Remedy, StoreError, StoreResult,
 };
 use botloom_core::testing::ManualClock;
 use botloom_core::testing::conformance::lanes::LaneKit;
@@ -25,7 +25,8 @@ use crate::lanes::same::{Both, LIMITS, Op, op};
 use crate::support::redis::{RedisServer, patient};
 
 /// Guards against calls at the same moment, or against what is rare in the histories; each has a test below.
-const NOT_IN_HISTORIES: [&str; 17] = [
+const NOT_IN_HISTORIES: [&str; 18] = [
+    "commit-revision",
     "forget-layout",
     "free-layout",
     "free-out-layout",
@@ -179,6 +180,28 @@ async fn only_a_drained_bot_is_spread_anew() {
         lanes.ingest(vec![item(&lane(0, 1), 1, false)]).await.unwrap();
         let answer = lanes.set_spread(&lane(0, 1).bot, 4).await.unwrap();
         assert_eq!(answer, expected, "without {check}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_takes_effect_on_a_revision_that_was_replaced() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    let revision = |epoch: u64| ActiveRevision {
+        epoch: Epoch(epoch),
+        rev: RevHash(Sha256Hash::of(epoch.to_string())),
+    };
+    let stale = CommitOutcome::Stale(Some(revision(2)));
+    for (check, is_stale) in [("", true), ("commit-revision", false)] {
+        let lanes = without(&server, check).await;
+        let lane = lane(0, 1);
+        lanes.set_revision(&lane.bot, revision(1)).await.unwrap();
+        let granted = lanes.ingest(vec![item(&lane, 1, true)]).await.unwrap();
+        let [IngestOutcome::Granted(turn)] = granted.as_slice() else {
+            panic!("{granted:?}");
+        };
+        lanes.set_revision(&lane.bot, revision(2)).await.unwrap();
+        let committed = lanes.commit(vec![effects(turn)]).await.unwrap();
+        assert_eq!(committed == [stale.clone()], is_stale, "without {check}");
     }
 }
 

@@ -145,7 +145,7 @@ async fn who_is_known_needs_no_address_and_no_userinfo() {
     log_in(&mut Browser::new(), &server, "").await.expect(303);
     provider.plan(|plan| plan.claims["sub"] = json!("bob"));
     let newcomer = log_in(&mut Browser::new(), &server, "").await;
-    assert_eq!(page(&newcomer, 403), "oidc-email-unusable");
+    assert_eq!(page(&newcomer, 403), "oidc-not-linked");
 }
 
 #[tokio::test(flavor = "multi_thread")]
