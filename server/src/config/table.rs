@@ -152,6 +152,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     secret("BOTLOOM_OIDC_CLIENT_SECRET", "Secret of the client id."),
     setting(
+        "BOTLOOM_OIDC_CA_FILE",
+        "",
+        "PEM file with certificates of authorities that may vouch for the OpenID provider, beside the public ones. Read at start.",
+    ),
+    setting(
         "BOTLOOM_OIDC_SCOPES",
         "openid email profile",
         "What is asked of the OpenID provider, separated by spaces; `openid` among it.",

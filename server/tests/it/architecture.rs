@@ -49,7 +49,7 @@ const OUTSIDE: &[(&str, &str)] = &[
         "control-plane",
         "argon2 async-trait axum base64 bytes chrono futures-util governor http http-body-util \
          hyper-rustls hyper-util metrics moka openidconnect rand rustls serde serde_json subtle thiserror \
-         tokio tokio-stream tokio-util tracing url utoipa utoipa-axum uuid",
+         tokio tokio-stream tokio-util tracing url utoipa utoipa-axum uuid webpki-roots",
     ),
     (
         "core",

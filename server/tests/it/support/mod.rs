@@ -2,6 +2,7 @@
 //! load, and what stands between a server and its services.
 
 pub(crate) mod api;
+pub(crate) mod authority;
 pub(crate) mod balancer;
 pub(crate) mod collector;
 pub(crate) mod desk;
