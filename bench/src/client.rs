@@ -39,6 +39,11 @@ impl Api {
         }
     }
 
+    /// The session's cookie, as it is sent.
+    pub(crate) fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     /// A program with this token, over the same connections.
     pub(crate) fn with_token(&self, token: String) -> Self {
         Self {

@@ -14,6 +14,7 @@ mod peer;
 mod report;
 mod sandbox;
 mod services;
+mod streams;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -75,6 +76,15 @@ enum Command {
         #[arg(long, default_value_t = 500)]
         updates: u32,
     },
+    /// A thousand event streams, a hundred of them unread, while deployments happen; fails where the others wait.
+    Streams {
+        /// The server under test, a release build.
+        #[arg(long)]
+        botloom: PathBuf,
+        /// How long deployments happen.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
     /// The bare handler, as a process of its own.
     #[command(hide = true)]
     Bare {
@@ -123,6 +133,9 @@ fn main() -> ExitCode {
                 updates: updates.into(),
             };
             block_on(api::run(&botloom, plan))
+        }
+        Command::Streams { botloom, seconds } => {
+            block_on(streams::run(&botloom, Duration::from_secs(seconds)))
         }
     };
     match result {

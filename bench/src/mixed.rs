@@ -55,8 +55,8 @@ impl Kind {
 
 /// An account with a session and a token, at an address of its own.
 #[derive(Debug, Clone)]
-struct Account {
-    person: Api,
+pub(crate) struct Account {
+    pub person: Api,
     program: Api,
     credentials: Bytes,
 }
@@ -140,7 +140,8 @@ impl Crowd {
 }
 
 impl Account {
-    async fn make(owner: &Api, url: &str, project: &str, number: u8) -> Result<Self, String> {
+    /// Makes the account `number` of a project by invitation; its address is `127.0.1.(number + 1)`.
+    pub(crate) async fn make(owner: &Api, url: &str, project: &str, number: u8) -> Result<Self, String> {
         let invited = owner
             .send(
                 "POST",

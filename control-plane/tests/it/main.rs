@@ -7,6 +7,7 @@
 
 mod abuse;
 mod doctor;
+mod heavy;
 mod idempotency;
 mod managed;
 mod matrix;
