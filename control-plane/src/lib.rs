@@ -34,7 +34,7 @@ mod sweep;
 
 pub use app::Error;
 pub use deps::{Dependency, Deps, Readiness, Watch};
-pub use oidc::{OidcError, OidcOptions};
+pub use oidc::{Authorities, InvalidAuthorities, OidcError, OidcOptions};
 pub use openapi::openapi_json;
 pub use options::{InvalidOptions, Limits, Options, PasswordCost};
 pub use router::watched;

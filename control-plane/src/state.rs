@@ -109,8 +109,8 @@ impl ControlPlane {
         })
     }
 
-    /// All routes of the API. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: addresses bound what
-    /// a caller may do. It has a fallback of its own (404 as a problem), so a router without one can be merged into it.
+    /// All routes of the API. Serve it with a `ConnectInfo<SocketAddr>` of the caller, not of a proxy in between: addresses bound
+    /// what a caller may do, and are noted. It has a fallback of its own (404 as a problem), so a router without one can be merged into it.
     pub fn router(&self) -> Router {
         router::router(self.app.clone())
     }

@@ -217,7 +217,7 @@ impl Handle {
         ))
     }
 
-    /// `POST /wh/{botId}`. Serve it with connection info (`into_make_service_with_connect_info::<SocketAddr>`).
+    /// `POST /wh/{botId}`. Serve it with a `ConnectInfo<SocketAddr>` of the caller, not of a proxy in between.
     pub fn router(&self) -> Router {
         ingress::router(Arc::clone(&self.node), Arc::clone(&self.door))
     }

@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::proxies::Callers;
+
 /// Longest wait for the head of a connection's first request.
 const FIRST_HEAD: Duration = Duration::from_secs(10);
 /// Longest wait for the head of a further one, idle time included. Longer than proxies keep idle connections (nginx: 60 s),
@@ -39,8 +41,10 @@ const RESERVED: u64 = 256;
 /// Wait after a connection could not be accepted, for want of file descriptors for instance.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// Serves until `stop`, then lets the requests that are being answered end.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+/// Serves until `stop`, then lets the requests that are being answered end. Every request carries whom it counts for as its
+/// `ConnectInfo`, so nobody further inside has to know of proxies.
+pub(crate) async fn serve(listener: TcpListener, router: Router, callers: Callers, stop: CancellationToken) {
+    let callers = Arc::new(callers);
     let places = Arc::new(Semaphore::new(places()));
     let connections = TaskTracker::new();
     loop {
@@ -55,6 +59,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
                 let connection = Connection {
                     peer,
                     router: router.clone(),
+                    callers: Arc::clone(&callers),
                     stop: stop.clone(),
                     _place: place,
                 };
@@ -89,6 +94,7 @@ fn places() -> usize {
 struct Connection {
     peer: SocketAddr,
     router: Router,
+    callers: Arc<Callers>,
     stop: CancellationToken,
     _place: OwnedSemaphorePermit,
 }
@@ -103,7 +109,8 @@ impl Connection {
         let first = CancellationToken::new();
         let service = service_fn(|mut request: http::Request<Incoming>| {
             first.cancel();
-            request.extensions_mut().insert(ConnectInfo(self.peer));
+            let caller = self.callers.of(self.peer, request.headers());
+            request.extensions_mut().insert(ConnectInfo(caller));
             self.router.clone().oneshot(request.map(Body::new))
         });
         let builder = builder();

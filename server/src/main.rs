@@ -14,6 +14,7 @@ mod listener;
 mod master_key;
 mod metrics;
 mod private_file;
+mod proxies;
 mod saved_session;
 mod telemetry;
 mod terminal;

@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::cli::SideArg;
 use crate::config::{Bucket, Config, Dedupe, SendLimits, Services};
 use crate::error::{CommandError, CommandResult};
+use crate::proxies::{Callers, TrustedProxies};
 use crate::telemetry::traced;
 use crate::{listener, master_key, metrics};
 
@@ -55,6 +56,7 @@ pub(crate) struct Node {
     /// Whether somebody can log in.
     pub(crate) has_owner: bool,
     router: Router,
+    proxies: TrustedProxies,
     runtime: Option<Runtime>,
     roles: TaskTracker,
     storage: Connected,
@@ -231,6 +233,7 @@ pub(crate) async fn build(
     Ok(Node {
         has_owner,
         router,
+        proxies: config.trusted_proxies.clone(),
         runtime,
         roles,
         storage,
@@ -335,7 +338,8 @@ async fn beat(nodes: Arc<dyn Nodes>, generates: bool, stop: CancellationToken) {
 impl Node {
     /// Answers HTTP until `stop`, then lets everything end and closes the storage.
     pub(crate) async fn serve(self, listener: TcpListener, stop: CancellationToken) -> CommandResult {
-        let serving = tokio::spawn(listener::serve(listener, self.router, stop.clone()));
+        let callers = Callers::new(self.proxies);
+        let serving = tokio::spawn(listener::serve(listener, self.router, callers, stop.clone()));
         stop.cancelled().await;
         // Roles end by themselves; connections that are idle or still being read do not keep them waiting.
         let drained = async {

@@ -13,6 +13,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 
+use super::Authorities;
+
 /// Longest wait for an answer, from the name to the last byte. People are waiting.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest answer in bytes. Metadata, key sets and tokens have some kilobytes.
@@ -50,12 +52,11 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    pub(crate) fn new(protected: bool) -> Self {
+    pub(crate) fn new(protected: bool, authorities: &Authorities) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .expect("ring offers the default protocol versions")
+            .with_tls_config(authorities.tls())
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);

@@ -2,6 +2,7 @@
 //! provider. Who may come in is not decided here but in `app/federation.rs`.
 
 mod attempt;
+mod authorities;
 mod error;
 mod http;
 mod options;
@@ -9,6 +10,7 @@ mod provider;
 mod return_to;
 
 pub(crate) use attempt::{ATTEMPT_MS, AttemptSecret};
+pub use authorities::{Authorities, InvalidAuthorities};
 pub use error::OidcError;
 pub use options::OidcOptions;
 pub(crate) use provider::{Provider, Verified, shown};

@@ -4,6 +4,7 @@ use botloom_core::Secret;
 use botloom_core::model::Role;
 use url::{Host, Url};
 
+use super::Authorities;
 use crate::options::InvalidOptions;
 
 /// An OpenID provider, and who may come in by it.
@@ -11,6 +12,8 @@ use crate::options::InvalidOptions;
 pub struct OidcOptions {
     /// The provider's name for itself, exactly as it writes it (`BOTLOOM_OIDC_ISSUER`). `https`, or `http` on loopback.
     pub issuer: String,
+    /// Who may vouch for the provider's certificate (`BOTLOOM_OIDC_CA_FILE`).
+    pub authorities: Authorities,
     /// How the provider knows this installation (`BOTLOOM_OIDC_CLIENT_ID`).
     pub client_id: String,
     /// The secret that goes with it (`BOTLOOM_OIDC_CLIENT_SECRET`).
@@ -76,6 +79,7 @@ mod tests {
     fn options(issuer: &str) -> OidcOptions {
         OidcOptions {
             issuer: issuer.to_owned(),
+            authorities: Authorities::public(),
             client_id: "id".to_owned(),
             client_secret: Secret::new("canary"),
             scopes: vec!["openid".to_owned()],

@@ -106,7 +106,7 @@ impl Provider {
         let redirect = format!("{}/auth/oidc/callback", public.as_str().trim_end_matches('/'));
         let invalid = |_| InvalidOptions("the public URL or the issuer cannot be read");
         let issuer = IssuerUrl::new(options.issuer.clone()).map_err(invalid)?;
-        let http = Http::new(issuer.url().scheme() == "https");
+        let http = Http::new(issuer.url().scheme() == "https", &options.authorities);
         Ok(Self {
             redirect: RedirectUrl::new(redirect).map_err(invalid)?,
             issuer,

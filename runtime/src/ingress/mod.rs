@@ -104,7 +104,7 @@ async fn answer(webhook: &Webhook, bot_id: &str, request: Request) -> Response {
 
 impl Webhook {
     /// The bot, if the request comes from who knows its secret. The limiter stands only in the way of those who do not:
-    /// whoever shares an address with them (a proxy in front of us) is served.
+    /// whoever shares an address with them (behind a proxy that is not trusted) is served.
     async fn recognise(&self, id: &str, headers: &HeaderMap, peer: IpAddr) -> Result<Arc<LiveBot>, Response> {
         let Ok(id) = BotId::new(id) else {
             return Err(self.stranger(peer, StatusCode::NOT_FOUND));

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 // An OpenID provider on loopback, for tests: provider.mjs CONFIG
-// CONFIG is JSON: {"clients": […], "claimsInIdToken": true, "algorithm": "RS256"}, clients as oidc-provider takes them.
+// CONFIG is JSON: {"clients": […], "claimsInIdToken": true, "algorithm": "RS256", "tls": {"cert": …, "key": …}}, clients as
+// oidc-provider takes them, certificate and key in PEM; without `tls` it speaks plain HTTP.
 // Prints its issuer on the first line and runs until standard input ends. Nobody has a password: whoever logs in as `ada` is
 // the subject `ada`. POST /test/people?sub=ada&email=ada@corp.example&verified=true tells their e-mail address from now on;
 // POST /test/rotate makes new keys.
 import http from 'node:http';
+import https from 'node:https';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider from 'oidc-provider';
 
@@ -36,9 +38,9 @@ async function provider(issuer) {
   });
 }
 
-const server = http.createServer();
+const server = config.tls ? https.createServer(config.tls) : http.createServer();
 server.listen(0, '127.0.0.1', async () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const issuer = `${config.tls ? 'https' : 'http'}://127.0.0.1:${server.address().port}`;
   let current = (await provider(issuer)).callback();
   server.on('request', async (request, response) => {
     const { pathname, searchParams } = new URL(request.url, issuer);

@@ -19,6 +19,7 @@ use botloom_runtime::DevHosts;
 use botloom_telegram::Token;
 use url::Url;
 
+use crate::proxies::TrustedProxies;
 pub(crate) use error::ConfigError;
 pub(crate) use layers::Layers;
 pub(crate) use roles::Roles;
@@ -65,6 +66,7 @@ pub(crate) struct Config {
     pub artifact_cache: u64,
     pub public_url: Option<Url>,
     pub console_origin: Option<Url>,
+    pub trusted_proxies: TrustedProxies,
     /// Where people log in.
     pub oidc: Option<OidcOptions>,
     pub password_login: bool,
@@ -140,6 +142,7 @@ impl Config {
             listen: read.parse("BOTLOOM_LISTEN", "an address with a port, like 127.0.0.1:8080")?,
             data_dir: PathBuf::from(read.text("BOTLOOM_DATA_DIR")),
             console_origin: origin(&read)?,
+            trusted_proxies: trusted_proxies(&read)?,
             password_login: oidc::password_login(&read, oidc.as_ref())?,
             oidc,
             master_key,
@@ -222,6 +225,11 @@ fn origin(read: &Reader<'_>) -> Result<Option<Url>, ConfigError> {
         ));
     }
     Ok(Some(url))
+}
+
+fn trusted_proxies(read: &Reader<'_>) -> Result<TrustedProxies, ConfigError> {
+    let key = "BOTLOOM_TRUSTED_PROXIES";
+    TrustedProxies::parse(&read.text(key)).map_err(|reason| invalid(key, reason))
 }
 
 fn dev_hosts(text: &str) -> Result<DevHosts, ConfigError> {
@@ -327,6 +335,8 @@ mod tests {
             ("BOTLOOM_DEV_HOSTS", "api.example"),
             ("BOTLOOM_CONSOLE_ORIGIN", "https://a.example/path"),
             ("BOTLOOM_LOG_FORMAT", "xml"),
+            ("BOTLOOM_TRUSTED_PROXIES", "10.0.0.0/8,proxy.example"),
+            ("BOTLOOM_TRUSTED_PROXIES", "0.0.0.0/0"),
             ("BOTLOOM_PASSWORD_LOGIN", "perhaps"),
             ("BOTLOOM_PASSWORD_LOGIN", "off"),
         ] {

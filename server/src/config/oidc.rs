@@ -1,6 +1,6 @@
 //! At which OpenID provider people log in.
 
-use botloom_control_plane::OidcOptions;
+use botloom_control_plane::{Authorities, OidcOptions};
 use botloom_core::Secret;
 use botloom_core::model::Role;
 use url::Url;
@@ -8,12 +8,14 @@ use url::Url;
 use super::{ConfigError, Reader, invalid};
 
 const ISSUER: &str = "BOTLOOM_OIDC_ISSUER";
+const CA_FILE: &str = "BOTLOOM_OIDC_CA_FILE";
 /// Settings that say nothing without a provider.
-const BESIDE: [&str; 4] = [
+const BESIDE: [&str; 5] = [
     "BOTLOOM_OIDC_CLIENT_ID",
     "BOTLOOM_OIDC_CLIENT_SECRET",
     "BOTLOOM_OIDC_ALLOWED_DOMAINS",
     "BOTLOOM_OIDC_JOIN_PROJECT",
+    CA_FILE,
 ];
 
 /// The provider, if one is named. Half of the settings is refused.
@@ -44,6 +46,7 @@ pub(super) fn read(read: &Reader<'_>, public_url: Option<&Url>) -> Result<Option
     let join = join(read, &allowed_domains)?;
     Ok(Some(OidcOptions {
         issuer,
+        authorities: authorities(read)?,
         client_id: needed("BOTLOOM_OIDC_CLIENT_ID")?,
         client_secret: Secret::new(needed("BOTLOOM_OIDC_CLIENT_SECRET")?),
         scopes: scopes(&read.text("BOTLOOM_OIDC_SCOPES"))?,
@@ -65,6 +68,15 @@ pub(super) fn password_login(read: &Reader<'_>, oidc: Option<&OidcOptions>) -> R
         )),
         _ => Err(invalid(key, "must be on or off")),
     }
+}
+
+fn authorities(read: &Reader<'_>) -> Result<Authorities, ConfigError> {
+    let Some(path) = read.optional(CA_FILE) else {
+        return Ok(Authorities::public());
+    };
+    let pem = std::fs::read(&path);
+    let pem = pem.map_err(|error| invalid(CA_FILE, format!("{path} cannot be read: {error}")))?;
+    Authorities::with_pem(&pem).map_err(|error| invalid(CA_FILE, format!("{path} {error}")))
 }
 
 fn scopes(text: &str) -> Result<Vec<String>, ConfigError> {
@@ -174,6 +186,7 @@ mod tests {
         for (key, text) in [
             ("BOTLOOM_OIDC_ALLOWED_DOMAINS", "a.example"),
             ("BOTLOOM_OIDC_JOIN_PROJECT", "default"),
+            (CA_FILE, "ca.pem"),
         ] {
             let error = config(&[(key, text)]).unwrap_err();
             assert!(error.starts_with("BOTLOOM_OIDC_ISSUER: is missing"), "{error}");
@@ -193,6 +206,8 @@ mod tests {
             ("BOTLOOM_OIDC_ALLOWED_DOMAINS", "@corp.example"),
             ("BOTLOOM_OIDC_ALLOWED_DOMAINS", "*"),
             ("BOTLOOM_OIDC_JOIN_ROLE", "owner"),
+            (CA_FILE, "does-not-exist.pem"),
+            (CA_FILE, concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
         ] {
             let error = with(&[(key, text)]).unwrap_err();
             assert!(error.starts_with(key), "{key}={text}: {error}");

@@ -54,6 +54,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Origin of a console that is served from elsewhere.",
     ),
     setting(
+        "BOTLOOM_TRUSTED_PROXIES",
+        "",
+        "Addresses and networks (`10.0.0.5,10.1.0.0/16`) of the proxies in front of this server: callers behind them count by what `X-Forwarded-For` tells. From anybody else the header is ignored.",
+    ),
+    setting(
         "BOTLOOM_ROLES",
         "control-plane,generator,deployer,runtime",
         "What this node does. Fewer than all roles need `DATABASE_URL`, `REDIS_URL`, `S3_BUCKET` and `CLICKHOUSE_URL`.",
@@ -146,6 +151,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How the OpenID provider knows this installation.",
     ),
     secret("BOTLOOM_OIDC_CLIENT_SECRET", "Secret of the client id."),
+    setting(
+        "BOTLOOM_OIDC_CA_FILE",
+        "",
+        "PEM file with certificates of authorities that may vouch for the OpenID provider, beside the public ones. Read at start.",
+    ),
     setting(
         "BOTLOOM_OIDC_SCOPES",
         "openid email profile",

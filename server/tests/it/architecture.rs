@@ -49,7 +49,7 @@ const OUTSIDE: &[(&str, &str)] = &[
         "control-plane",
         "argon2 async-trait axum base64 bytes chrono futures-util governor http http-body-util \
          hyper-rustls hyper-util metrics moka openidconnect rand rustls serde serde_json subtle thiserror \
-         tokio tokio-stream tokio-util tracing url utoipa utoipa-axum uuid",
+         tokio tokio-stream tokio-util tracing url utoipa utoipa-axum uuid webpki-roots",
     ),
     (
         "core",
@@ -70,7 +70,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ),
     (
         "server",
-        "async-trait axum bytes clap clap_complete http http-body-util hyper hyper-rustls hyper-util \
+        "async-trait axum bytes clap clap_complete http http-body-util hyper hyper-rustls hyper-util ipnet \
          metrics metrics-exporter-prometheus opentelemetry opentelemetry-http opentelemetry-otlp \
          opentelemetry_sdk rustix serde serde_json thiserror tokio tokio-util toml tower tracing \
          tracing-opentelemetry tracing-subscriber url",

@@ -27,6 +27,7 @@ mod once;
 mod operating;
 mod people;
 mod polling;
+mod proxies;
 mod rotation;
 mod simulating;
 mod telegram_bots;

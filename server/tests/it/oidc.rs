@@ -5,20 +5,23 @@ use std::process::Stdio;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+use crate::support::authority::Authority;
 use crate::support::http::Http;
 use crate::support::process::{Server, free_port, run};
 
-/// A certified provider, which ends with the process that is answered, and its issuer.
-async fn provider(base: &str) -> (tokio::process::Child, String) {
+/// A certified provider, which ends with the process that is answered, and its issuer. It has certificate and key where
+/// they are given, and no TLS else.
+async fn provider(base: &str, tls: Option<(String, String)>) -> (tokio::process::Child, String) {
     let program = std::env::var_os("BOTLOOM_TEST_OIDC_PROVIDER").expect(
         "BOTLOOM_TEST_OIDC_PROVIDER must name an OpenID provider: run the tests with `make test` or scripts/services/with",
     );
     let redirect = format!("{base}/auth/oidc/callback");
     let client =
         json!({ "client_id": "botloom", "client_secret": "canary-secret", "redirect_uris": [redirect] });
+    let tls = tls.map(|(cert, key)| json!({ "cert": cert, "key": key }));
     let mut process = tokio::process::Command::new("node")
         .arg(program)
-        .arg(json!({ "clients": [client] }).to_string())
+        .arg(json!({ "clients": [client], "tls": tls }).to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -35,7 +38,7 @@ async fn provider(base: &str) -> (tokio::process::Child, String) {
 async fn a_login_leaves_no_secret_in_the_log_whatever_its_level() {
     let port = free_port();
     let base = format!("http://127.0.0.1:{port}");
-    let (_provider, issuer) = provider(&base).await;
+    let (_provider, issuer) = provider(&base, None).await;
     let env = [
         ("BOTLOOM_PUBLIC_URL", base.as_str()),
         ("BOTLOOM_OIDC_ISSUER", issuer.as_str()),
@@ -79,6 +82,51 @@ async fn a_login_leaves_no_secret_in_the_log_whatever_its_level() {
     let secret = cookie.split('=').nth(1).unwrap();
     for canary in ["canary-secret", "canary-code", &state, &nonce, secret] {
         assert!(!log.contains(canary), "{canary} is in the log");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_of_a_private_authority_is_believed_where_that_is_named() {
+    let port = free_port();
+    let base = format!("http://127.0.0.1:{port}");
+    let (authority, other) = (Authority::new(), Authority::new());
+    let (_provider, issuer) = provider(&base, Some(authority.issue())).await;
+    assert!(issuer.starts_with("https://"), "{issuer}");
+    let env = [
+        ("BOTLOOM_PUBLIC_URL", base.as_str()),
+        ("BOTLOOM_OIDC_ISSUER", issuer.as_str()),
+        ("BOTLOOM_OIDC_CLIENT_ID", "botloom"),
+        ("BOTLOOM_OIDC_CLIENT_SECRET", "canary-secret"),
+    ];
+    let mut server = Server::new(port, &env);
+    let http = Http::new();
+    for file in [None, Some(other.certificate()), Some(authority.certificate())] {
+        let named = file
+            .as_ref()
+            .map(|file| ("BOTLOOM_OIDC_CA_FILE", file.to_str().unwrap()));
+        server.kill();
+        let before = server.log_text().len();
+        server.spawn(named.as_slice());
+        server.ready().await;
+        let sent = http.send("GET", &server.url("/auth/oidc/login"), &[], "").await;
+        let sent = sent.unwrap();
+        if file != Some(authority.certificate()) {
+            assert_eq!(sent.status, 503, "{file:?}: {sent:?}");
+            let log = server.log_text().split_off(before);
+            assert!(log.contains("invalid peer certificate"), "{log}");
+            continue;
+        }
+        assert_eq!(sent.status, 303, "{}", server.log_text());
+        assert!(sent.header("location").starts_with(&issuer), "{sent:?}");
+        // The provider is asked for a token by TLS as well, and says no to a code that it did not give out.
+        let cookie = sent.header("set-cookie").split(';').next().unwrap().to_owned();
+        let there = url::Url::parse(sent.header("location")).unwrap();
+        let state = there.query_pairs().find(|(key, _)| key == "state").unwrap().1;
+        let path = format!("/auth/oidc/callback?code=a-code&state={state}");
+        let back = http
+            .send("GET", &server.url(&path), &[("cookie", &cookie)], "")
+            .await;
+        assert_eq!(back.unwrap().json()["type"], "/problems/oidc-refused");
     }
 }
 

@@ -139,4 +139,12 @@ async fn the_server_is_no_proxy_and_believes_no_hearsay() {
     );
     let log = target.get("/audit?verb=bot.created").await.json();
     assert_eq!(log["items"][0]["address"], "127.0.0.1", "{log}");
+    // An operator who forgot to name the proxy is told so, and told once.
+    assert_eq!(target.send("GET /auth/me", hearsay, "").await.status, 200);
+    let hints = target
+        .server
+        .log_text()
+        .matches("BOTLOOM_TRUSTED_PROXIES")
+        .count();
+    assert_eq!(hints, 1);
 }

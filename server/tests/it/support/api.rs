@@ -36,11 +36,15 @@ impl Api {
 
     /// Logs in.
     pub(crate) async fn log_in(server: &Server) -> Self {
-        let http = Http::new();
+        Self::log_in_from(Http::new(), &server.url("")).await
+    }
+
+    /// Logs in with a client of one's own, at a server or what stands before it.
+    pub(crate) async fn log_in_from(http: Http, base: &str) -> Self {
         let account = json!({ "email": EMAIL, "password": PASSWORD }).to_string();
         let headers = [("content-type", "application/json")];
         let answer = http
-            .send("POST", &server.url("/auth/login"), &headers, account)
+            .send("POST", &format!("{base}/auth/login"), &headers, account)
             .await
             .unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -48,7 +52,7 @@ impl Api {
         let csrf = answer.json()["csrfToken"].as_str().unwrap().to_owned();
         Self {
             http,
-            base: server.url(""),
+            base: base.to_owned(),
             cookie,
             csrf,
         }

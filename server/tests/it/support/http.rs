@@ -1,5 +1,6 @@
 //! A small HTTP client that keeps connections alive.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,16 +34,32 @@ impl Answer {
     }
 }
 
+/// Connects from this address of the machine.
+pub(crate) fn connector(from: Ipv4Addr) -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_local_address(Some(from.into()));
+    connector
+}
+
 /// The client.
 #[derive(Debug, Clone)]
 pub(crate) struct Http(Client<HttpConnector, Full<Bytes>>);
 
 impl Http {
     pub(crate) fn new() -> Self {
+        Self::over(HttpConnector::new())
+    }
+
+    /// A client that asks from this address of the machine.
+    pub(crate) fn from(address: Ipv4Addr) -> Self {
+        Self::over(connector(address))
+    }
+
+    fn over(connector: HttpConnector) -> Self {
         Self(
             Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(Duration::from_secs(5))
-                .build_http(),
+                .build(connector),
         )
     }
 

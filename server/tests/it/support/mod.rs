@@ -2,9 +2,11 @@
 //! load, and what stands between a server and its services.
 
 pub(crate) mod api;
+pub(crate) mod authority;
 pub(crate) mod balancer;
 pub(crate) mod collector;
 pub(crate) mod desk;
+pub(crate) mod front;
 pub(crate) mod http;
 pub(crate) mod kills;
 pub(crate) mod load;

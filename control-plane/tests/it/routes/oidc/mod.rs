@@ -7,7 +7,7 @@ mod linking;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use botloom_control_plane::{OidcOptions, Options};
+use botloom_control_plane::{Authorities, OidcOptions, Options};
 use botloom_core::TimestampMs;
 use botloom_core::secret::Secret;
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ fn now_ms() -> i64 {
 fn options(issuer: &str) -> OidcOptions {
     OidcOptions {
         issuer: issuer.to_owned(),
+        authorities: Authorities::public(),
         client_id: CLIENT_ID.to_owned(),
         client_secret: Secret::new(CLIENT_SECRET),
         scopes: ["openid", "email", "profile"].map(str::to_owned).to_vec(),
