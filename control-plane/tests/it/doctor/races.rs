@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use botloom_core::model::IngressMode;
+use botloom_core::model::{IngressMode, SealedToken};
 use botloom_core::ports::Connection;
+use botloom_core::secret::Secret;
 use botloom_telegram::simulator::{Action, Fault};
 use serde_json::json;
 
@@ -110,18 +111,19 @@ async fn a_bot_that_is_renamed_while_it_is_being_connected_is_connected() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_telegram_refuses_undoes_nothing_that_came_later() {
-    // An address that the simulator refuses, once it comes to it.
-    let clinic = Arc::new(Clinic::at("ftp://bots.example/", 0).await);
+    let clinic = Arc::new(Clinic::with(1).await);
+    let row = clinic.row(0).await;
+    // A secret that Telegram refuses, once it comes to it.
+    let secret = Secret::new("not allowed!");
+    let webhook = Connection {
+        ingress: IngressMode::Webhook,
+        webhook_secret: Some(SealedToken(
+            clinic.server.vault.seal(&secret, &row.webhook_context()),
+        )),
+    };
     for disconnected in [false, true] {
-        if !disconnected {
-            clinic.bot(0, "polling").await;
-        }
-        let polling = Connection {
-            ingress: IngressMode::Polling,
-            webhook_secret: None,
-        };
         let catalog = &clinic.server.ports.catalog;
-        catalog.set_connection(&id(0), Some(&polling)).await.unwrap();
+        catalog.set_connection(&id(0), Some(&webhook)).await.unwrap();
         let answer = connect_and_meanwhile(&clinic, async || {
             if disconnected {
                 off(&clinic.owner).await.expect(200);
@@ -129,7 +131,7 @@ async fn what_telegram_refuses_undoes_nothing_that_came_later() {
         })
         .await;
         answer.refused(409, "telegram-refused");
-        let expected = (!disconnected).then_some(IngressMode::Polling);
+        let expected = (!disconnected).then_some(IngressMode::Webhook);
         assert_eq!(clinic.row(0).await.ingress, expected);
     }
 }
