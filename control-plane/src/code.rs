@@ -67,6 +67,7 @@ codes! {
     BOT_ALREADY_REGISTERED = CONFLICT "bot-already-registered" "Another bot uses this Telegram bot";
     BOT_CONNECTED = CONFLICT "bot-connected" "The bot is connected";
     BOT_NOT_CONNECTED = CONFLICT "bot-not-connected" "The bot is not connected";
+    CONNECTION_CHANGED = CONFLICT "connection-changed" "The bot's connection changed meanwhile";
     TOKEN_MISSING = CONFLICT "token-missing" "The bot has no token";
     PUBLIC_URL_MISSING = CONFLICT "public-url-missing" "This installation has no public URL";
     PUBLIC_URL_UNSUITABLE = CONFLICT "public-url-unsuitable" "Telegram cannot deliver to the public URL";

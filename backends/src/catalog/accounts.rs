@@ -12,7 +12,7 @@ use super::SqlCatalog;
 use super::audit::record_in;
 use super::endings;
 use crate::sql::cursor;
-use crate::sql::{RowExt, Statement};
+use crate::sql::{RowExt, Statement, readable};
 
 #[async_trait]
 impl Accounts for SqlCatalog {
@@ -77,7 +77,7 @@ impl Accounts for SqlCatalog {
         .bind(user.to_string())
         .all(&self.db)
         .await?;
-        rows.iter().map(membership).collect()
+        readable("memberships", &rows, membership)
     }
 
     async fn create_session(&self, session: &Session) -> StoreResult<()> {

@@ -140,7 +140,8 @@ fn entry(row: &AnyRow) -> StoreResult<AuditEntry> {
         ("user", Some(user), None) => AuditActor::User(user),
         ("token", Some(user), Some(token)) => AuditActor::Token { user, token },
         ("system", None, None) => AuditActor::System,
-        _ => return Err(corrupt("actor")),
+        ("user" | "token" | "system", ..) => return Err(corrupt("actor")),
+        _ => AuditActor::Unknown { user },
     };
     Ok(AuditEntry {
         id: row.parsed("id")?,

@@ -12,9 +12,10 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, query};
 
-use super::SqlCatalog;
+use super::webhooks::end_webhook_claim;
+use super::{SqlCatalog, alone};
 use crate::sql::cursor::{self, Start};
-use crate::sql::{RowExt, Statement, placeholders};
+use crate::sql::{RowExt, Statement, placeholders, readable};
 
 pub(super) const COLUMNS: &str = "id, project_id, name, active_rev, epoch, token, telegram_id, telegram_username, ingress, \
     webhook_secret, suspended, paused_at, staging_of, deleted_at, created_at, version";
@@ -28,6 +29,31 @@ impl SqlCatalog {
             _ => Ok(()),
         }
     }
+
+    /// Runs an update of a bot's connection; answers whether it changed something. What a check saw of the connection
+    /// before says nothing about the new one.
+    async fn connect(&self, id: &BotId, update: Query<'_, Any, AnyArguments>) -> StoreResult<bool> {
+        let mut tx = self.db.write().await?;
+        if update.execute_in(tx.connection()).await? == 0 {
+            return Ok(false);
+        }
+        end_webhook_claim(tx.connection(), id).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Binds `$1` to `$3` of an update of a connection.
+fn bind_connection<'q>(
+    update: Query<'q, Any, AnyArguments>,
+    id: &BotId,
+    connection: Option<&Connection>,
+) -> Query<'q, Any, AnyArguments> {
+    let secret = connection.and_then(|connection| connection.webhook_secret.as_ref());
+    update
+        .bind(id.to_string())
+        .bind(connection.map(|connection| connection.ingress.as_str()))
+        .bind(secret.map(|secret| secret.0.clone()))
 }
 
 #[async_trait]
@@ -96,7 +122,7 @@ impl Bots for SqlCatalog {
              ORDER BY id"
         );
         let rows = query(AssertSqlSafe(sql)).all(&self.db).await?;
-        rows.iter().map(bot_row).collect()
+        readable("live bots", &rows, bot_row)
     }
 
     async fn set_token(
@@ -104,43 +130,61 @@ impl Bots for SqlCatalog {
         id: &BotId,
         token: &SealedToken,
         identity: &TelegramIdentity,
-    ) -> StoreResult<()> {
-        self.update_bot(
-            query(
-                "UPDATE bots SET token = $2, telegram_id = $3, telegram_username = $4, suspended = NULL, \
-                 version = version + 1 WHERE id = $1 AND deleted_at IS NULL",
-            )
-            .bind(id.as_str())
-            .bind(&*token.0)
-            .bind(identity.id)
-            .bind(&*identity.username),
+    ) -> StoreResult<bool> {
+        let mut tx = self.db.write().await?;
+        alone(tx.connection()).await?;
+        let others =
+            query("SELECT id FROM bots WHERE telegram_id = $1 AND id <> $2 AND deleted_at IS NULL LIMIT 1")
+                .bind(identity.id)
+                .bind(id.as_str())
+                .optional_in(tx.connection())
+                .await?;
+        if others.is_some() {
+            return Ok(false);
+        }
+        let updated = query(
+            "UPDATE bots SET token = $2, telegram_id = $3, telegram_username = $4, suspended = NULL, \
+             version = version + 1 WHERE id = $1 AND deleted_at IS NULL",
         )
-        .await
-    }
-
-    async fn bot_of_telegram_id(&self, telegram_id: i64, except: &BotId) -> StoreResult<Option<BotId>> {
-        query("SELECT id FROM bots WHERE telegram_id = $1 AND id <> $2 AND deleted_at IS NULL ORDER BY id LIMIT 1")
-            .bind(telegram_id)
-            .bind(except.as_str())
-            .optional(&self.db)
-.await?
-            .map(|row| row.parsed("id"))
-            .transpose()
+        .bind(id.as_str())
+        .bind(&*token.0)
+        .bind(identity.id)
+        .bind(&*identity.username)
+        .execute_in(tx.connection())
+        .await?;
+        if updated == 0 {
+            return Err(StoreError::Missing("bot"));
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn set_connection(&self, id: &BotId, connection: Option<&Connection>) -> StoreResult<()> {
-        let ingress = connection.map(|connection| connection.ingress.as_str());
-        let secret = connection.and_then(|connection| connection.webhook_secret.as_ref());
-        self.update_bot(
-            query(
-                "UPDATE bots SET ingress = $2, webhook_secret = $3, version = version + 1 \
-                 WHERE id = $1 AND deleted_at IS NULL",
-            )
-            .bind(id.as_str())
-            .bind(ingress)
-            .bind(secret.map(|secret| &*secret.0)),
-        )
-        .await
+        let update = query(
+            "UPDATE bots SET ingress = $2, webhook_secret = $3, version = version + 1 \
+             WHERE id = $1 AND deleted_at IS NULL",
+        );
+        if self.connect(id, bind_connection(update, id, connection)).await? {
+            Ok(())
+        } else {
+            Err(StoreError::Missing("bot"))
+        }
+    }
+
+    async fn replace_connection(
+        &self,
+        id: &BotId,
+        seen: &Connection,
+        connection: Option<&Connection>,
+    ) -> StoreResult<bool> {
+        let update = query(
+            "UPDATE bots SET ingress = $2, webhook_secret = $3, version = version + 1 \
+             WHERE id = $1 AND deleted_at IS NULL AND ingress = $4 AND webhook_secret IS NOT DISTINCT FROM $5",
+        );
+        let update = bind_connection(update, id, connection)
+            .bind(seen.ingress.as_str())
+            .bind(seen.webhook_secret.as_ref().map(|secret| secret.0.clone()));
+        self.connect(id, update).await
     }
 
     async fn set_suspended(&self, id: &BotId, reason: Option<&str>) -> StoreResult<()> {

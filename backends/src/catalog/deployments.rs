@@ -12,7 +12,7 @@ use sqlx::{Any, AssertSqlSafe, query};
 
 use super::SqlCatalog;
 use crate::sql::cursor;
-use crate::sql::{RowExt, Statement};
+use crate::sql::{RowExt, Statement, readable};
 
 const COLUMNS: &str = "task_id, bot_id, status, stage, stages, from_rev, to_rev, seen_epoch, epoch, is_rollback, \
     min_sandboxes, error_code, error_detail, author, created_at, updated_at, version, watch_until, reason";
@@ -90,7 +90,7 @@ impl Deployments for SqlCatalog {
         let rows = query(AssertSqlSafe(format!("SELECT {COLUMNS} FROM deployments WHERE status IN ('queued', 'running') ORDER BY created_at, task_id")))
         .all(&self.db)
 .await?;
-        rows.iter().map(deployment).collect()
+        readable("unfinished deployments", &rows, deployment)
     }
 
     async fn watched_deployments(&self) -> StoreResult<Vec<Deployment>> {
@@ -99,7 +99,7 @@ impl Deployments for SqlCatalog {
         )))
         .all(&self.db)
         .await?;
-        rows.iter().map(deployment).collect()
+        readable("watched deployments", &rows, deployment)
     }
 
     async fn previous_revision(&self, bot: &BotId) -> StoreResult<Option<RevHash>> {

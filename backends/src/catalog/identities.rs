@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use botloom_core::hash::Sha256Hash;
 use botloom_core::ids::UserId;
 use botloom_core::model::{AttemptPurpose, AuditEntry, Identity, LoginAttempt, Membership, Newcomer, Role};
-use botloom_core::ports::{Admission, Admittance, Identities, Linking, StoreResult};
+use botloom_core::ports::{Admission, Admittance, Identities, Linking, ProjectKey, StoreResult};
 use botloom_core::time::TimestampMs;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, query};
+use sqlx::{AnyConnection, AssertSqlSafe, query};
 
 use super::SqlCatalog;
 use super::accounts::insert_user;
@@ -147,8 +147,8 @@ impl Identities for SqlCatalog {
         }
         let user = newcomer.user.id;
         let membership = match (by, invitation) {
-            (Admittance::Project { name, role }, _) => {
-                match join_by_name(tx.connection(), name, user, *role).await? {
+            (Admittance::Project { project, role }, _) => {
+                match join_by_rule(tx.connection(), project, user, *role).await? {
                     Some(membership) => Some(membership),
                     None => return Ok(Admission::Gone),
                 }
@@ -195,17 +195,23 @@ async fn is_known(connection: &mut AnyConnection, identity: &Identity) -> StoreR
     Ok(row.is_some())
 }
 
-/// `None`: there is no such project.
-async fn join_by_name(
+/// `None`: there is no such project. Until the transaction ends, nobody renames or deletes the one that was found.
+async fn join_by_rule(
     connection: &mut AnyConnection,
-    name: &str,
+    project: &ProjectKey,
     user: UserId,
     role: Role,
 ) -> StoreResult<Option<Membership>> {
-    let row = query("SELECT id FROM projects WHERE name = $1")
-        .bind(name)
-        .optional_in(connection)
-        .await?;
+    let (column, text) = match project {
+        ProjectKey::Id(id) => ("id", id.to_string()),
+        ProjectKey::Name(name) => ("name", name.clone()),
+    };
+    let row = query(AssertSqlSafe(format!(
+        "UPDATE projects SET name = name WHERE {column} = $1 AND deleted_at IS NULL RETURNING id"
+    )))
+    .bind(text)
+    .optional_in(connection)
+    .await?;
     let Some(row) = row else {
         return Ok(None);
     };

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, query};
 
 use super::SqlCatalog;
 use super::bots::{self, bot_row};
-use crate::sql::{RowExt, Statement};
+use crate::sql::{RowExt, Statement, readable};
 
 const COLUMNS: &str = "telegram_id, published, settled, published_at, failure, attempts, due_at, version";
 
@@ -28,7 +28,7 @@ impl Profiles for SqlCatalog {
             .bind(i64::from(limit))
             .all(&self.db)
             .await?;
-        rows.iter().map(bot_row).collect()
+        readable("profiles", &rows, bot_row)
     }
 
     async fn profile(&self, telegram_id: i64) -> StoreResult<Option<ProfileRow>> {

@@ -10,7 +10,7 @@ use botloom_core::time::TimestampMs;
 use sqlx::{AnyConnection, query};
 
 use super::audit::record_in;
-use super::{SqlCatalog, endings};
+use super::{SqlCatalog, alone, endings};
 use crate::sql::{RowExt, Statement};
 
 #[async_trait]
@@ -39,7 +39,7 @@ impl Projects for SqlCatalog {
         if owned >= i64::from(most) {
             return Ok(NewProjectOutcome::TooMany);
         }
-        name_alone(tx.connection()).await?;
+        alone(tx.connection()).await?;
         let made =
             query("INSERT INTO projects (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
                 .bind(project.id.to_string())
@@ -74,7 +74,7 @@ impl Projects for SqlCatalog {
         if before == name {
             return Ok(ProjectRename::Renamed { before });
         }
-        name_alone(tx.connection()).await?;
+        alone(tx.connection()).await?;
         let renamed = query(
             "UPDATE projects SET name = $2 WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM projects WHERE name = $2)",
         )
@@ -150,12 +150,4 @@ async fn locked(connection: &mut AnyConnection, project: ProjectId) -> StoreResu
         .optional_in(connection)
         .await?;
     row.map(|row| row.text("name")).transpose()
-}
-
-/// Names are given in one transaction after the other: where they run side by side, two could take the same one.
-async fn name_alone(connection: &mut AnyConnection) -> StoreResult<()> {
-    query("UPDATE installation SET created_at = created_at WHERE id = 1")
-        .execute_in(connection)
-        .await
-        .map(drop)
 }

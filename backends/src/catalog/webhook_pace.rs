@@ -13,6 +13,9 @@ use crate::sql::{RowExt, Statement};
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
+/// Longest that a hold lasts, and the most by which clocks of nodes may differ. What was written as if it were further ahead
+/// was written by a clock that has gone back since, and must not stop everybody until it is reached again.
+const AHEAD_MS: i64 = HOUR_MS;
 /// So often another caller may be faster before this one is told to come again.
 const TRIES: usize = 5;
 
@@ -24,7 +27,11 @@ impl SqlCatalog {
         pace: WebhookPace,
     ) -> StoreResult<WebhookGrant> {
         for _ in 0..TRIES {
-            let (number, last, not_before) = self.next_grant(bot, pace).await?;
+            let (number, last, not_before) = self.next_grant(bot, now, pace).await?;
+            if last > now.plus(AHEAD_MS) {
+                self.call_back(now).await?;
+                continue;
+            }
             if not_before > now {
                 return Ok(WebhookGrant::NotBefore(not_before));
             }
@@ -46,12 +53,10 @@ impl SqlCatalog {
     async fn next_grant(
         &self,
         bot: &BotId,
+        now: TimestampMs,
         pace: WebhookPace,
     ) -> StoreResult<(i64, TimestampMs, TimestampMs)> {
-        let held = query("SELECT held_until FROM webhook_changes WHERE id = 1")
-            .optional(&self.db)
-            .await?;
-        let held = held.map_or(Ok(0), |row| row.int("held_until"))?;
+        let held = self.held_until(now).await?;
         let newest = query(
             "SELECT g.seq, g.at, (SELECT m.at FROM webhook_grants m WHERE m.seq = g.seq - $1) AS minute_at, \
              (SELECT h.at FROM webhook_grants h WHERE h.seq = g.seq - $2) AS hour_at, \
@@ -78,13 +83,31 @@ impl SqlCatalog {
         Ok((row.int("seq")? + 1, row.time("at")?, TimestampMs(not_before)))
     }
 
+    /// Grants from the future count as given now: no less is allowed than after a minute or an hour of using all of it.
+    async fn call_back(&self, now: TimestampMs) -> StoreResult<()> {
+        tracing::warn!("webhooks were changed by a clock that was ahead; those changes count as made now");
+        let update = query("UPDATE webhook_grants SET at = $1 WHERE at > $1").bind(now.0);
+        self.db.execute(update).await.map(drop)
+    }
+
+    /// Until when grants are held; 0 if they never were.
+    async fn held_until(&self, now: TimestampMs) -> StoreResult<i64> {
+        let row = query("SELECT held_until FROM webhook_changes WHERE id = 1")
+            .optional(&self.db)
+            .await?;
+        let held = row.map_or(Ok(0), |row| row.int("held_until"))?;
+        let believed = held <= now.plus(2 * AHEAD_MS).0;
+        Ok(if believed { held } else { 0 })
+    }
+
     pub(super) async fn hold(&self, until: TimestampMs) -> StoreResult<()> {
         let upsert = query(
             "INSERT INTO webhook_changes (id, held_until) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET held_until = \
-             CASE WHEN webhook_changes.held_until < excluded.held_until THEN excluded.held_until \
-             ELSE webhook_changes.held_until END",
+             CASE WHEN webhook_changes.held_until BETWEEN excluded.held_until AND $2 THEN webhook_changes.held_until \
+             ELSE excluded.held_until END",
         )
-        .bind(until.0);
+        .bind(until.0)
+        .bind(until.plus(2 * AHEAD_MS).0);
         self.db.execute(upsert).await.map(drop)
     }
 
@@ -93,10 +116,7 @@ impl SqlCatalog {
             .bind(now.plus(-HOUR_MS).0)
             .optional(&self.db)
             .await?;
-        let held = query("SELECT held_until FROM webhook_changes WHERE id = 1")
-            .optional(&self.db)
-            .await?;
-        let held = held.map_or(Ok(0), |row| row.int("held_until"))?;
+        let held = self.held_until(now).await?;
         Ok(WebhookPaceState {
             last_hour: hour.map_or(Ok(0), |row| row.number("grants"))?,
             held_until: (held > now.0).then_some(TimestampMs(held)),

@@ -1,18 +1,17 @@
 //! Checks of webhooks.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{
     Found, Registered, Registration, Tried, WebhookCheck, WebhookFinding, WebhookGrant, WebhookPace,
     WebhookPaceState, WebhookState, WebhookStatus, WebhookTally,
 };
-use botloom_core::ports::{Page, PageRequest, SettledWebhook, StoreError, StoreResult, Webhooks};
+use botloom_core::ports::{Page, PageRequest, Registrar, SettledWebhook, StoreError, StoreResult, Webhooks};
 use botloom_core::time::TimestampMs;
+use serde::Deserialize;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe, query};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, query};
 
 use super::SqlCatalog;
 use crate::sql::cursor::{self, Start};
@@ -25,6 +24,8 @@ const LIST: &str = "webhooks";
 /// A new row; `$1` is the bot, `$2` now.
 const INSERT: &str = "INSERT INTO webhook_checks (bot_id, next_at, claimed_until, fence, status, codes, findings, since, \
     told, growth";
+/// Takes a check from whoever has claimed it.
+const END_CLAIM: &str = "fence = webhook_checks.fence + 1, claimed_until = 0";
 const NEW: &str = "$2, 0, 0, 'unknown', '', '[]', $2, 1, 0";
 
 #[async_trait]
@@ -180,32 +181,47 @@ impl Webhooks for SqlCatalog {
         &self,
         bot: &BotId,
         url: &str,
-        before: Option<&str>,
+        by: Registrar<'_>,
         until: TimestampMs,
-    ) -> StoreResult<()> {
-        let upsert = query(AssertSqlSafe(format!(
-            "{INSERT}, registered, registering) VALUES ($1, {NEW}, $4, $3) ON CONFLICT (bot_id) DO UPDATE SET \
-             registering = excluded.registering, registered = COALESCE(excluded.registered, webhook_checks.registered), \
-             next_at = CASE WHEN webhook_checks.next_at < excluded.next_at THEN excluded.next_at ELSE webhook_checks.next_at END"
-        )))
-        .bind(bot.as_str())
-        .bind(until.0)
-        .bind(url)
-        .bind(before);
-        self.db.execute_for("bot", upsert).await.map(drop)
+    ) -> StoreResult<bool> {
+        let written = match by {
+            Registrar::Person => query(AssertSqlSafe(format!(
+                "{INSERT}, registering) VALUES ($1, {NEW}, $3) ON CONFLICT (bot_id) DO UPDATE SET {END_CLAIM}, \
+                 registering = excluded.registering, next_at = CASE WHEN webhook_checks.next_at < excluded.next_at \
+                 THEN excluded.next_at ELSE webhook_checks.next_at END"
+            )))
+            .bind(bot.as_str())
+            .bind(until.0)
+            .bind(url),
+            Registrar::Check { claim, before } => query(
+                "UPDATE webhook_checks SET registering = $3, registered = $4, \
+                 next_at = CASE WHEN next_at < $2 THEN $2 ELSE next_at END WHERE bot_id = $1 AND fence = $5",
+            )
+            .bind(bot.as_str())
+            .bind(until.0)
+            .bind(url)
+            .bind(before)
+            .bind(claim.fence),
+        };
+        Ok(self.db.execute_for("bot", written).await? > 0)
     }
 
     async fn end_registration(
         &self,
         bot: &BotId,
+        by: Registrar<'_>,
         tried: &Tried,
         registered: Option<&Registered>,
     ) -> StoreResult<()> {
-        let update = query(
-            "UPDATE webhook_checks SET tried = $2, tried_at = $3, registered = COALESCE($4, registered), \
+        let also = match by {
+            Registrar::Person => format!("{END_CLAIM}, "),
+            Registrar::Check { .. } => String::new(),
+        };
+        let update = query(AssertSqlSafe(format!(
+            "UPDATE webhook_checks SET {also}tried = $2, tried_at = $3, registered = COALESCE($4, registered), \
              secret = COALESCE($5, secret), registering = NULL, \
-             next_at = CASE WHEN $4 IS NOT NULL AND next_at > $3 THEN $3 ELSE next_at END WHERE bot_id = $1",
-        )
+             next_at = CASE WHEN $4 IS NOT NULL AND next_at > $3 THEN $3 ELSE next_at END WHERE bot_id = $1"
+        )))
         .bind(bot.as_str())
         .bind(tried.fingerprint.to_string())
         .bind(tried.at.0)
@@ -296,6 +312,39 @@ fn settle(settled: &SettledWebhook) -> StoreResult<Query<'_, Any, AnyArguments>>
         .bind(seen.as_ref().map(|seen| seen.secret.to_string())))
 }
 
+/// A finding as it is stored: with a code that a newer version may have made up.
+#[derive(Debug, Deserialize)]
+struct StoredFinding {
+    finding: String,
+    detail: Option<String>,
+}
+
+impl From<StoredFinding> for Found {
+    fn from(stored: StoredFinding) -> Self {
+        Self {
+            finding: finding(&stored.finding),
+            detail: stored.detail,
+        }
+    }
+}
+
+fn finding(code: &str) -> WebhookFinding {
+    code.parse().unwrap_or(WebhookFinding::Unknown)
+}
+
+/// What a newer version calls otherwise is not known here.
+fn status(row: &AnyRow) -> StoreResult<WebhookStatus> {
+    Ok(row.text("status")?.parse().unwrap_or(WebhookStatus::Unknown))
+}
+
+/// Takes the check of a bot from whoever has claimed it, within the transaction that makes it pointless.
+pub(super) async fn end_webhook_claim(connection: &mut AnyConnection, bot: &BotId) -> StoreResult<()> {
+    let update = query(AssertSqlSafe(format!(
+        "UPDATE webhook_checks SET {END_CLAIM} WHERE bot_id = $1"
+    )));
+    update.bind(bot.as_str()).execute_in(connection).await.map(drop)
+}
+
 fn check(row: &AnyRow) -> StoreResult<WebhookCheck> {
     let tried = match (row.opt_parsed("tried")?, row.opt_int("tried_at")?) {
         (Some(fingerprint), Some(at)) => Some(Tried {
@@ -308,8 +357,12 @@ fn check(row: &AnyRow) -> StoreResult<WebhookCheck> {
         bot: row.parsed("bot_id")?,
         fence: row.int("fence")?,
         state: WebhookState {
-            status: row.parsed("status")?,
-            findings: row.json::<Vec<Found>>("findings")?,
+            status: status(row)?,
+            findings: row
+                .json::<Vec<StoredFinding>>("findings")?
+                .into_iter()
+                .map(Found::from)
+                .collect(),
             since: row.time("since")?,
             told: row.int("told")? != 0,
             checked_at: row.opt_int("checked_at")?.map(TimestampMs),
@@ -328,18 +381,10 @@ fn check(row: &AnyRow) -> StoreResult<WebhookCheck> {
 }
 
 fn tally(row: &AnyRow) -> StoreResult<WebhookTally> {
-    let known: HashMap<&str, WebhookFinding> = WebhookFinding::ALL
-        .iter()
-        .map(|finding| (finding.as_str(), *finding))
-        .collect();
     let codes = row.text("codes")?;
     Ok(WebhookTally {
-        status: row.parsed("status")?,
-        // What a newer version wrote is counted by its status alone.
-        findings: codes
-            .split(' ')
-            .filter_map(|code| known.get(code).copied())
-            .collect(),
+        status: status(row)?,
+        findings: codes.split_ascii_whitespace().map(finding).collect(),
         bots: row.number("bots")?,
     })
 }

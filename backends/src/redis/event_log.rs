@@ -121,7 +121,8 @@ impl EventLog for RedisEventLog {
 
 fn logged(project: ProjectId, id: &str, fields: &[String]) -> StoreResult<LoggedEvent> {
     let read = || {
-        let [_, bot, _, at, _, event] = fields else {
+        // A newer version may write more behind them.
+        let [_, bot, _, at, _, event, ..] = fields else {
             return None;
         };
         Some(LoggedEvent {

@@ -6,6 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use botloom_core::ports::{Page, PageRequest, StoreResult};
 use sqlx::any::AnyRow;
 
+use super::readable;
+
 /// Most items of one page.
 const MAX_LIMIT: u32 = 200;
 
@@ -42,7 +44,8 @@ pub(crate) fn rows_to_fetch(request: &PageRequest) -> i64 {
     i64::from(limit(request)) + 1
 }
 
-/// Makes the page out of the rows fetched.
+/// Makes the page out of the rows fetched, without those that cannot be read (see [`readable`]). If none of a page can, it
+/// is an error: there is nothing to go on behind.
 pub(crate) fn page<T, const N: usize>(
     list: &str,
     request: &PageRequest,
@@ -51,11 +54,13 @@ pub(crate) fn page<T, const N: usize>(
     key: impl Fn(&T) -> [String; N],
 ) -> StoreResult<Page<T>> {
     let limit = limit(request) as usize;
-    let items = rows
-        .iter()
-        .take(limit)
-        .map(item)
-        .collect::<StoreResult<Vec<T>>>()?;
+    let shown = &rows[..rows.len().min(limit)];
+    let items = readable(list, shown, &item)?;
+    if items.is_empty()
+        && let Some(first) = shown.first()
+    {
+        item(first)?;
+    }
     let next_cursor = items
         .last()
         .filter(|_| rows.len() > limit)

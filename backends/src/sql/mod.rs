@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::ConnectError;
 
 pub(crate) use error::{missing, store_error};
-pub(crate) use row::RowExt;
+pub(crate) use row::{RowExt, readable};
 pub use sqlite::newest_schema;
 pub(crate) use statement::Statement;
 

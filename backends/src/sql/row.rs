@@ -1,6 +1,8 @@
 //! Columns to the types of the rows; what cannot be read is corrupt.
 
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use botloom_core::TimestampMs;
 use botloom_core::ports::{StoreError, StoreResult};
@@ -70,6 +72,34 @@ impl RowExt for AnyRow {
     fn opt_bytes(&self, column: &str) -> StoreResult<Option<Vec<u8>>> {
         self.try_get(column).map_err(store_error)
     }
+}
+
+/// Between two warnings of rows that cannot be read: some lists are read every second.
+const WARN_EVERY: Duration = Duration::from_mins(1);
+
+/// Reads the rows of a list. A row that cannot be read is passed over, and the others go on without it: while nodes are
+/// replaced one by one, a newer one writes words that this one does not know.
+pub(crate) fn readable<T>(
+    list: &str,
+    rows: &[AnyRow],
+    read: impl Fn(&AnyRow) -> StoreResult<T>,
+) -> StoreResult<Vec<T>> {
+    static WARNED: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        match read(row) {
+            Ok(item) => items.push(item),
+            Err(StoreError::Corrupt(reason)) => {
+                let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+                if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                    *warned = Some(Instant::now());
+                    tracing::warn!(list, reason, "a row cannot be read and is passed over");
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(items)
 }
 
 fn parse<T: FromStr>(column: &str, text: &str) -> StoreResult<T> {

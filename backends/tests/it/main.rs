@@ -13,6 +13,7 @@ mod data_dir;
 mod database;
 mod embedded;
 mod lanes;
+mod newer;
 mod postgres;
 mod proxy;
 mod readiness;

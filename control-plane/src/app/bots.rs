@@ -137,9 +137,6 @@ pub(crate) async fn set_token(app: &App, actor: Actor, id: &BotId, text: &Secret
     let now = "The token was not stored.";
     let me = telegram::ask(app, "getMe", now, app.deps.telegram.get_me(&token)).await?;
     let catalog = &app.deps.ports.catalog;
-    if catalog.bot_of_telegram_id(me.id, id).await?.is_some() {
-        return Err(Error::BotAlreadyRegistered);
-    }
     let another = bot.identity.as_ref().is_some_and(|identity| identity.id != me.id);
     if bot.ingress.is_some() && another {
         return Err(Error::BotConnected);
@@ -149,7 +146,9 @@ pub(crate) async fn set_token(app: &App, actor: Actor, id: &BotId, text: &Secret
         id: me.id,
         username: me.username,
     };
-    catalog.set_token(id, &sealed, &identity).await?;
+    if !catalog.set_token(id, &sealed, &identity).await? {
+        return Err(Error::BotAlreadyRegistered);
+    }
     audit::note(app, actor.did_to_bot(app, verb::BOT_TOKEN_SET, id, bot.project)).await;
     changed(app, id).await;
     let bot = reread(app, id).await?;

@@ -4,12 +4,12 @@ use botloom_core::Coded as _;
 use botloom_core::event::BotEvent;
 use botloom_core::ids::BotId;
 use botloom_core::model::{BotRow, IngressMode, SealedToken};
-use botloom_core::ports::Connection;
+use botloom_core::ports::{Connection, Registrar};
 use botloom_telegram::Token;
 
 use super::actor::{Actor, verb};
 use super::bots::{changed, reread};
-use super::webhook::{Wanted, allowed_updates, fresh_secret, register, webhook_url};
+use super::webhook::{Wanted, allowed_updates, fresh_secret, register, take_back, webhook_url};
 use super::{Error, access, audit, telegram};
 use crate::auth::policy::Action;
 use crate::state::App;
@@ -64,11 +64,14 @@ pub(crate) async fn establish(
     reread(app, &bot.id).await
 }
 
-/// Whether it is Telegram's answer, or the lack of one.
+/// Whether it is Telegram's answer, the lack of one, or what happened before it came.
 const fn asked_telegram(error: &Error) -> bool {
     matches!(
         error,
-        Error::TelegramRefused(_) | Error::TelegramUnavailable { .. } | Error::TokenRejected
+        Error::TelegramRefused(_)
+            | Error::TelegramUnavailable { .. }
+            | Error::TokenRejected
+            | Error::ConnectionChanged
     )
 }
 
@@ -86,17 +89,11 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
         .webhook_secret
         .as_ref()
         .filter(|_| bot.ingress == Some(IngressMode::Webhook))
-        .and_then(|sealed| Some((sealed, telegram::open(app, sealed, &context).ok()?)));
+        .and_then(|sealed| telegram::open(app, sealed, &context).ok());
     let is_kept = kept.is_some();
-    let (secret, sealed) = if let Some((sealed, secret)) = kept {
-        // Under the present key: a new one may be taking over right now.
-        let renewed = app.deps.vault.renewed(&sealed.0, &context).ok().flatten();
-        (secret, renewed.map_or_else(|| sealed.clone(), SealedToken))
-    } else {
-        let secret = fresh_secret();
-        let sealed = SealedToken(app.deps.vault.seal(&secret, &context));
-        (secret, sealed)
-    };
+    let secret = kept.unwrap_or_else(fresh_secret);
+    // Sealed anew also where it is kept: no two connections look the same, so that this one can be told from others.
+    let sealed = SealedToken(app.deps.vault.seal(&secret, &context));
     let wanted = Wanted {
         url,
         kinds: allowed_updates(app, bot).await?,
@@ -111,19 +108,30 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
     catalog.set_connection(&bot.id, Some(&connection)).await?;
     changed(app, &bot.id).await;
     let now = "Whether the webhook is set is not known; connect again.";
-    let outcome = register(app, &bot.id, token, &wanted, None).await?;
-    let outcome = telegram::judge("setWebhook", now, outcome);
-    if let Err(error @ (Error::TelegramRefused(_) | Error::TokenRejected)) = outcome {
+    let registered = register(app, &bot.id, token, &wanted, Registrar::Person).await?;
+    let outcome = registered.map_or(Ok(()), |outcome| telegram::judge("setWebhook", now, outcome));
+    let error = match outcome {
         // Nothing changed at Telegram, so nothing changes here.
-        let before = bot.ingress.map(|ingress| Connection {
-            ingress,
-            webhook_secret: connection.webhook_secret.clone().filter(|_| is_kept),
-        });
-        catalog.set_connection(&bot.id, before.as_ref()).await?;
+        Err(error @ (Error::TelegramRefused(_) | Error::TokenRejected)) => error,
+        outcome => {
+            if !take_back(app, bot, token).await? {
+                return outcome;
+            }
+            Error::ConnectionChanged
+        }
+    };
+    let before = bot.ingress.map(|ingress| Connection {
+        ingress,
+        webhook_secret: connection.webhook_secret.clone().filter(|_| is_kept),
+    });
+    // Only what this call wrote is undone: whoever came later knows better.
+    let undone = catalog
+        .replace_connection(&bot.id, &connection, before.as_ref())
+        .await?;
+    if undone {
         changed(app, &bot.id).await;
-        return Err(error);
     }
-    outcome
+    Err(error)
 }
 
 async fn by_polling(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error> {

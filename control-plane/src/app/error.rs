@@ -113,6 +113,9 @@ pub enum Error {
     /// The bot takes no updates.
     #[error("the bot is not connected")]
     BotNotConnected,
+    /// It was disconnected, or connected otherwise, while it was being connected.
+    #[error("the bot's connection changed meanwhile")]
+    ConnectionChanged,
     /// The bot has no token.
     #[error("the bot has no token")]
     TokenMissing,
@@ -204,6 +207,7 @@ impl Error {
             Self::BotAlreadyRegistered => code::BOT_ALREADY_REGISTERED,
             Self::BotConnected => code::BOT_CONNECTED,
             Self::BotNotConnected => code::BOT_NOT_CONNECTED,
+            Self::ConnectionChanged => code::CONNECTION_CHANGED,
             Self::TokenMissing => code::TOKEN_MISSING,
             Self::PublicUrlMissing => code::PUBLIC_URL_MISSING,
             Self::PublicUrlUnsuitable => code::PUBLIC_URL_UNSUITABLE,
@@ -257,6 +261,7 @@ impl Coded for Error {
             | Self::BotAlreadyRegistered
             | Self::BotConnected
             | Self::BotNotConnected
+            | Self::ConnectionChanged
             | Self::TokenMissing
             | Self::PublicUrlMissing
             | Self::PublicUrlUnsuitable
@@ -315,6 +320,9 @@ impl Coded for Error {
             Self::TokenRejected => "Telegram does not know this token; was it revoked at BotFather?".into(),
             Self::BotAlreadyRegistered => "Another bot of this installation uses this Telegram bot.".into(),
             Self::BotConnected => "The token belongs to another Telegram bot; disconnect this bot first.".into(),
+            Self::ConnectionChanged => {
+                "The bot was disconnected, or connected in another way, while Telegram was being asked; that holds.".into()
+            }
             Self::BotNotConnected => "The bot takes no updates; connect it with POST /bots/<botId>/connect.".into(),
             Self::TokenMissing => "Give the bot its token first: PUT /bots/<botId>/token.".into(),
             Self::PublicUrlMissing => {

@@ -137,7 +137,7 @@ async fn log_in(app: &App, visit: &Visit, verified: &Verified) -> Result<Login, 
         .as_deref()
         .filter(|email| options.allows(email))
         .map(|_| match options.join.clone() {
-            Some((name, role)) => Admittance::Project { name, role },
+            Some((project, role)) => Admittance::Project { project, role },
             None => Admittance::Account,
         });
     log_in_by(app, visit, verified, rule).await
@@ -214,8 +214,8 @@ async fn admit(app: &App, visit: &Visit, verified: &Verified, way: &Admittance) 
             .await?
             .ok_or(Error::Internal("an identity without an account")),
         Admission::Gone => match way {
-            Admittance::Project { name, .. } => {
-                tracing::error!(project = name, "BOTLOOM_OIDC_JOIN_PROJECT names no project");
+            Admittance::Project { project, .. } => {
+                tracing::error!(%project, "BOTLOOM_OIDC_JOIN_PROJECT names no project");
                 Err(OidcError::NotLinked.into())
             }
             _ => Err(Error::InvitationInvalid),

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use botloom_core::hash::Sha256Hash;
 use botloom_core::ids::BotId;
-use botloom_core::model::{BotRow, Registered, RevJson, Tried};
-use botloom_core::ports::StoreResult;
+use botloom_core::model::{BotRow, IngressMode, Registered, RevJson, Tried};
+use botloom_core::ports::{Registrar, StoreResult};
 use botloom_core::secret::Secret;
 use botloom_telegram::{CallError, Class, SetWebhook, Token, classify};
 use url::Url;
@@ -61,20 +61,20 @@ impl Wanted {
 }
 
 /// Has Telegram take it, and keeps what came of it, so that the address is known as ours whatever happens in between.
-/// `before`: what Telegram was seen to have of ours until now.
+/// `None`: nothing was done, because the claim of the check is lost.
 pub(crate) async fn register(
     app: &App,
     bot: &BotId,
     token: &Token,
     wanted: &Wanted,
-    before: Option<&str>,
-) -> StoreResult<Result<(), CallError>> {
+    by: Registrar<'_>,
+) -> StoreResult<Option<Result<(), CallError>>> {
     let catalog = &app.deps.ports.catalog;
     let longest = i64::try_from(app.options.telegram_timeout.as_millis()).unwrap_or(i64::MAX / 2);
     let until = app.now().plus(longest + SETTLING_MS);
-    catalog
-        .begin_registration(bot, &wanted.url, before, until)
-        .await?;
+    if !catalog.begin_registration(bot, &wanted.url, by, until).await? {
+        return Ok(None);
+    }
     let kinds: Vec<&str> = wanted.kinds.iter().map(String::as_str).collect();
     let webhook = SetWebhook {
         url: &wanted.url,
@@ -98,15 +98,36 @@ pub(crate) async fn register(
     match &outcome {
         Ok(()) => {
             let registered = wanted.registered();
-            catalog.end_registration(bot, &tried, Some(&registered)).await?;
+            catalog
+                .end_registration(bot, by, &tried, Some(&registered))
+                .await?;
         }
         Err(error) if matches!(classify(error, "setWebhook"), Class::Rejected) => {
-            catalog.end_registration(bot, &tried, None).await?;
+            catalog.end_registration(bot, by, &tried, None).await?;
         }
         // Nothing was decided: it may be tried again, and Telegram may have it.
         Err(_) => {}
     }
-    Ok(outcome)
+    Ok(Some(outcome))
+}
+
+/// Removes a webhook that may have been set for a bot which was disconnected, deleted, connected by polling or given the
+/// token of another Telegram bot meanwhile: nobody would watch it. Answers whether the bot was.
+pub(crate) async fn take_back(app: &App, bot: &BotRow, token: &Token) -> Result<bool, Error> {
+    let now = app.deps.ports.catalog.bot(&bot.id).await?;
+    let wants_it = |now: &BotRow| {
+        let same = now.identity.as_ref().map(|it| it.id) == bot.identity.as_ref().map(|it| it.id);
+        same && now.ingress == Some(IngressMode::Webhook) && now.deleted_at.is_none()
+    };
+    if now.as_ref().is_some_and(wants_it) {
+        return Ok(false);
+    }
+    let call = app.deps.telegram.delete_webhook(token, false);
+    let removed = tokio::time::timeout(app.options.telegram_timeout, call).await;
+    if !matches!(removed, Ok(Ok(()))) {
+        tracing::warn!(bot = %bot.id, "the webhook of a bot that was just disconnected stays set");
+    }
+    Ok(true)
 }
 
 /// A new secret.

@@ -6,7 +6,7 @@ use botloom_core::ids::ProjectId;
 use botloom_core::model::{
     BotRow, Found, IngressMode, SealedToken, WebhookCheck, WebhookFinding, WebhookState, WebhookStatus,
 };
-use botloom_core::ports::SettledWebhook;
+use botloom_core::ports::{Registrar, SettledWebhook};
 use botloom_core::secret::Secret;
 use botloom_core::time::TimestampMs;
 use botloom_telegram::{CallError, Class, Token, WebhookInfo, classify};
@@ -17,7 +17,7 @@ use url::Url;
 use super::diagnose::{Aim, answered, diagnose, heals, unanswered};
 use super::words;
 use crate::app::bots::changed;
-use crate::app::webhook::{Wanted, allowed_updates, fresh_secret, register, webhook_url_at};
+use crate::app::webhook::{Wanted, allowed_updates, fresh_secret, register, take_back, webhook_url_at};
 use crate::app::{Error, telegram};
 use crate::state::App;
 
@@ -79,7 +79,7 @@ pub(super) async fn check(
             }
             let mut refused = None;
             if diagnosis.repair {
-                match repair(app, &bot, &token, aim, &info, &diagnosis.findings).await? {
+                match repair(app, &claim, &bot, &token, aim, &info, &diagnosis.findings).await? {
                     Repaired::Refused(words) => refused = Some(words),
                     Repaired::Wait(ms) => pause = pause.max(ms),
                     Repaired::Done | Repaired::NotNow => {}
@@ -205,6 +205,7 @@ enum Repaired {
 
 async fn repair(
     app: &App,
+    claim: &WebhookCheck,
     bot: &BotRow,
     token: &Token,
     aimed: Aimed,
@@ -244,7 +245,13 @@ async fn repair(
         max_connections,
         secret,
     };
-    let outcome = register(app, &bot.id, token, &wanted, Some(&info.url)).await?;
+    let by = Registrar::Check {
+        claim,
+        before: &info.url,
+    };
+    let Some(outcome) = register(app, &bot.id, token, &wanted, by).await? else {
+        return Ok(Repaired::NotNow);
+    };
     let codes: Vec<&str> = findings.iter().map(|found| found.finding.as_str()).collect();
     let codes = codes.join(" ");
     let (result, repaired) = match outcome {
@@ -271,20 +278,6 @@ async fn repair(
     };
     counter!("botloom_webhook_repairs_total", "result" => result).increment(1);
     Ok(repaired)
-}
-
-/// Removes a webhook that was set for a bot which was disconnected at the same moment.
-async fn take_back(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error> {
-    let now = app.deps.ports.catalog.bot(&bot.id).await?;
-    if now.is_some_and(|bot| bot.ingress == Some(IngressMode::Webhook)) {
-        return Ok(());
-    }
-    let call = app.deps.telegram.delete_webhook(token, false);
-    let removed = tokio::time::timeout(app.options.telegram_timeout, call).await;
-    if !matches!(removed, Ok(Ok(()))) {
-        tracing::warn!(bot = %bot.id, "the webhook of a bot that was just disconnected stays set");
-    }
-    Ok(())
 }
 
 /// Tells what changed, once; what could not be told is told after the next check.

@@ -48,6 +48,9 @@ pub(crate) fn message(found: &Found) -> String {
             "The installation has no public URL that Telegram can deliver to.".to_owned()
         }
         WebhookFinding::RepairRefused => format!("Telegram refused the webhook that it should have.{said}"),
+        WebhookFinding::Unknown => {
+            "A node of a newer version found something that this one has no word for.".to_owned()
+        }
     }
 }
 
@@ -84,6 +87,9 @@ pub(crate) const fn remedy(finding: WebhookFinding) -> &'static str {
         }
         WebhookFinding::RepairRefused => {
             "It is tried again every ten minutes. Look at what Telegram says, and at BOTLOOM_PUBLIC_URL."
+        }
+        WebhookFinding::Unknown => {
+            "Nothing, if nodes are being replaced by newer ones: these say what it is, and the next check decides anew."
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use botloom_core::Secret;
 use botloom_core::model::Role;
+use botloom_core::ports::ProjectKey;
 use url::{Host, Url};
 
 use super::Authorities;
@@ -25,9 +26,8 @@ pub struct OidcOptions {
     /// Domains whose people get an account by their first login (`BOTLOOM_OIDC_ALLOWED_DOMAINS`), in lower case. Empty:
     /// nobody does without an invitation.
     pub allowed_domains: Vec<String>,
-    /// Name of the project that such people join, and their role in it (`BOTLOOM_OIDC_JOIN_PROJECT`,
-    /// `BOTLOOM_OIDC_JOIN_ROLE`).
-    pub join: Option<(String, Role)>,
+    /// The project that such people join, and their role in it (`BOTLOOM_OIDC_JOIN_PROJECT`, `BOTLOOM_OIDC_JOIN_ROLE`).
+    pub join: Option<(ProjectKey, Role)>,
 }
 
 impl OidcOptions {

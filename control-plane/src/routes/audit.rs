@@ -53,7 +53,8 @@ pub(crate) struct AuditView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AuditActorView {
-    /// `user`, `token` (a program of a user) or `system` (the installation's settings).
+    /// `user`, `token` (a program of a user), `system` (the installation's settings), or `unknown` (only a newer version of the
+    /// platform, which is being rolled out, can tell).
     kind: &'static str,
     /// UUID.
     user_id: Option<String>,

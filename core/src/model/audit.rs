@@ -22,6 +22,11 @@ pub enum AuditActor {
     },
     /// The installation itself, from its settings.
     System,
+    /// Somebody of a kind that only a newer version of the platform knows.
+    Unknown {
+        /// The person behind it, if there is one.
+        user: Option<UserId>,
+    },
 }
 
 impl AuditActor {
@@ -31,6 +36,7 @@ impl AuditActor {
             Self::User(_) => "user",
             Self::Token { .. } => "token",
             Self::System => "system",
+            Self::Unknown { .. } => "unknown",
         }
     }
 
@@ -38,6 +44,7 @@ impl AuditActor {
     pub const fn user(self) -> Option<UserId> {
         match self {
             Self::User(user) | Self::Token { user, .. } => Some(user),
+            Self::Unknown { user } => user,
             Self::System => None,
         }
     }
@@ -46,7 +53,7 @@ impl AuditActor {
     pub const fn token(self) -> Option<TokenId> {
         match self {
             Self::Token { token, .. } => Some(token),
-            Self::User(_) | Self::System => None,
+            Self::User(_) | Self::System | Self::Unknown { .. } => None,
         }
     }
 }

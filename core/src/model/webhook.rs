@@ -88,6 +88,7 @@ findings! {
     TokenRejected "token-rejected" "Telegram does not know the bot's token.";
     PublicUrlMissing "public-url-missing" "The installation has no public URL that Telegram can deliver to.";
     RepairRefused "repair-refused" "Telegram refused to take the webhook that it should have.";
+    Unknown "unknown" "A newer version of the platform found something that this one has no word for.";
 }
 
 impl fmt::Display for WebhookFinding {

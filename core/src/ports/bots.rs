@@ -59,19 +59,28 @@ pub trait Bots: Debug + Send + Sync {
     /// All bots that are connected or have an active revision and are not deleted, by id: for the runtime.
     async fn live_bots(&self) -> StoreResult<Vec<BotRow>>;
 
-    /// Stores a token with what Telegram said of it and lifts a suspension. `Missing` if there is no such bot.
+    /// Stores a token with what Telegram said of it and lifts a suspension. `false`, and nothing changes, if another bot
+    /// that is not deleted has this identity: of any number of concurrent calls for several bots, one bot gets it. `Missing` if
+    /// there is no such bot.
     async fn set_token(
         &self,
         id: &BotId,
         token: &SealedToken,
         identity: &TelegramIdentity,
-    ) -> StoreResult<()>;
+    ) -> StoreResult<bool>;
 
-    /// The bot, not deleted, other than `except` whose token belongs to the Telegram bot `telegram_id`.
-    async fn bot_of_telegram_id(&self, telegram_id: i64, except: &BotId) -> StoreResult<Option<BotId>>;
-
-    /// Connects (`Some`) or disconnects (`None`). `Missing` if there is no such bot.
+    /// Connects (`Some`) or disconnects (`None`). A check of the bot's webhook that is under way loses its claim: what it
+    /// saw is of before. `Missing` if there is no such bot.
     async fn set_connection(&self, id: &BotId, connection: Option<&Connection>) -> StoreResult<()>;
+
+    /// As [`Bots::set_connection`], if the bot still has exactly the connection `seen`; answers whether it had. For undoing a
+    /// connection that one has set, and nothing that somebody else set since.
+    async fn replace_connection(
+        &self,
+        id: &BotId,
+        seen: &Connection,
+        connection: Option<&Connection>,
+    ) -> StoreResult<bool>;
 
     /// Suspends with a reason, or lifts it. `Missing` if there is no such bot.
     async fn set_suspended(&self, id: &BotId, reason: Option<&str>) -> StoreResult<()>;

@@ -1,12 +1,12 @@
 //! Port: people at an identity provider.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 
 use super::StoreResult;
 use crate::hash::Sha256Hash;
-use crate::ids::UserId;
+use crate::ids::{ProjectId, UserId};
 use crate::model::{AuditEntry, Identity, LoginAttempt, Membership, Newcomer, Role};
 use crate::time::TimestampMs;
 
@@ -23,15 +23,41 @@ pub enum Linking {
     HasAnother,
 }
 
+/// Which project a rule of the installation means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProjectKey {
+    /// This one, whatever its name.
+    Id(ProjectId),
+    /// Whichever has this name.
+    Name(String),
+}
+
+impl From<&str> for ProjectKey {
+    /// A text that can be an id is one.
+    fn from(text: &str) -> Self {
+        text.parse()
+            .map_or_else(|_| Self::Name(text.to_owned()), Self::Id)
+    }
+}
+
+impl fmt::Display for ProjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => fmt::Display::fmt(id, f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
 /// By what somebody who comes for the first time gets an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admittance {
     /// By the invitation whose secret has this digest; it is used up.
     Invitation(Sha256Hash),
-    /// By a rule of the installation, which makes them a member of the project with this name.
+    /// By a rule of the installation, which makes them a member of this project.
     Project {
-        /// Name of the project.
-        name: String,
+        /// Which. A name is looked up when they join, in the same transaction.
+        project: ProjectKey,
         /// Their role in it.
         role: Role,
     },

@@ -51,7 +51,7 @@ pub use deployments::{Deployments, NewDeploymentOutcome};
 pub use error::{StoreError, StoreResult};
 pub use event_log::{EventLog, EventPage};
 pub use idempotency::{Idempotency, IdempotencyClaim, IdempotencyKey, StoredResponse};
-pub use identities::{Admission, Admittance, Identities, Linking};
+pub use identities::{Admission, Admittance, Identities, Linking, ProjectKey};
 pub use lanes::{
     ActiveRevision, Claims, Commit, CommitOutcome, DedupKey, Fail, FailOutcome, Ingest, IngestOutcome,
     LaneLease, LaneLimits, LaneStats, Lanes, NextTurn, QueuedUpdate, SetRevision, StateChange, Token, Turn,
@@ -71,7 +71,7 @@ pub use simulations::{Happening, LIVE_LONGEST, SimulatedHttp, SimulatedTurn, Sim
 pub use tasks::{EnqueueOutcome, NewTask, TaskLease, Tasks};
 pub use tokens::Tokens;
 pub use versions::{NewVersion, NewVersionOutcome, Versions};
-pub use webhooks::{SettledWebhook, Webhooks};
+pub use webhooks::{Registrar, SettledWebhook, Webhooks};
 
 /// Users, projects, members, identities, API tokens, bots, published profiles, managed bots, versions, revisions, deployments,
 /// idempotency keys, leases, audit log, checks of webhooks: one database.

@@ -25,6 +25,21 @@ pub struct SettledWebhook {
     pub next_at: TimestampMs,
 }
 
+/// On whose behalf a webhook is registered.
+#[derive(Debug, Clone, Copy)]
+pub enum Registrar<'a> {
+    /// Of somebody who asked for it. A check that is under way when the registration begins or ends loses its claim: what
+    /// it saw is not to be held against what is wanted since.
+    Person,
+    /// Of a check that sets right what it found.
+    Check {
+        /// Its claim.
+        claim: &'a WebhookCheck,
+        /// What Telegram was seen to have of ours until now.
+        before: &'a str,
+    },
+}
+
 /// One check for every connected bot, taken by whichever node comes first, and what all nodes share about changing
 /// webhooks. A check is due when its time has come; a claim makes it due again at the end of its lease, so that the work of a
 /// node that died goes on elsewhere.
@@ -69,22 +84,23 @@ pub trait Webhooks: Debug + Send + Sync {
     /// Counts connected bots by status and findings: of these projects, or of all where none are given.
     async fn webhook_tally(&self, projects: Option<&[ProjectId]>) -> StoreResult<Vec<WebhookTally>>;
 
-    /// To be called before a `setWebhook`: from now on `url` counts as ours too. `before`: what Telegram was seen to have of
-    /// ours until now. `until`: while Telegram may not have it yet; no check is due before, unless the end is told. Makes the
-    /// check if there is none. `Missing` if there is no such bot.
+    /// To be called before a `setWebhook`: from now on `url` counts as ours too. `until`: while Telegram may not have it yet; no
+    /// check is due before, unless the end is told. Answers whether it may go on: not if `by` is a claim that was lost.
+    /// Without a claim the check is made if there is none, and `Missing` tells that there is no such bot.
     async fn begin_registration(
         &self,
         bot: &BotId,
         url: &str,
-        before: Option<&str>,
+        by: Registrar<'_>,
         until: TimestampMs,
-    ) -> StoreResult<()>;
+    ) -> StoreResult<bool>;
 
     /// To be called after a `setWebhook` that Telegram answered: with what it has now, which makes the check due as
     /// [`Webhooks::hasten_webhook_check`] does, or with `None` for a refusal.
     async fn end_registration(
         &self,
         bot: &BotId,
+        by: Registrar<'_>,
         tried: &Tried,
         registered: Option<&Registered>,
     ) -> StoreResult<()>;

@@ -3,6 +3,7 @@
 use botloom_control_plane::{Authorities, OidcOptions};
 use botloom_core::Secret;
 use botloom_core::model::Role;
+use botloom_core::ports::ProjectKey;
 use url::Url;
 
 use super::{ConfigError, Reader, invalid};
@@ -117,7 +118,7 @@ fn domains(text: &str) -> Result<Vec<String>, ConfigError> {
         .collect()
 }
 
-fn join(read: &Reader<'_>, domains: &[String]) -> Result<Option<(String, Role)>, ConfigError> {
+fn join(read: &Reader<'_>, domains: &[String]) -> Result<Option<(ProjectKey, Role)>, ConfigError> {
     let role = match read.text("BOTLOOM_OIDC_JOIN_ROLE").as_str() {
         "viewer" => Role::Viewer,
         "editor" => Role::Editor,
@@ -130,7 +131,7 @@ fn join(read: &Reader<'_>, domains: &[String]) -> Result<Option<(String, Role)>,
             "is missing: BOTLOOM_OIDC_JOIN_PROJECT is set, and nobody would join it",
         ));
     }
-    Ok(project.map(|name| (name, role)))
+    Ok(project.map(|text| (ProjectKey::from(&*text), role)))
 }
 
 #[cfg(test)]
@@ -170,7 +171,10 @@ mod tests {
         let oidc = config.oidc.as_ref().unwrap();
         assert_eq!(oidc.scopes, ["openid", "email", "profile"]);
         assert_eq!(oidc.allowed_domains, ["corp.example", "b.example"]);
-        assert_eq!(oidc.join, Some(("default".to_owned(), Role::Editor)));
+        assert_eq!(
+            oidc.join,
+            Some((ProjectKey::Name("default".to_owned()), Role::Editor))
+        );
         assert!(!config.password_login);
         assert!(!format!("{config:?}").contains("canary"));
     }

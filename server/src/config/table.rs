@@ -174,7 +174,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "BOTLOOM_OIDC_JOIN_PROJECT",
         "",
-        "Name of the project that such people join. Empty: they wait for an invitation.",
+        "The project that such people join: its id, which stays whatever it is called (`botloom projects list` shows it), or its name. Empty: they wait for an invitation.",
     ),
     setting(
         "BOTLOOM_OIDC_JOIN_ROLE",

@@ -4,6 +4,7 @@
 mod findings;
 mod moving;
 mod nodes;
+mod races;
 mod repairs;
 
 use std::time::Duration;
@@ -211,9 +212,9 @@ impl Clinic {
         page.events.into_iter().filter(about).collect()
     }
 
-    async fn told_names(&self, bot: usize) -> Vec<&'static str> {
+    async fn told_names(&self, bot: usize) -> Vec<String> {
         let told = self.told(bot).await;
-        told.iter().map(|event| event.event.name()).collect()
+        told.iter().map(|event| event.event.name().to_owned()).collect()
     }
 
     /// Somebody else sets the webhook.

@@ -216,3 +216,37 @@ async fn two_changes_of_the_address_in_a_row_lose_nobody() {
     .await;
     assert_eq!(newest.told(bot).await, [], "no address of ours is foreign");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_was_a_year_ahead_holds_up_no_move_once_it_is_right() {
+    const YEAR_MS: i64 = 365 * 24 * 3_600_000;
+    let clinic = Box::pin(settled()).await;
+    let clock = &clinic.server.clock;
+    clock.advance(YEAR_MS);
+    let _node = clinic.node();
+    let mut steps = 0;
+    while moved(&clinic).len() < 16 {
+        clinic.pass(2_000).await;
+        steps += 1;
+        assert!(steps < 200, "it never went on");
+    }
+    clinic.pass(2_000).await;
+    let there = moved(&clinic);
+    assert_eq!(there.len(), 16, "the others have asked in vain");
+    clock.advance(-YEAR_MS);
+    let bot = (0..BOTS).find(|bot| !there.contains_key(&number(*bot))).unwrap();
+    let before = clinic.server.ports.clock.now();
+    let catalog = &clinic.server.ports.catalog;
+    eventually("it moves", async || {
+        clock.advance(2_000);
+        // Its check is due in a year as well.
+        let now = clinic.server.ports.clock.now();
+        catalog.hasten_webhook_check(&id(bot), now).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        moved(&clinic).contains_key(&number(bot))
+    })
+    .await;
+    let took = clinic.server.ports.clock.now().since(before);
+    assert!(took >= 60_000, "the minute was used up: {took}");
+    assert!(took <= 3_600_000, "{took}");
+}

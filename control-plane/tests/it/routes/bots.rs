@@ -229,6 +229,33 @@ async fn tokens_that_cannot_be_used_are_told_apart() {
         .refused(409, "bot-already-registered");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_bots_that_get_one_token_at_once_one_gets_it() {
+    let server = public().await;
+    let owner = server.with_bot().await;
+    owner
+        .post("/bots", &json!({ "botId": "b-bot", "name": "B" }))
+        .await
+        .expect(201);
+    let names = ["a-bot", "b-bot"];
+    let calls = (0..20).map(|number| set_token(&owner, names[number % 2], TOKEN));
+    let answers = futures_util::future::join_all(calls).await;
+    let mut holders = Vec::new();
+    for (number, name) in names.into_iter().enumerate() {
+        let view = owner.get(&format!("/bots/{name}")).await.json();
+        let holds = view["telegram"]["tokenSet"] == true;
+        for answer in answers.iter().skip(number).step_by(2) {
+            if holds {
+                assert_eq!(answer.status, 200, "{}", answer.text());
+            } else {
+                answer.refused(409, "bot-already-registered");
+            }
+        }
+        holders.extend(holds.then_some(name));
+    }
+    assert_eq!(holders.len(), 1, "{holders:?}");
+}
+
 #[tokio::test]
 async fn a_webhook_is_set_with_a_secret_that_was_stored_before() {
     let server = public().await;

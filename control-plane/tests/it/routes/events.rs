@@ -129,6 +129,40 @@ async fn what_happens_to_a_bot_is_told_as_it_happens() {
 }
 
 #[tokio::test]
+async fn a_stream_goes_on_past_what_a_newer_version_wrote() {
+    let server = Server::start().await;
+    let owner = server.with_bot().await;
+    let mut live = Reader::open(&owner, "/events?botId=a-bot", &[]).await;
+    assert!(live.block().await.unwrap().comment);
+    let first = log(&server, "a-bot", 1).await;
+    let id: BotId = "a-bot".parse().unwrap();
+    let project = server.ports.catalog.bot(&id).await.unwrap().unwrap().project;
+    let stored = json!({ "name": "BotTeleported", "data": { "to": "Mars", "stops": [1, 2] } });
+    let event: BotEvent = serde_json::from_value(stored).unwrap();
+    let now = server.ports.clock.now();
+    server
+        .ports
+        .events
+        .append(project, &id, now, &event)
+        .await
+        .unwrap();
+    log(&server, "a-bot", 2).await;
+
+    let path = format!("/events?botId=a-bot&lastEventId={}", first - 1);
+    let mut again = Reader::open(&owner, &path, &[]).await;
+    for reader in [&mut live, &mut again] {
+        assert_eq!(reader.event().await.data["progress"], 1);
+        let unknown = reader.event().await;
+        assert_eq!((unknown.id, &*unknown.event), (Some(first + 1), "BotTeleported"));
+        let expected = json!({
+            "botId": "a-bot", "at": now.to_rfc3339(), "to": "Mars", "stops": [1, 2],
+        });
+        assert_eq!(unknown.data, expected);
+        assert_eq!(reader.event().await.data["progress"], 2);
+    }
+}
+
+#[tokio::test]
 async fn what_was_missed_is_told_again() {
     let server = Server::start().await;
     let owner = server.with_bot().await;

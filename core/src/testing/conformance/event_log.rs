@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::CaseResult;
 use super::cases::{T0, cases, race};
 use crate::event::{BotEvent, LoggedEvent};
@@ -22,6 +24,7 @@ pub struct Subject {
 
 cases!(($) event_log_conformance, event_log, Subject, [
     every_kind_of_event_is_read_as_it_was_written,
+    an_event_of_a_newer_version_is_carried_as_it_is,
     ids_have_no_gaps_under_concurrency,
     an_event_is_readable_before_its_successor,
     projects_count_for_themselves,
@@ -125,6 +128,28 @@ async fn every_kind_of_event_is_read_as_it_was_written(subject: Subject) -> Case
             .iter()
             .all(|logged| logged.project == project && logged.bot_id == bot())
     );
+    Ok(())
+}
+
+async fn an_event_of_a_newer_version_is_carried_as_it_is(subject: Subject) -> CaseResult {
+    let project = ProjectId::generate();
+    let stored = [
+        json!({ "name": "BotTeleported", "data": { "to": ["ü", 1, null], "far": u64::MAX }, "more": true }),
+        json!({ "name": "WebhookDrifted", "data": { "reason": "r", "findings": ["found-by-a-newer-version"] } }),
+    ];
+    append(&subject, project, T0).await?;
+    for event in &stored {
+        let event: BotEvent = serde_json::from_value(event.clone())?;
+        subject.log.append(project, &bot(), T0, &event).await?;
+    }
+    append(&subject, project, T0).await?;
+    let page = subject.log.events_after(project, 0, 10).await?;
+    assert_eq!((ids(&page), page.gap), (vec![1, 2, 3, 4], false));
+    for (logged, stored) in page.events[1..3].iter().zip(&stored) {
+        assert!(matches!(logged.event, BotEvent::Unknown(_)), "{logged:?}");
+        assert_eq!(&serde_json::to_value(&logged.event)?, stored);
+    }
+    assert!(matches!(page.events[3].event, BotEvent::GenerateProgress { .. }));
     Ok(())
 }
 

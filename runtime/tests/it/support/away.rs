@@ -16,7 +16,7 @@ use botloom_core::ports::{
     Acceptance, Accounts, Admission, Admittance, Audit, AuditQuery, Bots, Catalog, Connection, Deployments,
     Idempotency, IdempotencyClaim, IdempotencyKey, Identities, Leases, Linking, ManagedBots, MemberChange,
     Members, NewBot, NewDeploymentOutcome, NewProjectOutcome, NewVersion, NewVersionOutcome, Page,
-    PageRequest, PasswordChange, Profiles, ProjectRemoval, ProjectRename, Projects, Revisions,
+    PageRequest, PasswordChange, Profiles, ProjectRemoval, ProjectRename, Projects, Registrar, Revisions,
     SettledWebhook, StagingChange, StoreError, StoreResult, StoredResponse, Tokens, Versions, Webhooks,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
@@ -125,9 +125,9 @@ forward! { Bots
     fn bot(id: &BotId) -> Option<BotRow>;
     fn bots(projects: &[ProjectId], page: &PageRequest) -> Page<BotRow>;
     fn live_bots() -> Vec<BotRow>;
-    fn set_token(id: &BotId, token: &SealedToken, identity: &TelegramIdentity) -> ();
-    fn bot_of_telegram_id(telegram_id: i64, except: &BotId) -> Option<BotId>;
+    fn set_token(id: &BotId, token: &SealedToken, identity: &TelegramIdentity) -> bool;
     fn set_connection(id: &BotId, connection: Option<&Connection>) -> ();
+    fn replace_connection(id: &BotId, seen: &Connection, connection: Option<&Connection>) -> bool;
     fn set_suspended(id: &BotId, reason: Option<&str>) -> ();
     fn set_paused(id: &BotId, at: Option<TimestampMs>) -> bool;
     fn rename_bot(id: &BotId, name: &str) -> ();
@@ -197,8 +197,8 @@ forward! { Webhooks
     fn webhook_check(bot: &BotId) -> Option<WebhookCheck>;
     fn webhook_checks(projects: &[ProjectId], status: Option<WebhookStatus>, page: &PageRequest) -> Page<WebhookCheck>;
     fn webhook_tally(projects: Option<&[ProjectId]>) -> Vec<WebhookTally>;
-    fn begin_registration(bot: &BotId, url: &str, before: Option<&str>, until: TimestampMs) -> ();
-    fn end_registration(bot: &BotId, tried: &Tried, registered: Option<&Registered>) -> ();
+    fn begin_registration(bot: &BotId, url: &str, by: Registrar<'_>, until: TimestampMs) -> bool;
+    fn end_registration(bot: &BotId, by: Registrar<'_>, tried: &Tried, registered: Option<&Registered>) -> ();
     fn grant_webhook_change(bot: &BotId, now: TimestampMs, pace: WebhookPace) -> WebhookGrant;
     fn hold_webhook_changes(until: TimestampMs) -> ();
     fn webhook_pace(now: TimestampMs) -> WebhookPaceState;

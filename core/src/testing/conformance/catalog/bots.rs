@@ -17,12 +17,14 @@ cases!(($) bots_conformance, catalog::bots, Subject, [
     a_bot_needs_a_project,
     a_token_lifts_the_suspension,
     connecting_and_disconnecting,
+    a_connection_is_replaced_while_it_is_the_one_that_was_seen,
     a_pause_keeps_its_beginning,
     renaming,
     every_change_counts_but_activations,
     a_deleted_bot_keeps_its_id_and_nothing_else,
     changes_need_a_bot,
-    telegram_bots_are_found_by_their_id,
+    a_telegram_bot_belongs_to_one_bot,
+    of_20_calls_for_two_bots_one_bot_gets_the_telegram_bot,
     activation_compares_the_epoch,
     of_two_activations_per_epoch_one_wins,
     an_epoch_that_lanes_are_past_is_overtaken,
@@ -145,6 +147,47 @@ async fn connecting_and_disconnecting(catalog: Subject) -> CaseResult {
     Ok(())
 }
 
+async fn a_connection_is_replaced_while_it_is_the_one_that_was_seen(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    let polling = Connection {
+        ingress: IngressMode::Polling,
+        webhook_secret: None,
+    };
+    let resealed = Connection {
+        webhook_secret: Some(token("sealed anew")),
+        ..webhook()
+    };
+    let now = async || {
+        let bot = catalog.bot(&id).await?.ok_or(StoreError::Missing("bot"))?;
+        Ok::<_, StoreError>((bot.ingress, bot.webhook_secret, bot.version))
+    };
+    for other in [None, Some(&polling), Some(&resealed)] {
+        catalog.set_connection(&id, other).await?;
+        let before = now().await?;
+        assert!(
+            !catalog
+                .replace_connection(&id, &webhook(), Some(&polling))
+                .await?
+        );
+        assert_eq!(now().await?, before, "{other:?}");
+    }
+    catalog.set_connection(&id, Some(&webhook())).await?;
+    catalog.rename_bot(&id, "Renamed").await?;
+    let (.., version) = now().await?;
+    assert!(
+        catalog
+            .replace_connection(&id, &webhook(), Some(&polling))
+            .await?
+    );
+    assert_eq!(now().await?, (Some(IngressMode::Polling), None, version + 1));
+    assert!(catalog.replace_connection(&id, &polling, None).await?);
+    assert_eq!(now().await?, (None, None, version + 2));
+    catalog.set_connection(&id, Some(&webhook())).await?;
+    catalog.delete_bot(&id, T0).await?;
+    assert!(!catalog.replace_connection(&id, &webhook(), None).await?);
+    Ok(())
+}
+
 async fn a_pause_keeps_its_beginning(catalog: Subject) -> CaseResult {
     let id = a_bot(&catalog).await?;
     let before = catalog.bot(&id).await?.ok_or("stored")?;
@@ -203,7 +246,9 @@ async fn a_deleted_bot_keeps_its_id_and_nothing_else(catalog: Subject) -> CaseRe
     assert!(!add_bot(&catalog, project, "a-bot").await?, "the id stays taken");
     assert_eq!(catalog.bots(&[project], &PageRequest::default()).await?.items, []);
     assert_eq!(catalog.live_bots().await?, []);
-    assert_eq!(catalog.bot_of_telegram_id(42, &BotId::new("b-bot")?).await?, None);
+    assert!(add_bot(&catalog, project, "b-bot").await?);
+    let heir = BotId::new("b-bot")?;
+    assert!(catalog.set_token(&heir, &token("t"), &identity(42)).await?);
     Ok(())
 }
 
@@ -212,7 +257,7 @@ async fn changes_need_a_bot(catalog: Subject) -> CaseResult {
     catalog.delete_bot(&deleted, T0).await?;
     for id in [deleted, BotId::new("never-made")?] {
         let answers = [
-            catalog.set_token(&id, &token("t"), &identity(1)).await,
+            catalog.set_token(&id, &token("t"), &identity(1)).await.map(drop),
             catalog.set_connection(&id, Some(&webhook())).await,
             catalog.set_connection(&id, None).await,
             catalog.set_suspended(&id, None).await,
@@ -227,24 +272,52 @@ async fn changes_need_a_bot(catalog: Subject) -> CaseResult {
     Ok(())
 }
 
-async fn telegram_bots_are_found_by_their_id(catalog: Subject) -> CaseResult {
+async fn a_telegram_bot_belongs_to_one_bot(catalog: Subject) -> CaseResult {
     let (_, project) = owner(&catalog).await?;
-    for (id, telegram) in [("a-bot", 1), ("b-bot", 2)] {
+    for id in ["a-bot", "b-bot"] {
         assert!(add_bot(&catalog, project.id, id).await?);
-        catalog
-            .set_token(&BotId::new(id)?, &token(id), &identity(telegram))
-            .await?;
     }
     let (a, b) = (BotId::new("a-bot")?, BotId::new("b-bot")?);
-    assert_eq!(catalog.bot_of_telegram_id(1, &b).await?, Some(a.clone()));
-    assert_eq!(catalog.bot_of_telegram_id(1, &a).await?, None, "except itself");
-    assert_eq!(catalog.bot_of_telegram_id(3, &a).await?, None);
-    catalog.set_token(&a, &token("other"), &identity(3)).await?;
-    assert_eq!(
-        catalog.bot_of_telegram_id(1, &b).await?,
-        None,
+    assert!(catalog.set_token(&a, &token("a"), &identity(1)).await?);
+    let before = catalog.bot(&b).await?;
+    assert!(!catalog.set_token(&b, &token("b"), &identity(1)).await?);
+    assert_eq!(catalog.bot(&b).await?, before, "nothing changes");
+    assert!(
+        catalog.set_token(&a, &token("anew"), &identity(1)).await?,
+        "its own"
+    );
+    assert!(catalog.set_token(&a, &token("other"), &identity(3)).await?);
+    assert!(
+        catalog.set_token(&b, &token("b"), &identity(1)).await?,
         "the old token is gone"
     );
+    Ok(())
+}
+
+async fn of_20_calls_for_two_bots_one_bot_gets_the_telegram_bot(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    let ids = [BotId::new("a-bot")?, BotId::new("b-bot")?];
+    for id in &ids {
+        assert!(add_bot(&catalog, project.id, id.as_str()).await?);
+    }
+    // A race shows what is wrong only sometimes.
+    for round in 1..=5 {
+        let answers = race(20, |caller| {
+            let (catalog, id) = (Arc::clone(&catalog), ids[caller % 2].clone());
+            async move { catalog.set_token(&id, &token("t"), &identity(round)).await }
+        })
+        .await;
+        let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut holders = Vec::new();
+        for (id, other) in [(&ids[0], 0), (&ids[1], 1)] {
+            let row = catalog.bot(id).await?.ok_or("stored")?;
+            let holds = row.identity == Some(identity(round));
+            let told: Vec<bool> = answers.iter().copied().skip(other).step_by(2).collect();
+            assert_eq!(told, [holds; 10], "each is told what came of it");
+            holders.extend(holds.then_some(id));
+        }
+        assert_eq!(holders.len(), 1, "{holders:?}");
+    }
     Ok(())
 }
 
@@ -383,7 +456,7 @@ async fn secrets_are_sealed_anew_unless_the_bot_changed(catalog: Subject) -> Cas
         assert!(add_bot(&catalog, project.id, &name).await?);
         let id = BotId::new(&name)?;
         match number % 3 {
-            0 => catalog.set_token(&id, &token("old"), &identity(number)).await?,
+            0 => assert!(catalog.set_token(&id, &token("old"), &identity(number)).await?),
             1 => catalog.set_connection(&id, Some(&webhook())).await?,
             _ => {}
         }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Fixture, Subject, entry, everything, owner, user};
+use super::{Fixture, Subject, entry, everything, owner, project, user};
 use crate::hash::Sha256Hash;
 use crate::ids::{InvitationId, ProjectId, UserId};
 use crate::model::{
     AttemptPurpose, AuditEntry, Identity, Invitation, LoginAttempt, Membership, Newcomer, Project, Role, User,
 };
-use crate::ports::{Admission, Admittance, Linking, PasswordChange};
+use crate::ports::{
+    Admission, Admittance, Linking, NewProjectOutcome, PasswordChange, ProjectKey, StoreError,
+};
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
 
@@ -21,6 +23,8 @@ cases!(($) identities_conformance, catalog::identities, Subject, [
     only_an_account_with_a_password_is_unlinked,
     a_newcomer_is_admitted_by_an_invitation,
     a_newcomer_is_admitted_by_a_rule,
+    a_rule_names_a_project_by_its_id_or_by_the_name_it_has,
+    whoever_joins_by_a_name_finds_the_project_that_has_it,
     a_refused_newcomer_changes_nothing,
     of_20_newcomers_with_one_identity_one_is_admitted,
     an_account_without_a_password_gets_one,
@@ -232,8 +236,8 @@ async fn a_newcomer_is_admitted_by_an_invitation(catalog: Subject) -> CaseResult
 
 async fn a_newcomer_is_admitted_by_a_rule(catalog: Subject) -> CaseResult {
     let (_, project) = owner(&catalog).await?;
-    let into = |name: &str| Admittance::Project {
-        name: name.to_owned(),
+    let into = |text: &str| Admittance::Project {
+        project: ProjectKey::from(text),
         role: Role::Viewer,
     };
     let ada = newcomer("ada", "ada@example.org");
@@ -254,6 +258,84 @@ async fn a_newcomer_is_admitted_by_a_rule(catalog: Subject) -> CaseResult {
     // Entries of somebody who joined a project belong to it.
     let logged = everything(&catalog).await?.len();
     assert_eq!(logged, 2, "those of the project that the suites look at");
+    Ok(())
+}
+
+async fn a_rule_names_a_project_by_its_id_or_by_the_name_it_has(catalog: Subject) -> CaseResult {
+    let (owner, first) = owner(&catalog).await?;
+    let second = project("second");
+    let made = catalog
+        .create_project(&second, owner.id, 10, &entry("project.created"))
+        .await?;
+    assert_eq!(made, NewProjectOutcome::Created);
+    // The names change places.
+    for (id, name) in [(first.id, "third"), (second.id, "default")] {
+        catalog
+            .rename_project(id, name, &entry("project.renamed"))
+            .await?;
+    }
+    let deleted = project("fourth");
+    catalog
+        .create_project(&deleted, owner.id, 10, &entry("project.created"))
+        .await?;
+    catalog
+        .delete_project(deleted.id, T0, &entry("project.deleted"))
+        .await?;
+    for (number, (text, expected)) in [
+        (first.id.to_string(), Some(first.id)),
+        (second.id.to_string(), Some(second.id)),
+        ("default".to_owned(), Some(second.id)),
+        ("second".to_owned(), None),
+        (deleted.id.to_string(), None),
+        (ProjectId::generate().to_string(), None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let way = Admittance::Project {
+            project: ProjectKey::from(&*text),
+            role: Role::Viewer,
+        };
+        let somebody = newcomer(&format!("sub-{number}"), &format!("{number}@example.org"));
+        let joined = match catalog.admit(&somebody, &way, T0, &entries()).await? {
+            Admission::Admitted(membership) => membership.map(|membership| membership.project.id),
+            _ => None,
+        };
+        assert_eq!(joined, expected, "{text}");
+    }
+    Ok(())
+}
+
+async fn whoever_joins_by_a_name_finds_the_project_that_has_it(catalog: Subject) -> CaseResult {
+    let (_, project) = owner(&catalog).await?;
+    let (id, names) = (project.id, ["default", "other"]);
+    for round in 0..20 {
+        let answers = race(2, |caller| {
+            let catalog = Arc::clone(&catalog);
+            let (old, new) = (names[round % 2], names[(round + 1) % 2]);
+            let somebody = newcomer(&format!("sub-{round}"), &format!("{round}@example.org"));
+            async move {
+                if caller == 0 {
+                    catalog.rename_project(id, new, &entry("project.renamed")).await?;
+                    return Ok(None);
+                }
+                let way = Admittance::Project {
+                    project: ProjectKey::Name(old.to_owned()),
+                    role: Role::Viewer,
+                };
+                match catalog.admit(&somebody, &way, T0, &entries()).await? {
+                    Admission::Admitted(membership) => Ok(membership.map(|it| (it.project.name, old))),
+                    _ => Ok::<_, StoreError>(None),
+                }
+            }
+        })
+        .await;
+        for answer in answers {
+            if let Some((joined, wanted)) = answer? {
+                assert_eq!(joined, wanted, "renamed between looking and joining");
+            }
+        }
+    }
     Ok(())
 }
 

@@ -35,7 +35,8 @@ async fn set_token(catalog: &Subject, bot: &BotId) -> Fixture<()> {
         username: "a_bot".to_owned(),
     };
     let token = SealedToken(vec![1]);
-    Ok(catalog.set_token(bot, &token, &identity).await?)
+    assert!(catalog.set_token(bot, &token, &identity).await?);
+    Ok(())
 }
 
 async fn connect(catalog: &Subject, bot: &BotId, on: bool) -> Fixture<()> {

@@ -18,6 +18,9 @@ cases!(($) webhook_pace_conformance, catalog::webhook_pace, Subject, [
     nothing_is_given_while_it_is_held,
     old_grants_are_forgotten_and_the_pace_is_kept,
     clocks_that_disagree_do_not_let_more_through,
+    a_span_counts_from_the_latest_time_that_any_clock_showed,
+    a_clock_that_was_far_ahead_stops_nobody_for_longer_than_a_span,
+    a_hold_from_a_clock_that_was_far_ahead_does_not_last,
 ]);
 
 const PACE: WebhookPace = WebhookPace {
@@ -177,5 +180,65 @@ async fn clocks_that_disagree_do_not_let_more_through(catalog: Subject) -> CaseR
         .grant_webhook_change(&bot(99), T0.plus(59_999), PACE)
         .await?;
     assert_eq!(grant, WebhookGrant::NotBefore(T0.plus(60_000)));
+    Ok(())
+}
+
+async fn a_span_counts_from_the_latest_time_that_any_clock_showed(catalog: Subject) -> CaseResult {
+    let ask = async |number, now| catalog.grant_webhook_change(&bot(number), now, PACE).await;
+    assert_eq!(ask(0, T0).await?, WebhookGrant::Given);
+    // The clock goes back after the first one.
+    for number in 1..20 {
+        assert_eq!(ask(number, T0.plus(-30_000)).await?, WebhookGrant::Given);
+    }
+    assert_eq!(ask(20, T0.plus(60_000)).await?, WebhookGrant::Given);
+    let later = WebhookGrant::NotBefore(T0.plus(60_000));
+    assert_eq!(
+        ask(21, T0.plus(59_999)).await?,
+        later,
+        "whoever is behind waits too"
+    );
+    assert_eq!(ask(21, T0.plus(60_000)).await?, WebhookGrant::Given);
+    Ok(())
+}
+
+const YEAR_MS: i64 = 365 * 24 * 3_600_000;
+
+async fn a_clock_that_was_far_ahead_stops_nobody_for_longer_than_a_span(catalog: Subject) -> CaseResult {
+    let ask = async |number, now| catalog.grant_webhook_change(&bot(number), now, PACE).await;
+    for number in 0..20 {
+        assert_eq!(ask(number, T0.plus(YEAR_MS)).await?, WebhookGrant::Given);
+    }
+    // It is set right: those twenty were made at some time within this minute.
+    let later = WebhookGrant::NotBefore(T0.plus(60_000));
+    assert_eq!(ask(20, T0).await?, later);
+    assert_eq!(catalog.webhook_pace(T0).await?.last_hour, 20);
+    assert_eq!(ask(20, T0.plus(59_999)).await?, later, "not each time anew");
+    assert_eq!(ask(20, T0.plus(60_000)).await?, WebhookGrant::Given);
+    assert_eq!(
+        ask(0, T0.plus(60_000)).await?,
+        WebhookGrant::Given,
+        "also the bots"
+    );
+    // What differs by less is two clocks that disagree, and the pace is kept by the one ahead.
+    let ahead = T0.plus(60_000 + 3_600_000);
+    for number in 0..20 {
+        assert_eq!(ask(100 + number, ahead).await?, WebhookGrant::Given);
+    }
+    let later = WebhookGrant::NotBefore(ahead.plus(60_000));
+    assert_eq!(ask(200, T0.plus(60_000)).await?, later);
+    Ok(())
+}
+
+async fn a_hold_from_a_clock_that_was_far_ahead_does_not_last(catalog: Subject) -> CaseResult {
+    let ask = async |number, now| catalog.grant_webhook_change(&bot(number), now, PACE).await;
+    catalog.hold_webhook_changes(T0.plus(YEAR_MS)).await?;
+    assert_eq!(ask(1, T0).await?, WebhookGrant::Given);
+    assert_eq!(catalog.webhook_pace(T0).await?.held_until, None);
+    catalog.hold_webhook_changes(T0.plus(500)).await?;
+    assert_eq!(ask(2, T0).await?, WebhookGrant::NotBefore(T0.plus(500)));
+    // Two hours: the longest hold, as a clock sees it that is behind by as much as clocks may be.
+    let longest = T0.plus(2 * 3_600_000);
+    catalog.hold_webhook_changes(longest).await?;
+    assert_eq!(ask(2, T0).await?, WebhookGrant::NotBefore(longest));
     Ok(())
 }

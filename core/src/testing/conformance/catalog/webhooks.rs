@@ -10,7 +10,7 @@ use crate::model::{
     Found, IngressMode, Registered, Registration, SealedToken, Tried, WebhookCheck, WebhookFinding,
     WebhookState, WebhookStatus, WebhookTally,
 };
-use crate::ports::{Connection, PageRequest, SettledWebhook, StoreError};
+use crate::ports::{Connection, PageRequest, Registrar, SettledWebhook, StoreError};
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
 use crate::time::TimestampMs;
@@ -31,6 +31,8 @@ cases!(($) webhooks_conformance, catalog::webhooks, Subject, [
     an_address_is_ours_from_the_beginning_of_its_registration,
     what_is_being_registered_is_not_judged,
     a_refusal_registers_nothing,
+    what_was_seen_before_a_change_of_the_connection_is_not_written,
+    a_check_sets_right_under_its_own_claim_only,
     what_a_check_saw_is_registered,
     the_public_url_is_what_was_announced_last,
 ]);
@@ -267,15 +269,12 @@ async fn checks_of_bots_that_are_not_connected_are_forgotten(catalog: Subject) -
     catalog.forget_webhook_check(&claimed).await?;
     assert!(catalog.webhook_check(&ids[0]).await?.is_some(), "it is connected");
     catalog.set_connection(&ids[0], None).await?;
-    let stale = WebhookCheck {
-        fence: claimed.fence - 1,
-        ..claimed.clone()
-    };
-    catalog.forget_webhook_check(&stale).await?;
+    catalog.forget_webhook_check(&claimed).await?;
     assert!(
         catalog.webhook_check(&ids[0]).await?.is_some(),
-        "it was claimed since"
+        "the claim ended with the connection"
     );
+    let claimed = claim(&catalog, T0.plus(LEASE_MS), 1).await?.remove(0);
     catalog.forget_webhook_check(&claimed).await?;
     assert_eq!(catalog.webhook_check(&ids[0]).await?, None);
     assert_eq!(catalog.enrol_webhook_checks(T0).await?, 0);
@@ -381,19 +380,33 @@ async fn an_address_is_ours_from_the_beginning_of_its_registration(catalog: Subj
         let registration = check.registration;
         Ok::<_, StoreError>(["old", "new", "newer"].map(|url| registration.knows(url)))
     };
-    catalog.begin_registration(&id, "old", None, T0).await?;
+    catalog
+        .begin_registration(&id, "old", Registrar::Person, T0)
+        .await?;
     assert_eq!(known().await?, [true, false, false]);
     catalog
-        .end_registration(&id, &tried(T0), Some(&registered("old")))
+        .end_registration(&id, Registrar::Person, &tried(T0), Some(&registered("old")))
         .await?;
     // The one who begins dies here; Telegram may have the one or the other.
-    catalog.begin_registration(&id, "new", None, T0).await?;
+    catalog
+        .begin_registration(&id, "new", Registrar::Person, T0)
+        .await?;
     assert_eq!(known().await?, [true, true, false]);
     // It was seen to have the new one.
-    catalog.begin_registration(&id, "newer", Some("new"), T0).await?;
+    let claimed = claim(&catalog, T0, 1).await?.remove(0);
+    let by = Registrar::Check {
+        claim: &claimed,
+        before: "new",
+    };
+    assert!(catalog.begin_registration(&id, "newer", by, T0).await?);
     assert_eq!(known().await?, [false, true, true]);
     catalog
-        .end_registration(&id, &tried(T0.plus(7)), Some(&registered("newer")))
+        .end_registration(
+            &id,
+            Registrar::Person,
+            &tried(T0.plus(7)),
+            Some(&registered("newer")),
+        )
         .await?;
     let registration = catalog.webhook_check(&id).await?.ok_or("kept")?.registration;
     let expected = Registration {
@@ -404,7 +417,9 @@ async fn an_address_is_ours_from_the_beginning_of_its_registration(catalog: Subj
     };
     assert_eq!(registration, expected);
     let nobody = BotId::new("never-made")?;
-    let answer = catalog.begin_registration(&nobody, "x", None, T0).await;
+    let answer = catalog
+        .begin_registration(&nobody, "x", Registrar::Person, T0)
+        .await;
     assert!(matches!(answer, Err(StoreError::Missing("bot"))), "{answer:?}");
     Ok(())
 }
@@ -421,17 +436,22 @@ async fn what_is_being_registered_is_not_judged(catalog: Subject) -> CaseResult 
         Fixture::Ok(bots.collect::<Vec<_>>())
     };
     catalog
-        .begin_registration(&ids[0], "new", None, T0.plus(9))
+        .begin_registration(&ids[0], "new", Registrar::Person, T0.plus(9))
         .await?;
     assert_eq!(due(T0).await?, [ids[1].clone()]);
     assert_eq!(due(T0.plus(8)).await?, [], "Telegram may not have it yet");
     assert_eq!(due(T0.plus(9)).await?, [ids[0].clone()], "nobody told the end");
     catalog
-        .begin_registration(&ids[0], "newer", None, later.plus(9))
+        .begin_registration(&ids[0], "newer", Registrar::Person, later.plus(9))
         .await?;
     assert_eq!(due(later).await?, [ids[1].clone()]);
     catalog
-        .end_registration(&ids[0], &tried(later.plus(2)), Some(&registered("newer")))
+        .end_registration(
+            &ids[0],
+            Registrar::Person,
+            &tried(later.plus(2)),
+            Some(&registered("newer")),
+        )
         .await?;
     assert!(due(later.plus(2)).await?.contains(&ids[0]), "the end was told");
     Ok(())
@@ -441,9 +461,11 @@ async fn a_refusal_registers_nothing(catalog: Subject) -> CaseResult {
     let (_, ids) = connected(&catalog, 1).await?;
     let claimed = claim(&catalog, T0, 1).await?;
     assert!(settle(&catalog, healthy(&claimed[0], T0, T0.plus(40_000))).await?);
-    catalog.begin_registration(&ids[0], "new", None, T0).await?;
     catalog
-        .end_registration(&ids[0], &tried(T0.plus(1)), None)
+        .begin_registration(&ids[0], "new", Registrar::Person, T0)
+        .await?;
+    catalog
+        .end_registration(&ids[0], Registrar::Person, &tried(T0.plus(1)), None)
         .await?;
     let registration = catalog.webhook_check(&ids[0]).await?.ok_or("kept")?.registration;
     let expected = Registration {
@@ -453,13 +475,100 @@ async fn a_refusal_registers_nothing(catalog: Subject) -> CaseResult {
     assert_eq!(registration, expected);
     assert_eq!(claim(&catalog, T0.plus(1), 1).await?, [], "nothing is new");
     catalog
-        .end_registration(&ids[0], &tried(T0.plus(2)), Some(&registered("new")))
+        .end_registration(
+            &ids[0],
+            Registrar::Person,
+            &tried(T0.plus(2)),
+            Some(&registered("new")),
+        )
         .await?;
     assert_eq!(
         claim(&catalog, T0.plus(2), 1).await?.len(),
         1,
         "it is looked at again"
     );
+    Ok(())
+}
+
+async fn what_was_seen_before_a_change_of_the_connection_is_not_written(catalog: Subject) -> CaseResult {
+    let (_, ids) = connected(&catalog, 1).await?;
+    let id = &ids[0];
+    let connection = Connection {
+        ingress: IngressMode::Webhook,
+        webhook_secret: Some(SealedToken(b"sealed".to_vec())),
+    };
+    let mut now = T0;
+    for change in 0..5 {
+        now = now.plus(LEASE_MS);
+        let seen = claim(&catalog, now, 1).await?.remove(0);
+        match change {
+            0 => catalog.set_connection(id, Some(&connection)).await?,
+            1 => assert!(
+                catalog
+                    .replace_connection(id, &connection, Some(&connection))
+                    .await?
+            ),
+            2 => assert!(
+                catalog
+                    .begin_registration(id, "new", Registrar::Person, now)
+                    .await?
+            ),
+            3 => {
+                let registered = registered("new");
+                catalog
+                    .end_registration(id, Registrar::Person, &tried(now), Some(&registered))
+                    .await?;
+            }
+            _ => {
+                catalog
+                    .end_registration(id, Registrar::Person, &tried(now), None)
+                    .await?;
+            }
+        }
+        let foreign = drifted(&seen, WebhookFinding::WebhookForeign);
+        assert!(!settle(&catalog, foreign).await?, "change {change}");
+        let state = catalog.webhook_check(id).await?.ok_or("kept")?.state;
+        assert_eq!(state.status, WebhookStatus::Unknown, "change {change}");
+    }
+    now = now.plus(LEASE_MS);
+    let seen = claim(&catalog, now, 1).await?.remove(0);
+    assert!(
+        settle(&catalog, healthy(&seen, now, now)).await?,
+        "nothing changed"
+    );
+    Ok(())
+}
+
+async fn a_check_sets_right_under_its_own_claim_only(catalog: Subject) -> CaseResult {
+    let (_, ids) = connected(&catalog, 1).await?;
+    let lost = claim(&catalog, T0, 1).await?.remove(0);
+    catalog
+        .end_registration(&ids[0], Registrar::Person, &tried(T0), None)
+        .await?;
+    let before = catalog.webhook_check(&ids[0]).await?;
+    let by = Registrar::Check {
+        claim: &lost,
+        before: "old",
+    };
+    assert!(!catalog.begin_registration(&ids[0], "new", by, T0).await?);
+    assert_eq!(catalog.webhook_check(&ids[0]).await?, before, "nothing changes");
+    let now = T0.plus(LEASE_MS);
+    let held = claim(&catalog, now, 1).await?.remove(0);
+    let by = Registrar::Check {
+        claim: &held,
+        before: "old",
+    };
+    assert!(catalog.begin_registration(&ids[0], "new", by, now).await?);
+    let new = registered("new");
+    catalog
+        .end_registration(&ids[0], by, &tried(now), Some(&new))
+        .await?;
+    assert!(
+        settle(&catalog, healthy(&held, now, now)).await?,
+        "its own doing does not end a claim"
+    );
+    let registration = catalog.webhook_check(&ids[0]).await?.ok_or("kept")?.registration;
+    assert_eq!(registration.registered.as_deref(), Some("new"));
     Ok(())
 }
 

@@ -1,0 +1,168 @@
+//! People who connect and disconnect while Telegram is being asked.
+
+use std::sync::Arc;
+
+use botloom_core::model::{IngressMode, SealedToken};
+use botloom_core::ports::Connection;
+use botloom_core::secret::Secret;
+use botloom_telegram::simulator::{Action, Fault};
+use serde_json::json;
+
+use super::{Clinic, ROUND_MS, eventually, fault, id, name, number};
+use crate::support::{Answer, Client};
+
+/// Telegram takes so long to execute the next `setWebhook`, ms: longer than everything that happens meanwhile.
+const SLOW_MS: u64 = 1_500;
+
+/// A bot with a token that is not connected.
+async fn idle_bot(clinic: &Clinic) {
+    clinic.bot(0, "polling").await;
+    off(&clinic.owner).await.expect(200);
+}
+
+async fn connect(owner: &Client, ingress: &str) -> Answer {
+    let path = format!("/bots/{}/connect", name(0));
+    owner.post(&path, &json!({ "ingress": ingress })).await
+}
+
+async fn off(owner: &Client) -> Answer {
+    let path = format!("/bots/{}/disconnect", name(0));
+    owner.post(&path, &json!({})).await
+}
+
+/// Connects by webhook, slowly, and does something else once that has begun. Answers what connecting came to.
+async fn connect_and_meanwhile(clinic: &Arc<Clinic>, meanwhile: impl AsyncFnOnce()) -> Answer {
+    let slow = Action::Delay { ms: SLOW_MS };
+    clinic
+        .server
+        .telegram
+        .add_fault(fault("setWebhook", Some(1), slow));
+    let calls = clinic.calls("setWebhook").len();
+    let connecting = {
+        let clinic = Arc::clone(clinic);
+        tokio::spawn(async move { connect(&clinic.owner, "webhook").await })
+    };
+    eventually("it has begun", async || {
+        let check = clinic.server.ports.catalog.webhook_check(&id(0)).await.unwrap();
+        check.is_some_and(|check| check.registration.registering.is_some())
+    })
+    .await;
+    meanwhile().await;
+    assert_eq!(
+        clinic.calls("setWebhook").len(),
+        calls,
+        "Telegram was not slow enough"
+    );
+    connecting.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_that_is_disconnected_while_it_is_being_connected_stays_off() {
+    let clinic = Arc::new(Clinic::with(0).await);
+    idle_bot(&clinic).await;
+    let answer = connect_and_meanwhile(&clinic, async || {
+        off(&clinic.owner).await.expect(200);
+    })
+    .await;
+    answer.refused(409, "connection-changed");
+    assert_eq!(clinic.set_calls(0).len(), 1, "Telegram had it for a moment");
+    assert_eq!(clinic.info(0).await.url, "");
+    assert_eq!(clinic.row(0).await.ingress, None);
+    let noted = clinic
+        .owner
+        .get("/audit?verb=bot.connect-failed")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        noted["items"][0]["after"],
+        "disconnected, webhook failed: connection-changed"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_that_is_polled_since_has_no_webhook() {
+    let clinic = Arc::new(Clinic::with(0).await);
+    idle_bot(&clinic).await;
+    let answer = connect_and_meanwhile(&clinic, async || {
+        connect(&clinic.owner, "polling").await.expect(200);
+    })
+    .await;
+    answer.refused(409, "connection-changed");
+    assert_eq!(clinic.info(0).await.url, "");
+    assert_eq!(clinic.row(0).await.ingress, Some(IngressMode::Polling));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_that_is_renamed_while_it_is_being_connected_is_connected() {
+    let clinic = Arc::new(Clinic::with(0).await);
+    idle_bot(&clinic).await;
+    connect(&clinic.owner, "webhook").await.expect(200);
+    let again = connect_and_meanwhile(&clinic, async || {
+        // A change that has nothing to do with how it is connected.
+        let catalog = &clinic.server.ports.catalog;
+        catalog.rename_bot(&id(0), "Renamed").await.unwrap();
+    })
+    .await;
+    again.expect(200);
+    assert_eq!(clinic.info(0).await.url, "http://bots.example:8080/wh/bot-00");
+    assert_eq!(clinic.calls("deleteWebhook").len(), 2, "only when it was made");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_telegram_refuses_undoes_nothing_that_came_later() {
+    let clinic = Arc::new(Clinic::with(1).await);
+    let row = clinic.row(0).await;
+    // A secret that Telegram refuses, once it comes to it.
+    let secret = Secret::new("not allowed!");
+    let webhook = Connection {
+        ingress: IngressMode::Webhook,
+        webhook_secret: Some(SealedToken(
+            clinic.server.vault.seal(&secret, &row.webhook_context()),
+        )),
+    };
+    for disconnected in [false, true] {
+        let catalog = &clinic.server.ports.catalog;
+        catalog.set_connection(&id(0), Some(&webhook)).await.unwrap();
+        let answer = connect_and_meanwhile(&clinic, async || {
+            if disconnected {
+                off(&clinic.owner).await.expect(200);
+            }
+        })
+        .await;
+        answer.refused(409, "telegram-refused");
+        let expected = (!disconnected).then_some(IngressMode::Webhook);
+        assert_eq!(clinic.row(0).await.ingress, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_check_saw_before_a_bot_was_connected_anew_is_not_told() {
+    let clinic = Clinic::with(2).await;
+    let _node = clinic.node();
+    clinic.becomes(0, "healthy", &[]).await;
+    clinic.becomes(1, "healthy", &[]).await;
+    clinic.set_elsewhere(0).await;
+    // Checks that are made together are written down together, and this one takes its time.
+    let slow = Fault {
+        bot: Some(number(1)),
+        ..fault("getWebhookInfo", Some(1), Action::Delay { ms: SLOW_MS })
+    };
+    clinic.server.telegram.add_fault(slow);
+    let looked = || {
+        let calls = clinic.calls("getWebhookInfo");
+        calls.iter().filter(|call| call.bot == number(0)).count()
+    };
+    let before = looked();
+    clinic.server.clock.advance(ROUND_MS);
+    eventually("it has looked", async || looked() == before + 1).await;
+    connect(&clinic.owner, "webhook").await.expect(200);
+    assert!(clinic.is(0, "healthy", &[]).await, "nothing is written yet");
+    clinic.idle().await;
+    assert_eq!(clinic.told(0).await, []);
+    assert!(clinic.is(0, "healthy", &[]).await);
+    // The next one looks as always.
+    clinic.set_elsewhere(0).await;
+    clinic.pass(ROUND_MS).await;
+    clinic.becomes(0, "drifted", &["webhook-foreign"]).await;
+}
