@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use botloom_backends::{RedisLanes, RedisLink};
+use botloom_backends::{RedisLanes, RedisLink, SetSpread};
 use botloom_core::ports::{
-    CommitOutcome, DeadLetter, DeadLetters as _, Direction, Lanes as _, NextTurn, Outbox as _, PageRequest,
+    CommitOutcome, DeadLetter, DeadLetters as _, Direction, LaneLimits, Lanes as _, LetterCount, LetterQuery,
+    NextTurn, Outbox as _, PageRequest,
 };
 use botloom_core::testing::conformance::lanes::LaneKit;
+use futures_util::future::try_join_all;
 use redis::cmd;
 
 use super::load::{LIMITS, effects, item, lane, letter};
@@ -160,4 +162,58 @@ async fn letters_of_a_bot_that_makes_new_ones_age_as_well() {
         let kept = letters(&lanes, Direction::In).await.len();
         assert_eq!(kept, expected, "without {check}");
     }
+}
+
+#[tokio::test]
+async fn many_letters_are_counted_where_they_lie_and_no_more_than_one_shard_may_hold() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    let limits = LaneLimits {
+        dead_letter_cap: 250,
+        ..LIMITS
+    };
+    let link = RedisLink::connect(&server.url(), patient(64)).await.unwrap();
+    let lanes = RedisLanes::with_clock(link, limits, LaneKit::clock())
+        .await
+        .unwrap();
+    let spread = lanes.set_spread(&lane(1, 0).bot, 4).await.unwrap();
+    assert_eq!(spread, SetSpread::Set);
+    let aside = |bot: i64, number: i64| {
+        let mut letter = letter(&lane(bot, number % 10));
+        if number % 3 == 0 {
+            "expired".clone_into(&mut letter.reason);
+        }
+        lanes.set_aside(letter)
+    };
+    for (bot, letters) in [(0, 240), (1, 240)] {
+        try_join_all((0..letters).map(|number| aside(bot, number)))
+            .await
+            .unwrap();
+    }
+    let meant = |chat: Option<i64>, reason: Option<&str>| LetterQuery {
+        chat: chat.map(|chat| lane(0, chat).chat),
+        reason: reason.map(str::to_owned),
+        ..LetterQuery::all(Direction::In)
+    };
+    for bot in [lane(0, 0).bot, lane(1, 0).bot] {
+        for (query, expected) in [
+            (meant(None, None), 240),
+            (meant(None, Some("expired")), 80),
+            (meant(Some(4), None), 24),
+            (meant(Some(4), Some("expired")), 8),
+            (meant(Some(4), Some("x")), 0),
+            (meant(Some(11), None), 0),
+        ] {
+            let count = lanes.count(&bot, &query).await.unwrap();
+            assert_eq!(count, LetterCount::exactly(expected), "{bot}: {query:?}");
+        }
+    }
+    // More than one shard may hold: all of them are counted, and not all looked through.
+    try_join_all((240..300).map(|number| aside(1, number)))
+        .await
+        .unwrap();
+    let bot = lane(1, 0).bot;
+    let all = lanes.count(&bot, &meant(None, None)).await.unwrap();
+    assert_eq!(all, LetterCount::exactly(300));
+    let some = lanes.count(&bot, &meant(None, Some("expired"))).await.unwrap();
+    assert!(some.at_least && (50..=100).contains(&some.letters), "{some:?}");
 }
