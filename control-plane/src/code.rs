@@ -94,6 +94,7 @@ codes! {
     RATE_LIMITED = TOO_MANY_REQUESTS "rate-limited" "Too many requests";
     TOO_MANY_ATTEMPTS = TOO_MANY_REQUESTS "too-many-attempts" "Too many failed logins";
     TOO_MANY_STREAMS = TOO_MANY_REQUESTS "too-many-streams" "Too many streams or exports";
+    TOO_MANY_SIMULATIONS = TOO_MANY_REQUESTS "too-many-simulations" "You try a bot out with real calls already";
     INTERNAL = INTERNAL_SERVER_ERROR "internal" "Something went wrong on our side";
     UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "A part of the service is unavailable";
     STORAGE_FULL = SERVICE_UNAVAILABLE "storage-full" "The storage is full";
