@@ -73,6 +73,7 @@ codes! {
     MANAGER_BOT_MISSING = CONFLICT "manager-bot-missing" "This installation has no manager bot";
     MANAGER_BOT_UNSUITABLE = CONFLICT "manager-bot-unsuitable" "The manager bot cannot manage bots";
     NOTHING_TO_CONFIRM = CONFLICT "nothing-to-confirm" "There is nothing for you to confirm";
+    TOKEN_BEING_REPLACED = CONFLICT "token-being-replaced" "The token is being replaced";
     TELEGRAM_REFUSED = CONFLICT "telegram-refused" "Telegram refused the call";
     PROJECT_REQUIRED = CONFLICT "project-required" "You must say which project";
     GENERATION_IN_PROGRESS = CONFLICT "generation-in-progress" "The same build is running";

@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     /// The identity provider, where there is one.
     pub(crate) oidc: Option<Provider>,
     pub(crate) hub: Hub,
+    /// What Telegram asked of the manager bot.
+    pub(crate) manager_rest: managed::Rest,
     /// Places for questions to analytics: most of a store is for what bots and people wait for.
     pub(crate) questions: Arc<Semaphore>,
     pub(crate) running: Running,
@@ -103,6 +105,7 @@ impl ControlPlane {
             exports: Streams::new(options.limits.exports_per_user),
             live_simulations: Streams::new(LIVE_SIMULATIONS),
             hub: Hub::default(),
+            manager_rest: managed::Rest::default(),
             questions: Arc::new(Semaphore::new(QUESTIONS)),
             running: Running::default(),
             deps,

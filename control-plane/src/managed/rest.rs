@@ -1,0 +1,49 @@
+//! How long Telegram asked the manager bot to wait, as far as this node knows.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The end of the wait.
+#[derive(Debug, Default)]
+pub(crate) struct Rest(Mutex<Option<Instant>>);
+
+impl Rest {
+    /// Telegram said so many seconds; a longer wait stays.
+    pub(crate) fn begin(&self, secs: u32) {
+        let end = Instant::now() + Duration::from_secs(secs.into());
+        let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = (*until).max(Some(end));
+    }
+
+    /// What is left of it.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = until?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// The same in whole seconds, none too few.
+    pub(crate) fn secs_left(&self) -> Option<u32> {
+        let secs = self.left()?.as_millis().div_ceil(1_000);
+        Some(u32::try_from(secs).unwrap_or(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_wait_holds_and_ends() {
+        let rest = Rest::default();
+        assert_eq!(rest.secs_left(), None);
+        rest.begin(5);
+        rest.begin(2);
+        tokio::time::advance(Duration::from_millis(1_100)).await;
+        assert_eq!(rest.secs_left(), Some(4));
+        tokio::time::advance(Duration::from_millis(3_900)).await;
+        assert_eq!(rest.left(), None);
+    }
+}
