@@ -399,7 +399,7 @@ impl DeadLetters for RedisLanes {
 
     async fn count(&self, bot: &BotId, query: &LetterQuery) -> StoreResult<LetterCount> {
         let (mut letters, mut looked_at) = (0, 0);
-        // As many as one shard holds: only of a bot on several shards some are not looked at.
+        // As many as one stream holds: only of a bot with several, on a cluster, some are not looked at.
         let most = self.limits.dead_letter_cap.max(1);
         for shard in self.letter_shards(bot) {
             let key = self.letters_key(bot, query.direction, shard);
