@@ -623,13 +623,13 @@ fn acknowledgement(pair: &Pair, store: usize, [sent, dead, after]: [u8; 3], now:
         dead_all: dead < 20,
         after: match after % 6 {
             0 | 1 => AfterAck::Keep,
-            2 | 3 => AfterAck::Release,
-            4 => AfterAck::Delay {
+            2 => AfterAck::Release,
+            3 => AfterAck::FloodWait {
                 until: now.plus(i64::from(after) * 10),
-                attempt: u32::from(after / 6 % 2),
             },
-            _ => AfterAck::FloodWait {
+            _ => AfterAck::Delay {
                 until: now.plus(i64::from(after) * 10),
+                attempt: u32::from(after % 2),
             },
         },
     }
