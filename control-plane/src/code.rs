@@ -74,6 +74,7 @@ codes! {
     MANAGER_BOT_MISSING = CONFLICT "manager-bot-missing" "This installation has no manager bot";
     MANAGER_BOT_UNSUITABLE = CONFLICT "manager-bot-unsuitable" "The manager bot cannot manage bots";
     NOTHING_TO_CONFIRM = CONFLICT "nothing-to-confirm" "There is nothing for you to confirm";
+    TOKEN_BEING_REPLACED = CONFLICT "token-being-replaced" "The token is being replaced";
     TELEGRAM_REFUSED = CONFLICT "telegram-refused" "Telegram refused the call";
     PROJECT_REQUIRED = CONFLICT "project-required" "You must say which project";
     GENERATION_IN_PROGRESS = CONFLICT "generation-in-progress" "The same build is running";
@@ -95,6 +96,7 @@ codes! {
     RATE_LIMITED = TOO_MANY_REQUESTS "rate-limited" "Too many requests";
     TOO_MANY_ATTEMPTS = TOO_MANY_REQUESTS "too-many-attempts" "Too many failed logins";
     TOO_MANY_STREAMS = TOO_MANY_REQUESTS "too-many-streams" "Too many streams or exports";
+    TOO_MANY_SIMULATIONS = TOO_MANY_REQUESTS "too-many-simulations" "You try a bot out with real calls already";
     INTERNAL = INTERNAL_SERVER_ERROR "internal" "Something went wrong on our side";
     UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "A part of the service is unavailable";
     STORAGE_FULL = SERVICE_UNAVAILABLE "storage-full" "The storage is full";

@@ -163,7 +163,7 @@ impl<E: Coded> From<E> for Problem {
             ),
         };
         if kind.is_retryable() {
-            problem.retry_after(1)
+            problem.retry_after(error.retry_after().unwrap_or(1))
         } else {
             problem
         }

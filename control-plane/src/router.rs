@@ -62,6 +62,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
             managed::withdraw_managed_bot
         ))
         .routes(routes!(managed::confirm_managed_bot))
+        .routes(routes!(managed::replace_managed_token))
         .routes(routes!(bots::pause_bot))
         .routes(routes!(bots::resume_bot))
         .routes(routes!(staging::set_staging_of, staging::unset_staging_of))

@@ -24,6 +24,8 @@ use crate::{managed, profiles, router, sweep};
 
 /// Questions to analytics at a time, of this node.
 const QUESTIONS: usize = 2;
+/// Conversations with real calls of one user at a time, on this node.
+const LIVE_SIMULATIONS: u32 = 1;
 
 /// What every handler shares.
 pub(crate) type App = Arc<Shared>;
@@ -41,9 +43,13 @@ pub(crate) struct Shared {
     pub(crate) streams: Streams,
     pub(crate) pacer: Pacer,
     pub(crate) exports: Streams,
+    /// Conversations with real calls: a node has few places for them, and nobody is to take them all.
+    pub(crate) live_simulations: Streams,
     /// The identity provider, where there is one.
     pub(crate) oidc: Option<Provider>,
     pub(crate) hub: Hub,
+    /// What Telegram asked of the manager bot.
+    pub(crate) manager_rest: managed::Rest,
     /// Places for questions to analytics: most of a store is for what bots and people wait for.
     pub(crate) questions: Arc<Semaphore>,
     pub(crate) running: Running,
@@ -97,7 +103,9 @@ impl ControlPlane {
             streams: Streams::new(options.limits.streams_per_user),
             pacer: Pacer::default(),
             exports: Streams::new(options.limits.exports_per_user),
+            live_simulations: Streams::new(LIVE_SIMULATIONS),
             hub: Hub::default(),
+            manager_rest: managed::Rest::default(),
             questions: Arc::new(Semaphore::new(QUESTIONS)),
             running: Running::default(),
             deps,

@@ -45,6 +45,11 @@ pub trait Coded: Error {
     /// Stable, documented, `kebab-case`; the page `docs/errors/<code>.md` explains it.
     fn code(&self) -> &'static str;
 
+    /// After how many seconds the same request may succeed, where that is known.
+    fn retry_after(&self) -> Option<u64> {
+        None
+    }
+
     /// One sentence for the person who made the request. Holds no internals, no paths, no secrets.
     fn outside(&self) -> String;
 }

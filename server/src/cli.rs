@@ -163,7 +163,7 @@ pub(crate) enum Command {
         )]
         server: url::Url,
     },
-    /// Bots: list, show, create, rename, pause, resume, stage, export, import, delete.
+    /// Bots: list, show, create, rename, pause, resume, replace tokens, stage, export, import, delete.
     #[command(subcommand)]
     Bots(bots::BotsCommand),
     /// Bring a version of a staging bot to its production bot: the same spec, under the other name.

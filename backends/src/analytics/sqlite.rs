@@ -127,7 +127,7 @@ impl Analytics for SqliteAnalytics {
         if let AnalyticsQuery::Funnel { flow } = question {
             select = select.bind(&**flow);
         }
-        let rows = select.fetch_all(self.db.reader()).await.map_err(store_error)?;
+        let rows = select.fetch_all(self.db.questions()).await.map_err(store_error)?;
         rows.iter().map(answer).collect()
     }
 
@@ -163,4 +163,65 @@ fn event_json(event: &AnalyticsEvent) -> serde_json::Value {
         event.step,
         event.fields,
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use botloom_core::ports::Bots as _;
+
+    use super::*;
+    use crate::catalog::SqlCatalog;
+
+    /// Takes for ever.
+    const ENDLESS: &str =
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+    fn event(number: u32) -> AnalyticsEvent {
+        AnalyticsEvent {
+            id: number.to_string(),
+            bot: "a-bot".parse().unwrap(),
+            chat: 1.into(),
+            rev: None,
+            at: SystemClock.now(),
+            expires_at: SystemClock.now().plus(86_400_000),
+            event: "update_handled".to_owned(),
+            flow: None,
+            step: None,
+            fields: "{}".to_owned(),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn questions_that_never_end_hold_up_neither_catalog_nor_telemetry() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::open_sqlite(&folder.path().join("control.db"))
+            .await
+            .unwrap();
+        let (analytics, catalog) = (SqliteAnalytics::new(&db), SqlCatalog::new(&db));
+        let questions: Vec<_> = (0..6)
+            .map(|_| {
+                let db = db.clone();
+                tokio::spawn(async move { query(ENDLESS).fetch_all(db.questions()).await.is_ok() })
+            })
+            .collect();
+        while db.questions().size() < 2 || db.questions().num_idle() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let bot: BotId = "a-bot".parse().unwrap();
+        let (from, to) = (TimestampMs(0), SystemClock.now().plus(1_000));
+        let waiting = analytics.query(&bot, from, to, &AnalyticsQuery::Totals);
+        tokio::pin!(waiting);
+        assert!(
+            futures_util::poll!(&mut waiting).is_pending(),
+            "a question has to wait for a place"
+        );
+        for number in 0..20 {
+            assert_eq!(catalog.bot(&bot).await.unwrap(), None);
+            analytics.record(&[event(number)]).await.unwrap();
+        }
+        assert!(questions.iter().all(|question| !question.is_finished()));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+    }
 }

@@ -187,15 +187,15 @@ impl Bots for SqlCatalog {
         self.connect(id, update).await
     }
 
-    async fn set_suspended(&self, id: &BotId, reason: Option<&str>) -> StoreResult<()> {
-        self.update_bot(
-            query(
-                "UPDATE bots SET suspended = $2, version = version + 1 WHERE id = $1 AND deleted_at IS NULL",
-            )
-            .bind(id.as_str())
-            .bind(reason),
+    async fn suspend(&self, id: &BotId, version: i64, reason: &str) -> StoreResult<bool> {
+        let update = query(
+            "UPDATE bots SET suspended = $2, version = version + 1 \
+             WHERE id = $1 AND version = $3 AND deleted_at IS NULL",
         )
-        .await
+        .bind(id.as_str())
+        .bind(reason)
+        .bind(version);
+        Ok(self.db.execute(update).await? > 0)
     }
 
     async fn set_paused(&self, id: &BotId, at: Option<TimestampMs>) -> StoreResult<bool> {

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use botloom_core::ports::{
     AckOut, AckOutOutcome, ActiveRevision, ChatPlace, ChatState, ChatStates, ChatView, Chats, Claims, Commit,
     CommitOutcome, DeadLetter, DeadLetters, Fail, FailOutcome, Freed, Ingest, IngestOutcome, LaneLease,
-    LaneStats, Lanes, LetterQuery, NewDeadLetter, OutTurn, Outbox, Page, PageRequest, Remedy, SetRevision,
-    StoreError, StoreResult, Token,
+    LaneStats, Lanes, LetterCount, LetterQuery, NewDeadLetter, OutTurn, Outbox, Page, PageRequest, Remedy,
+    SetRevision, StoreError, StoreResult, Token,
 };
 use botloom_core::{BotId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -217,10 +217,10 @@ impl<D: Driver> DeadLetters for Store<D> {
         self.driver.call(step, keep).await
     }
 
-    async fn count(&self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64> {
+    async fn count(&self, bot: &BotId, query: &LetterQuery) -> StoreResult<LetterCount> {
         let (bot, query) = (bot.clone(), query.clone());
         let step = move |model: &mut Model<D::Records>, _| model.count_dead_letters(&bot, &query);
-        self.driver.call(step, keep).await
+        self.driver.call(step, keep).await.map(LetterCount::exactly)
     }
 
     async fn dead_letter(&self, bot: &BotId, id: &str) -> StoreResult<Option<DeadLetter>> {

@@ -43,6 +43,8 @@ pub(crate) fn placeholders(first: usize, count: usize) -> String {
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: AnyPool,
+    /// For what takes long; on PostgreSQL the same connections.
+    questions: AnyPool,
     dialect: Dialect,
 }
 
@@ -58,9 +60,15 @@ enum Dialect {
 }
 
 impl Database {
-    /// For statements that only read and take as long as they take; see [`Statement`] for those of the ports.
+    /// For statements that only read; see [`Statement`] for those of the ports.
     pub(crate) fn reader(&self) -> &AnyPool {
         &self.pool
+    }
+
+    /// For statements that only read and take as long as they take. On SQLite they have connections of their own: one that
+    /// nobody waits for any more is busy until its statement ends, and must not be missed by anybody else.
+    pub(crate) fn questions(&self) -> &AnyPool {
+        &self.questions
     }
 
     /// Runs one writing statement as a transaction of its own; answers how many rows it touched.
@@ -123,6 +131,7 @@ impl Database {
 
     /// Waits for what is under way and closes the connections; every later call fails.
     pub async fn close(&self) {
+        self.questions.close().await;
         self.pool.close().await;
     }
 }

@@ -71,6 +71,7 @@ impl Database {
             .await
             .map_err(store_error)?;
         Ok(Self {
+            questions: pool.clone(),
             pool,
             dialect: Dialect::Postgres,
         })

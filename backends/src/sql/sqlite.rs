@@ -10,7 +10,7 @@ use std::time::Duration;
 use botloom_core::ports::StoreError;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::Migrator;
-use sqlx::{AnyConnection, Connection as _, Executor as _};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor as _};
 use tokio::sync::Semaphore;
 
 use super::{Database, Dialect, WAIT, install_drivers, schema_error, store_error};
@@ -21,7 +21,13 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 /// One connection writes at a time; the others keep reads from waiting for it.
 const CONNECTIONS: u32 = 4;
 
-/// Settings of every connection. Busy waits come first: the switch to WAL may meet another connection.
+/// Questions that take long, at a time; see [`Database::questions`].
+const QUESTIONS: u32 = 2;
+
+/// Settings of the connections for them.
+const READING: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON;";
+
+/// Settings of every other connection. Busy waits come first: the switch to WAL may meet another connection.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
 
@@ -42,25 +48,36 @@ impl Database {
         make_private(path).map_err(StoreError::unavailable)?;
         let url = sqlite_url(path)?;
         migrate(&url).await?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(WAIT)
-            .idle_timeout(None::<Duration>)
-            .max_lifetime(None::<Duration>)
-            .test_before_acquire(false)
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
-            })
+        let pool = pool(CONNECTIONS, PRAGMAS)
             .connect(&url)
             .await
             .map_err(store_error)?;
+        let questions = pool_of_questions(&url)?;
         Ok(Self {
             pool,
+            questions,
             dialect: Dialect::Sqlite {
                 writer: Arc::new(Semaphore::new(1)),
             },
         })
     }
+}
+
+fn pool(connections: u32, pragmas: &'static str) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(WAIT)
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(pragmas).await.map(drop) })
+        })
+}
+
+/// Connections are opened when somebody asks: many installations never do.
+fn pool_of_questions(url: &str) -> Result<AnyPool, StoreError> {
+    pool(QUESTIONS, READING).connect_lazy(url).map_err(store_error)
 }
 
 /// Brings the schema up to date over a connection of its own: a pool would try a file that cannot be opened again and

@@ -45,7 +45,12 @@ pub(crate) enum LaneItem {
         message: QueuedMessage,
     },
     /// An outbox that must not be sent from before a moment. Comes before or behind its messages, as the store has them.
-    OutDelay { lane: Lane, until: TimestampMs },
+    OutDelay {
+        lane: Lane,
+        until: TimestampMs,
+        /// Whether Telegram asked for it.
+        flood_wait: bool,
+    },
     /// A bot that sends nothing before a moment.
     Park { bot: BotId, until: TimestampMs },
     /// A dead letter; those of a bot and direction follow each other, oldest first. Its id is the store's own.
@@ -139,8 +144,13 @@ impl LaneItem {
                     .number(i64::from(message.attempts))
                     .number(i64::from(message.maybe_sent));
             }
-            Self::OutDelay { lane, until } => {
+            Self::OutDelay {
+                lane,
+                until,
+                flood_wait,
+            } => {
                 fields.text("delay").lane(lane).number(until.0);
+                fields.number(i64::from(*flood_wait));
             }
             Self::Park { bot, until } => {
                 fields.text("park").text(bot.as_str()).number(until.0);

@@ -28,6 +28,8 @@ pub(crate) mod verb {
     pub(crate) const BOT_STAGING_SET: &str = "bot.staging-set";
     /// The Telegram token; neither it nor anything made of it is noted.
     pub(crate) const BOT_TOKEN_SET: &str = "bot.token-set";
+    /// Telegram gave it another token; the one before is no use any more.
+    pub(crate) const BOT_TOKEN_REPLACED: &str = "bot.token-replaced";
     pub(crate) const CHAT_STATE_FORGOTTEN: &str = "chat.state-forgotten";
     pub(crate) const CHAT_UNBLOCKED: &str = "chat.unblocked";
     /// Many at once.

@@ -136,20 +136,32 @@ pub(crate) async fn set_token(app: &App, actor: Actor, id: &BotId, text: &Secret
     let token = Token::new(text.expose()).map_err(|_| Error::TokenInvalid)?;
     let now = "The token was not stored.";
     let me = telegram::ask(app, "getMe", now, app.deps.telegram.get_me(&token)).await?;
-    let catalog = &app.deps.ports.catalog;
     let another = bot.identity.as_ref().is_some_and(|identity| identity.id != me.id);
     if bot.ingress.is_some() && another {
         return Err(Error::BotConnected);
     }
-    let sealed = SealedToken(app.deps.vault.seal(text, &bot.token_context()));
     let identity = TelegramIdentity {
         id: me.id,
         username: me.username,
     };
-    if !catalog.set_token(id, &sealed, &identity).await? {
+    keep_token(app, actor, &bot, text, &identity, verb::BOT_TOKEN_SET).await
+}
+
+/// Keeps a token of this Telegram bot sealed; a bot that takes updates goes on under it. `verb`: how the audit log tells of it.
+pub(crate) async fn keep_token(
+    app: &App,
+    actor: Actor,
+    bot: &BotRow,
+    text: &Secret,
+    identity: &TelegramIdentity,
+    verb: &'static str,
+) -> Result<BotRow, Error> {
+    let id = &bot.id;
+    let sealed = SealedToken(app.deps.vault.seal(text, &bot.token_context()));
+    if !app.deps.ports.catalog.set_token(id, &sealed, identity).await? {
         return Err(Error::BotAlreadyRegistered);
     }
-    audit::note(app, actor.did_to_bot(app, verb::BOT_TOKEN_SET, id, bot.project)).await;
+    audit::note(app, actor.did_to_bot(app, verb, id, bot.project)).await;
     changed(app, id).await;
     let bot = reread(app, id).await?;
     match bot.ingress {

@@ -142,7 +142,12 @@ pub enum Error {
     TelegramUnavailable {
         /// What holds now, in words.
         now: &'static str,
+        /// Seconds that Telegram asked to wait, if it did: then it did nothing.
+        wait_secs: Option<u32>,
     },
+    /// Somebody else is replacing the bot's token.
+    #[error("the token is being replaced")]
+    TokenBeingReplaced,
     /// There is no such generator model.
     #[error("unknown model {0}")]
     UnsupportedModel(String),
@@ -216,6 +221,7 @@ impl Error {
             Self::NothingToConfirm => code::NOTHING_TO_CONFIRM,
             Self::TelegramRefused(_) => code::TELEGRAM_REFUSED,
             Self::TelegramUnavailable { .. } => code::TELEGRAM_UNAVAILABLE,
+            Self::TokenBeingReplaced => code::TOKEN_BEING_REPLACED,
             Self::UnsupportedModel(_) => code::UNSUPPORTED_MODEL,
             Self::NoGenerator => code::NO_GENERATOR,
             Self::GenerationInProgress(_) => code::GENERATION_IN_PROGRESS,
@@ -269,6 +275,7 @@ impl Coded for Error {
             | Self::ManagerUnsuitable
             | Self::NothingToConfirm
             | Self::TelegramRefused(_)
+            | Self::TokenBeingReplaced
             | Self::GenerationInProgress(_)
             | Self::DeploymentInProgress(_)
             | Self::NoPreviousRevision
@@ -281,6 +288,14 @@ impl Coded for Error {
 
     fn code(&self) -> &'static str {
         self.entry().slug
+    }
+
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooManyAttempts { wait_secs } => Some(*wait_secs),
+            Self::TelegramUnavailable { wait_secs, .. } => wait_secs.map(u64::from),
+            _ => None,
+        }
     }
 
     fn outside(&self) -> String {
@@ -342,7 +357,12 @@ impl Coded for Error {
                 "No bot was made by the account that you name, or somebody else asked for it; look at it again.".into()
             }
             Self::TelegramRefused(words) => format!("Telegram said: {words}"),
-            Self::TelegramUnavailable { now } => format!("Telegram does not answer. {now}"),
+            Self::TelegramUnavailable {
+                now,
+                wait_secs: Some(secs),
+            } => format!("Telegram asks to wait {secs} s. {now}"),
+            Self::TelegramUnavailable { now, .. } => format!("Telegram does not answer. {now}"),
+            Self::TokenBeingReplaced => "Somebody else is replacing the token; look at the bot in a minute.".into(),
             Self::UnsupportedModel(model) => format!("There is no model {model:?}; use \"compiler\"."),
             Self::NoGenerator => "No generator takes tasks at the moment; try again.".into(),
             Self::GenerationInProgress(task) => format!("This version is being built by task {task}."),

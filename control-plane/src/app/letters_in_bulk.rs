@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use botloom_core::ids::{BotId, ChatId};
 use botloom_core::model::BotRow;
-use botloom_core::ports::{DeadLetters, LetterQuery, PageRequest, StoreError};
+use botloom_core::ports::{DeadLetters, LetterCount, LetterQuery, PageRequest, StoreError};
 use botloom_core::time::TimestampMs;
 
 use super::actor::{Actor, object, verb};
@@ -82,7 +82,7 @@ pub(crate) struct Handled {
     /// Each in its order.
     pub(crate) outcomes: Vec<(String, Outcome)>,
     /// How many of those that are meant are there still; `None`: the store cannot say.
-    pub(crate) left: Option<u64>,
+    pub(crate) left: Option<LetterCount>,
     /// Where to go on. `None` also where one held back those behind it.
     pub(crate) next_cursor: Option<String>,
 }
@@ -144,7 +144,8 @@ pub(crate) async fn handle(
         letters.count(bot, query).await.ok()
     } else {
         let stays = |outcome: Outcome| !outcome.is_done() && outcome != Outcome::NotFound;
-        Some(outcomes.iter().filter(|(_, outcome)| stays(*outcome)).count() as u64)
+        let stayed = outcomes.iter().filter(|(_, outcome)| stays(*outcome)).count();
+        Some(LetterCount::exactly(stayed as u64))
     };
     Ok(Handled {
         outcomes,

@@ -5,12 +5,14 @@
 //! said are theirs. A bot that any other account made waits for the asker's word.
 
 use botloom_core::ids::BotId;
-use botloom_core::model::{BotRow, ManagedBot, ManagedOutcome, ManagedRequest};
+use botloom_core::model::{BotRow, ManagedBot, ManagedOutcome, ManagedRequest, TelegramIdentity};
 use botloom_core::secret::Secret;
 use botloom_core::{Coded as _, Kind};
-use botloom_telegram::{Me, Token};
+use botloom_telegram::{CallError, Me, Token};
 use rand::Rng as _;
+use tracing::Instrument as _;
 use url::Url;
+use uuid::Uuid;
 
 use super::actor::{Actor, Origin, object, verb};
 use super::{Error, access, audit, bots, telegram};
@@ -25,6 +27,10 @@ pub(crate) const SHOWN_MS: i64 = 24 * 60 * 60_000;
 const USERNAME: usize = 32;
 /// Characters that nobody can guess: 36^8 is above 2^41.
 const RANDOM: usize = 8;
+/// Longer than a token can be on its way, with all the waiting for Telegram.
+const REPLACING_MS: i64 = 120_000;
+/// What holds when Telegram did nothing.
+const AS_BEFORE: &str = "The token is as it was.";
 /// Longest shown name of a bot.
 const NAME: usize = 64;
 
@@ -170,7 +176,7 @@ async fn give_token(app: &App, actor: Actor, id: &BotId, made: &ManagedBot) -> R
     }
     let now = "The bot has no token yet; it is tried again.";
     let asking = app.deps.telegram.get_managed_bot_token(manager(app)?, made.id);
-    let token = telegram::ask(app, "getManagedBotToken", now, asking).await?;
+    let token = ask_as_manager(app, "getManagedBotToken", now, asking).await?;
     bots::set_token(app, actor, id, &Secret::new(token)).await?;
     Ok(())
 }
@@ -183,6 +189,94 @@ fn has_token_of(bot: &BotRow, made: &ManagedBot) -> bool {
             .is_some_and(|identity| identity.id == made.id)
 }
 
+/// Has Telegram give a bot that the manager bot manages another token, and keeps that; the one before is no use any more. What
+/// waits goes on with the new one. May be repeated: what was left half done is done then.
+pub(crate) async fn replace_token(app: &App, actor: Actor, id: &BotId) -> Result<BotRow, Error> {
+    let bot = access::bot(app, actor, id, Action::SetToken).await?;
+    let identity = bot.identity.clone().filter(|_| bot.token.is_some());
+    let identity = identity.ok_or(Error::TokenMissing)?;
+    manager(app)?;
+    let (app, lease) = (app.clone(), format!("token-of-{id}"));
+    // Whoever asked may be gone before it is stored: the token of Telegram would be known to nobody.
+    let replacing = async move {
+        let (me, now, catalog) = (Uuid::new_v4(), app.now(), &app.deps.ports.catalog);
+        let until = now.plus(REPLACING_MS);
+        if !catalog.hold_lease(&lease, me, now, until).await? {
+            return Err(Error::TokenBeingReplaced);
+        }
+        let replaced = replace(&app, actor, &bot, &identity).await;
+        if let Err(error) = catalog.end_lease(&lease, me).await {
+            tracing::debug!(bot = %bot.id, ?error, "the lease of a token ends by itself");
+        }
+        replaced
+    };
+    let replaced = tokio::spawn(replacing.in_current_span()).await;
+    replaced.map_err(|_| Error::Internal("the replacement of a token panicked"))?
+}
+
+async fn replace(
+    app: &App,
+    actor: Actor,
+    bot: &BotRow,
+    identity: &TelegramIdentity,
+) -> Result<BotRow, Error> {
+    let (manager, telegram) = (manager(app)?, &app.deps.telegram);
+    let now = "Whether the token was replaced is not known; ask again.";
+    let asking = telegram.replace_managed_bot_token(manager, identity.id);
+    let asked = match ask_as_manager(app, "replaceManagedBotToken", now, asking).await {
+        // It may have been done: Telegram says which token holds.
+        Err(Error::TelegramUnavailable { wait_secs: None, .. }) => {
+            let asking = telegram.get_managed_bot_token(manager, identity.id);
+            ask_as_manager(app, "getManagedBotToken", now, asking).await
+        }
+        Err(Error::TelegramUnavailable { wait_secs, .. }) => Err(Error::TelegramUnavailable {
+            now: AS_BEFORE,
+            wait_secs,
+        }),
+        asked => asked,
+    };
+    let text = match asked {
+        Ok(text) => Secret::new(text),
+        Err(Error::TokenRejected) => return Err(Error::ManagerUnsuitable),
+        Err(error) => return Err(error),
+    };
+    let token = Token::new(text.expose()).map_err(|_| Error::Internal("Telegram's token is none"))?;
+    if token.bot_id() != identity.id {
+        return Err(Error::Internal("Telegram's token is of another bot"));
+    }
+    if telegram::token(app, bot).is_ok_and(|before| before.expose() == token.expose()) {
+        return Err(Error::TelegramUnavailable {
+            now: AS_BEFORE,
+            wait_secs: None,
+        });
+    }
+    bots::keep_token(app, actor, bot, &text, identity, verb::BOT_TOKEN_REPLACED).await
+}
+
+/// Waits for a call of the manager bot, unless Telegram asked it to wait: that holds for all of its calls.
+async fn ask_as_manager<T>(
+    app: &App,
+    method: &str,
+    now: &'static str,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, Error> {
+    if let Some(wait) = app.manager_rest.secs_left() {
+        return Err(Error::TelegramUnavailable {
+            now,
+            wait_secs: Some(wait),
+        });
+    }
+    let asked = telegram::ask(app, method, now, call).await;
+    if let Err(Error::TelegramUnavailable {
+        wait_secs: Some(secs),
+        ..
+    }) = &asked
+    {
+        app.manager_rest.begin(*secs);
+    }
+    asked
+}
+
 /// The manager bot's token.
 fn manager(app: &App) -> Result<&Token, Error> {
     app.options.manager_bot.as_ref().ok_or(Error::ManagerMissing)
@@ -190,7 +284,7 @@ fn manager(app: &App) -> Result<&Token, Error> {
 
 async fn look_at_manager(app: &App, token: &Token) -> Result<Me, Error> {
     let now = "No link was made.";
-    let asked = telegram::ask(app, "getMe", now, app.deps.telegram.get_me(token)).await;
+    let asked = ask_as_manager(app, "getMe", now, app.deps.telegram.get_me(token)).await;
     match asked {
         Ok(me) if me.can_manage_bots => Ok(me),
         Ok(_) | Err(Error::TokenRejected | Error::TelegramRefused(_)) => Err(Error::ManagerUnsuitable),

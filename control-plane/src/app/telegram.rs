@@ -33,7 +33,7 @@ pub(crate) async fn ask<T>(
     call: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, Error> {
     match tokio::time::timeout(app.options.telegram_timeout, call).await {
-        Err(_) => Err(Error::TelegramUnavailable { now }),
+        Err(_) => Err(Error::TelegramUnavailable { now, wait_secs: None }),
         Ok(result) => judge(method, now, result),
     }
 }
@@ -44,7 +44,11 @@ pub(crate) fn judge<T>(method: &str, now: &'static str, result: Result<T, CallEr
         tracing::info!(method, %error, "a call to Telegram failed");
         match (classify(&error, method), error) {
             (Class::Unauthorized, _) => Error::TokenRejected,
-            (Class::RetryAfter { .. } | Class::Transient { .. }, _) => Error::TelegramUnavailable { now },
+            (Class::RetryAfter { secs }, _) => Error::TelegramUnavailable {
+                now,
+                wait_secs: Some(secs),
+            },
+            (Class::Transient { .. }, _) => Error::TelegramUnavailable { now, wait_secs: None },
             (_, CallError::Api { description, .. }) => Error::TelegramRefused(description),
             _ => Error::Internal("a call that cannot be made"),
         }

@@ -1,7 +1,10 @@
 //! Hears from the manager bot which bots people made. One node at a time asks, under a lease; an update is confirmed to
 //! Telegram only when what it tells is in the catalog, so whoever takes over is told it again.
 
+mod rest;
 mod update;
+
+pub(crate) use rest::Rest;
 
 use std::time::Duration;
 
@@ -12,7 +15,7 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::app::managed;
+use crate::app::{Error, managed};
 use crate::state::App;
 
 /// Name of the lease.
@@ -59,7 +62,12 @@ struct Progress {
 async fn listen(app: &App, token: &Token, me: Uuid) {
     let mut progress = Progress::default();
     loop {
-        tokio::time::sleep(turn(app, token, me, &mut progress).await).await;
+        let pause = turn(app, token, me, &mut progress).await;
+        // During a long pause too: whoever took over would ask Telegram before its time.
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = lost(app, me) => {}
+        }
     }
 }
 
@@ -77,6 +85,9 @@ async fn turn(app: &App, token: &Token, me: Uuid, progress: &mut Progress) -> Du
             return AGAIN;
         }
     }
+    if let Some(left) = app.manager_rest.left() {
+        return left;
+    }
     let poll = GetUpdates {
         offset: progress.offset,
         limit: 0,
@@ -89,7 +100,7 @@ async fn turn(app: &App, token: &Token, me: Uuid, progress: &mut Progress) -> Du
     };
     match polled {
         Ok(updates) => take(app, me, &updates, progress).await,
-        Err(error) => rest(&error),
+        Err(error) => rest(app, &error),
     }
 }
 
@@ -122,6 +133,11 @@ async fn take(app: &App, me: Uuid, updates: &[Box<RawValue>], progress: &mut Pro
         if let Some((username, made)) = &read.made {
             match managed::made(app, username, made).await {
                 Ok(()) => {}
+                // Nothing failed yet: it is to be asked for later.
+                Err(Error::TelegramUnavailable {
+                    wait_secs: Some(secs),
+                    ..
+                }) => return Duration::from_secs(secs.into()),
                 Err(error)
                     if matches!(error.kind(), Kind::Unavailable | Kind::Internal)
                         && progress.failed < TRIES =>
@@ -141,9 +157,12 @@ async fn take(app: &App, me: Uuid, updates: &[Box<RawValue>], progress: &mut Pro
     Duration::ZERO
 }
 
-fn rest(error: &CallError) -> Duration {
+fn rest(app: &App, error: &CallError) -> Duration {
     match classify(error, "getUpdates") {
-        Class::RetryAfter { secs } => Duration::from_secs(secs.into()),
+        Class::RetryAfter { secs } => {
+            app.manager_rest.begin(secs);
+            Duration::from_secs(secs.into())
+        }
         Class::Transient { .. } => AGAIN,
         _ => {
             tracing::warn!(%error, "Telegram does not tell of managed bots");

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::projects::ProjectView;
 use crate::app::accounts::{self, Email, Login, PASSWORD_LENGTH};
-use crate::app::{Error, access, sessions};
+use crate::app::{access, sessions};
 use crate::auth::caller::{Caller, Credential, OwnOrigin, Person};
 use crate::auth::{device, session};
 use crate::code;
@@ -119,14 +119,6 @@ pub(crate) fn logged_in(status: StatusCode, login: Login, site: &Site) -> Answer
         })
 }
 
-/// A failure of somebody whose password is judged, with the time to wait where there is one.
-pub(crate) fn paused(error: Error) -> Problem {
-    match error {
-        Error::TooManyAttempts { wait_secs } => Problem::from(error).retry_after(wait_secs),
-        error => error.into(),
-    }
-}
-
 /// Make the first owner
 ///
 /// Only on the first start. Makes the owner with the project `default` and logs them in.
@@ -164,9 +156,7 @@ pub(crate) async fn log_in(
     body: Body<Credentials>,
 ) -> Result<Answer, Problem> {
     let Credentials { email, password } = body.value;
-    let login = accounts::log_in(&app, &origin.visit, &email, &password)
-        .await
-        .map_err(paused)?;
+    let login = accounts::log_in(&app, &origin.visit, &email, &password).await?;
     Ok(logged_in(StatusCode::OK, login, &origin.site))
 }
 

@@ -153,6 +153,9 @@ pub(crate) struct HandledView {
     /// How many of those that the request means are still there, also those that cannot be replayed; `null` where that could
     /// not be found out.
     left: Option<u64>,
+    /// Whether there may be more than `left`: of a bot on several shards of a Redis Cluster not all that a filter could mean are
+    /// looked through.
+    at_least: bool,
     /// Give it as `cursor` to go on with those that follow; `null`: none do.
     next_cursor: Option<String>,
 }
@@ -178,7 +181,8 @@ impl From<Handled> for HandledView {
             });
         Self {
             results: results.collect(),
-            left: handled.left,
+            left: handled.left.map(|left| left.letters),
+            at_least: handled.left.is_some_and(|left| left.at_least),
             next_cursor: handled.next_cursor,
         }
     }

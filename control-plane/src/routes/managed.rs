@@ -9,9 +9,10 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::bots::BotView;
 use super::path::One;
 use crate::app::managed;
-use crate::auth::caller::Person;
+use crate::auth::caller::{Caller, Person};
 use crate::http::answer::Answer;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
@@ -179,4 +180,23 @@ pub(crate) async fn confirm_managed_bot(
 ) -> Result<Json<ManagedView>, Problem> {
     let request = managed::confirm(&app, person.actor, &id, body.value.telegram_user_id).await?;
     Ok(Json(ManagedView::of(request, app.now())))
+}
+
+/// Replace the token of a managed bot
+///
+/// Telegram gives a bot that was made by a link another token; the one before is no use any more, whoever has it. The bot goes on
+/// with the new one, and nobody sees it. For tokens that leaked, and for those who replace them regularly.
+#[utoipa::path(
+    post, path = "/bots/{botId}/managed/token", tag = "bots",
+    extensions(("x-botloom-access" = json!("owner"))),
+    params(("botId" = String, Path, description = "Slug")),
+    responses((status = 200, description = "The bot has another token", body = BotView))
+)]
+pub(crate) async fn replace_managed_token(
+    State(app): State<App>,
+    caller: Caller,
+    One(id): One<BotId>,
+) -> Result<Json<BotView>, Problem> {
+    let bot = managed::replace_token(&app, caller.actor, &id).await?;
+    Ok(Json(BotView::of(bot, &app.options)))
 }

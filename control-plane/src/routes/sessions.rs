@@ -10,7 +10,6 @@ use http::{StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::auth::paused;
 use super::path::One;
 use crate::app::accounts::PASSWORD_LENGTH;
 use crate::app::sessions::{self, NewPassword};
@@ -158,9 +157,8 @@ pub(crate) async fn change_password(
         new: &new_password,
         revoke_tokens,
     };
-    let browser = sessions::change_password(&app, person.actor, &person.user, &person.session, wanted)
-        .await
-        .map_err(paused)?;
+    let browser =
+        sessions::change_password(&app, person.actor, &person.user, &person.session, wanted).await?;
     let cookie = device::set_cookie(&browser, &person.site);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }

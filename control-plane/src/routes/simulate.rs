@@ -6,7 +6,7 @@ use botloom_core::TimestampMs;
 use botloom_core::bot_js::{ApiCallError, Telemetry};
 use botloom_core::conversation::{MadeCall, Person, ScriptedAnswer};
 use botloom_core::ids::BotId;
-use botloom_core::ports::{Happening, SimulatedHttp, SimulatedTurn};
+use botloom_core::ports::{Happening, LIVE_LONGEST, SimulatedHttp, SimulatedTurn};
 use botloom_spec::json::canonical;
 use botloom_spec::script::{ApiAnswer, ApiError, Entry, User};
 use bytes::Bytes;
@@ -18,6 +18,8 @@ use super::bots::BOT_ID_RULE;
 use super::spec::{FindingView, refused};
 use crate::app::simulations::{self, Partner, Simulated};
 use crate::auth::caller::Caller;
+use crate::code;
+use crate::events::Place;
 use crate::http::body::Body;
 use crate::http::fields::{Fields, FromFields};
 use crate::problem::Problem;
@@ -258,7 +260,8 @@ fn values(document: Option<&str>) -> Value {
 ///
 /// The program that a deployment of this spec would run, in the same sandbox, with a virtual clock and prepared answers to
 /// its API calls. Nothing is stored, sent or called, and the same request always gets the same answer. With `http` `live` its
-/// API calls are real ones, by the same guarded client, allow-list and limits as in production; the audit log says so.
+/// API calls are real ones, by the same guarded client, allow-list and limits as in production; the audit log says so. Of these
+/// everybody has one at a time.
 #[utoipa::path(
     post, path = "/simulate", tag = "spec", request_body = Simulate,
     extensions(("x-botloom-access" = json!("account"))),
@@ -284,6 +287,10 @@ pub(crate) async fn simulate(
     let http = request.http.map_or(SimulatedHttp::Prepared, |http| http.0);
     let begins = TimestampMs(begins);
     let happenings = happenings(request.script);
+    let _place = match http {
+        SimulatedHttp::Prepared => None,
+        SimulatedHttp::Live => Some(live_place(&app, &caller)?),
+    };
     match simulations::simulate(&app, caller.actor, partner, begins, happenings, http).await? {
         Simulated::Refused(findings) => Err(refused(findings)),
         Simulated::Turns { warnings, turns } => Ok(Json(SimulatedView {
@@ -296,6 +303,14 @@ pub(crate) async fn simulate(
                 .collect(),
         })),
     }
+}
+
+/// The one place of the user for a conversation with real calls, until dropped.
+fn live_place(app: &App, caller: &Caller) -> Result<Place, Problem> {
+    app.live_simulations.enter(caller.actor.user).ok_or_else(|| {
+        let detail = "Wait until your other conversation with real calls has ended.";
+        Problem::new(code::TOO_MANY_SIMULATIONS, detail).retry_after(LIVE_LONGEST.as_secs())
+    })
 }
 
 fn happenings(script: Vec<Entry>) -> Vec<Happening> {

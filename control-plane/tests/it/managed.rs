@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use botloom_telegram::Token;
 use botloom_telegram::simulator::{Action, Event, Fault, Filter, Person, Renamed};
+use http::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 use crate::support::{Answer, Client, PATIENCE, Server, Setup, until_state};
 
@@ -21,10 +23,13 @@ struct Story {
 
 impl Story {
     async fn new() -> Self {
-        let mut setup = Setup::default();
+        Self::with(Setup::default()).await
+    }
+
+    async fn with(mut setup: Setup) -> Self {
         let manager = Token::new(MANAGER_TOKEN).unwrap();
         setup.options.manager_bot = Some(manager.clone());
-        let server = Server::start_with(setup).await;
+        let server = Box::pin(Server::start_with(setup)).await;
         server.telegram.bot(&manager);
         server.telegram.set_manages(MANAGER, true).unwrap();
         let owner = server.with_bot().await;
@@ -380,6 +385,191 @@ async fn a_bot_that_cannot_be_fetched_holds_up_no_other() {
     assert_eq!(story.telegram("b-bot").await["tokenSet"], true);
 }
 
+/// Times of a method's calls, in ms, with their status.
+fn calls(story: &Story, method: &str) -> Vec<(i64, u16)> {
+    let filter = Filter {
+        method: Some(method.into()),
+        ..Filter::default()
+    };
+    let journal = story.server.telegram.journal(&filter).into_iter();
+    let call = |event: &Event| match event {
+        Event::Call { status, .. } => Some(*status),
+        Event::Delivery { .. } => None,
+    };
+    journal
+        .filter_map(|entry| Some((entry.at_ms, call(&entry.event)?)))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_manager_bot_waits_as_long_as_telegram_says() {
+    let story = Story::new().await;
+    story.known_without_node().await;
+    let asked = story.owner.post("/bots/b-bot/managed", &Value::Null).await;
+    story.make(&story.ann, &asked.expect(201).json());
+    let before = calls(&story, "getManagedBotToken").len();
+    let refusal = Action::Answer {
+        code: 429,
+        description: None,
+        retry_after: Some(4),
+        migrate_to_chat_id: None,
+    };
+    story.fault("getManagedBotToken", refusal);
+    let _node = story.node();
+    story.met().await;
+    // Nor does anybody else ask for it.
+    until_state("confirm", async || {
+        story.owner.get("/bots/b-bot/managed").await.expect(200).json()
+    })
+    .await;
+    let body = json!({ "telegramUserId": story.ann.id });
+    let early = story.owner.post("/bots/b-bot/managed/confirm", &body).await;
+    early.refused(503, "telegram-unavailable");
+    let wait: u64 = early.header("retry-after").parse().unwrap();
+    assert!((1..=4).contains(&wait), "{wait}");
+    story.heard().await;
+    assert_eq!(story.telegram("b-bot").await["tokenSet"], true);
+    let calls = calls(&story, "getManagedBotToken").split_off(before);
+    let statuses: Vec<u16> = calls.iter().map(|call| call.1).collect();
+    assert_eq!(statuses, [429, 200]);
+    assert!(calls[1].0 - calls[0].0 >= 4_000, "{calls:?}");
+}
+
+impl Story {
+    /// `b-bot` has the token of a bot that Ann made.
+    async fn attached(&self) -> i64 {
+        self.known_without_node().await;
+        let asked = self.owner.post("/bots/b-bot/managed", &Value::Null).await;
+        let bot = self.make(&self.ann, &asked.expect(201).json());
+        let _node = self.node();
+        self.heard().await;
+        assert_eq!(self.telegram("b-bot").await["id"], bot);
+        bot
+    }
+
+    /// The token that is stored.
+    async fn stored_token(&self) -> Token {
+        let row = self.server.ports.catalog.bot(&"b-bot".parse().unwrap()).await;
+        let row = row.unwrap().unwrap();
+        let sealed = row.token.as_ref().unwrap();
+        let text = self.server.vault.open(&sealed.0, &row.token_context()).unwrap();
+        Token::new(text.expose()).unwrap()
+    }
+
+    async fn knows(&self, token: &Token) -> bool {
+        self.server.deps.telegram.get_me(token).await.is_ok()
+    }
+
+    async fn replace(&self) -> Answer {
+        self.owner.post("/bots/b-bot/managed/token", &Value::Null).await
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_replaced_in_one_call_and_the_bot_goes_on() {
+    let mut setup = Setup::default();
+    setup.options.public_url = Some("http://bots.example:8080".parse().unwrap());
+    let story = Story::with(setup).await;
+    story.attached().await;
+    let (webhook, polling) = (json!({ "ingress": "webhook" }), json!({ "ingress": "polling" }));
+    for ingress in [&webhook, &polling] {
+        story.owner.post("/bots/b-bot/connect", ingress).await.expect(200);
+        let (before, set) = (story.stored_token().await, calls(&story, "setWebhook").len());
+        let answer = story.replace().await.expect(200).json();
+        assert_eq!(answer["telegram"]["ingress"], ingress["ingress"]);
+        let after = story.stored_token().await;
+        assert_ne!(before.expose(), after.expose());
+        assert!(!story.knows(&before).await && story.knows(&after).await);
+        // Telegram has the webhook under the new token; nobody needs one to be asked.
+        let again = calls(&story, "setWebhook").len() - set;
+        assert_eq!(again, usize::from(ingress == &webhook));
+    }
+    let noted = story.audit("bot.token-replaced").await;
+    assert_eq!(noted.len(), 2, "{noted:?}");
+    let secret = story.stored_token().await;
+    assert!(!json!(noted).to_string().contains(secret.expose()));
+}
+
+#[tokio::test]
+async fn a_replacement_whose_answer_is_lost_is_found_out() {
+    let story = Story::new().await;
+    story.attached().await;
+    let before = story.stored_token().await;
+    // Telegram did it and nobody heard.
+    let lost = Fault {
+        bot: None,
+        method: Some("replaceManagedBotToken".into()),
+        chat: None,
+        skip: 0,
+        count: Some(1),
+        executed: true,
+        action: Action::Reset,
+    };
+    story.server.telegram.add_fault(lost.clone());
+    story.replace().await.expect(200);
+    let after = story.stored_token().await;
+    assert!(before.expose() != after.expose() && story.knows(&after).await);
+    // Telegram did not do it.
+    story.server.telegram.add_fault(Fault {
+        executed: false,
+        ..lost
+    });
+    story.replace().await.refused(503, "telegram-unavailable");
+    assert_eq!(story.stored_token().await.expose(), after.expose());
+    assert!(story.knows(&after).await);
+    // One at a time.
+    let catalog = &story.server.ports.catalog;
+    let (other, now) = (Uuid::new_v4(), story.server.ports.clock.now());
+    assert!(
+        catalog
+            .hold_lease("token-of-b-bot", other, now, now.plus(60_000))
+            .await
+            .unwrap()
+    );
+    story.replace().await.refused(409, "token-being-replaced");
+    catalog.end_lease("token-of-b-bot", other).await.unwrap();
+    story.replace().await.expect(200);
+    assert!(!story.knows(&after).await);
+}
+
+#[tokio::test]
+async fn only_managed_bots_have_their_tokens_replaced() {
+    let story = Story::new().await;
+    let path = "/bots/a-bot/managed/token";
+    story
+        .owner
+        .post(path, &Value::Null)
+        .await
+        .refused(409, "token-missing");
+    let own = Token::new("7100000077:AA-token-of-botfather").unwrap();
+    story.server.telegram.bot(&own);
+    let body = json!({ "token": own.expose() });
+    story
+        .owner
+        .json(Method::PUT, "/bots/a-bot/token", &body)
+        .await
+        .expect(200);
+    story
+        .owner
+        .post(path, &Value::Null)
+        .await
+        .refused(409, "telegram-refused");
+    assert!(story.knows(&own).await);
+    let editor = story.server.member("editor").await;
+    editor.post(path, &Value::Null).await.refused(403, "forbidden");
+    let server = Server::start().await;
+    let owner = server.with_bot().await;
+    server.telegram.bot(&own);
+    owner
+        .json(Method::PUT, "/bots/a-bot/token", &body)
+        .await
+        .expect(200);
+    owner
+        .post(path, &Value::Null)
+        .await
+        .refused(409, "manager-bot-missing");
+}
+
 #[tokio::test]
 async fn one_node_asks_at_a_time_and_the_next_takes_over() {
     let story = Story::new().await;
@@ -447,7 +637,7 @@ async fn what_stands_in_the_way_is_told() {
     let token = client.get_managed_bot_token(&manager, bot).await.unwrap();
     story
         .owner
-        .json(http::Method::PUT, "/bots/b-bot/token", &json!({ "token": token }))
+        .json(Method::PUT, "/bots/b-bot/token", &json!({ "token": token }))
         .await
         .expect(200);
     story

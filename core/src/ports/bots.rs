@@ -82,8 +82,9 @@ pub trait Bots: Debug + Send + Sync {
         connection: Option<&Connection>,
     ) -> StoreResult<bool>;
 
-    /// Suspends with a reason, or lifts it. `Missing` if there is no such bot.
-    async fn set_suspended(&self, id: &BotId, reason: Option<&str>) -> StoreResult<()>;
+    /// Suspends with a reason, until the next token is set, if the bot's row is of this version still: what is wrong with one
+    /// token says nothing about the next one. Answers whether it did.
+    async fn suspend(&self, id: &BotId, version: i64, reason: &str) -> StoreResult<bool>;
 
     /// Pauses (`Some`: since when) or resumes (`None`). Answers whether something changed: a pause keeps its beginning.
     /// `Missing` if there is no such bot.

@@ -200,8 +200,8 @@ pub trait Chats: Debug + Send + Sync {
     /// failed yet.
     async fn free_updates(&self, lane: &Lane, remedy: Remedy) -> StoreResult<Freed>;
 
-    /// Helps an outbox whose first message failed. A wait that Telegram asked for is left as it is: a first message
-    /// without failed sends waits for nothing else.
+    /// Helps an outbox whose first message failed. A wait that Telegram asked for ([`super::AfterAck::FloodWait`]) is left
+    /// as it is, also if the first message failed before; a first message without failed sends waits for what it waits.
     async fn free_messages(&self, lane: &Lane, remedy: Remedy) -> StoreResult<Freed>;
 
     /// Forgets the document of a lane. A turn of the lane that runs loses its lease, so that it cannot bring the document

@@ -147,6 +147,25 @@ impl LetterQuery {
     }
 }
 
+/// How many dead letters are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetterCount {
+    /// So many were found.
+    pub letters: u64,
+    /// Whether there may be more: the store did not look through all that the query could mean.
+    pub at_least: bool,
+}
+
+impl LetterCount {
+    /// So many and no more.
+    pub const fn exactly(letters: u64) -> Self {
+        Self {
+            letters,
+            at_least: false,
+        }
+    }
+}
+
 /// Dead letters of both directions.
 #[async_trait]
 pub trait DeadLetters: Debug + Send + Sync {
@@ -162,8 +181,8 @@ pub trait DeadLetters: Debug + Send + Sync {
         page: &PageRequest,
     ) -> StoreResult<Page<DeadLetter>>;
 
-    /// How many are meant.
-    async fn count(&self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64>;
+    /// How many are meant. No store looks through more than some [`super::LaneLimits::dead_letter_cap`] letters for it.
+    async fn count(&self, bot: &BotId, query: &LetterQuery) -> StoreResult<LetterCount>;
 
     /// All of a direction, newest first.
     async fn dead_letters(

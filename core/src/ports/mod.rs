@@ -45,7 +45,8 @@ pub use bus::{Bus, Notice};
 pub use chat_states::{ChatState, ChatStates};
 pub use chats::{ChatPlace, ChatView, Chats, FirstMessage, Freed, Remedy, Standing};
 pub use dead_letters::{
-    DeadLetter, DeadLetterReason, DeadLetters, Direction, LetterOrder, LetterQuery, NewDeadLetter,
+    DeadLetter, DeadLetterReason, DeadLetters, Direction, LetterCount, LetterOrder, LetterQuery,
+    NewDeadLetter,
 };
 pub use deployments::{Deployments, NewDeploymentOutcome};
 pub use error::{StoreError, StoreResult};

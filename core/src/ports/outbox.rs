@@ -74,12 +74,18 @@ pub enum AfterAck {
     Keep,
     /// The sender gives the lane back; it is ready again if messages are left.
     Release,
-    /// Not before this moment (`retry_after`, backoff). The attempts of the first message grow by `attempt`.
+    /// Not before this moment (backoff, pace). The attempts of the first message grow by `attempt`.
     Delay {
         /// When.
         until: TimestampMs,
-        /// 0 for a flood wait, 1 for a failed send.
+        /// 1 for a failed send, 0 for a send that was not tried or says nothing about the message.
         attempt: u32,
+    },
+    /// Not before this moment, because Telegram said so (`retry_after`): whatever the chat sends next waits until then, and
+    /// nobody can end the wait, not even [`super::Chats::free_messages`] for a message that had failed before.
+    FloodWait {
+        /// When.
+        until: TimestampMs,
     },
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct LiveBot {
     pub(crate) revision: Option<ActiveRevision>,
     /// The secret itself is not kept: digests compare in constant time whatever the lengths.
     secret: Option<[u8; 32]>,
-    version: i64,
+    pub(super) version: i64,
 }
 
 impl fmt::Debug for LiveBot {

@@ -132,7 +132,15 @@ impl Bots {
         if now.suspended || !now.has_token_of(bot) {
             return Ok(());
         }
-        self.0.catalog.set_suspended(&bot.id, Some(TOKEN_REVOKED)).await?;
+        let suspended = self
+            .0
+            .catalog
+            .suspend(&bot.id, now.version, TOKEN_REVOKED)
+            .await?;
+        if !suspended {
+            // It changed since: if the token did not, the next refusal tells.
+            return self.look(&bot.id).await.map(drop);
+        }
         tracing::warn!(bot = %bot.id, "Telegram refuses the bot's token, the bot is suspended");
         self.look(&bot.id).await?;
         self.0

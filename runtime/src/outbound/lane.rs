@@ -13,6 +13,7 @@ use botloom_core::ports::analytics::event::ERROR;
 use botloom_core::ports::{
     AckOut, AckOutOutcome, AfterAck, Direction, LaneLease, OutMessage, OutTurn, QueuedMessage,
 };
+use botloom_core::time::TimestampMs;
 use botloom_telegram::{CallError, Token};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -287,12 +288,14 @@ impl LaneSender {
             }
             Verdict::Later { wait, attempt } => {
                 node.meters.send_retries.increment(u64::from(attempt));
-                ack.after = self.not_before(wait, attempt);
+                let until = self.moment_after(wait);
+                ack.after = AfterAck::Delay { until, attempt };
             }
             Verdict::FloodWait(wait) => {
                 let wait = wait + jitter();
                 node.meters.flood_waits.increment(1);
-                ack.after = self.not_before(wait, 0);
+                let until = self.moment_after(wait);
+                ack.after = AfterAck::FloodWait { until };
                 let now = Instant::now();
                 if sender.pacer.refused(&self.lease.lane, now, now + wait) {
                     self.park(wait).await;
@@ -357,7 +360,7 @@ impl LaneSender {
         let node = &sender.node;
         let reason = ack.dead.as_ref().map(|(reason, _)| reason.clone());
         let outcome = self.note(&mut ack).await;
-        if matches!(ack.after, AfterAck::Delay { .. }) {
+        if matches!(ack.after, AfterAck::Delay { .. } | AfterAck::FloodWait { .. }) {
             sender.delayed.notify_one();
         }
         let Some(AckOutOutcome::Done { next, dead_letters }) = outcome else {
@@ -390,20 +393,15 @@ impl LaneSender {
         next.map(|turn| *turn)
     }
 
-    fn not_before(&self, wait: Duration, attempt: u32) -> AfterAck {
+    fn moment_after(&self, wait: Duration) -> TimestampMs {
         let ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        AfterAck::Delay {
-            until: self.sender.node.now().plus(ms),
-            attempt,
-        }
+        self.sender.node.now().plus(ms)
     }
 
     async fn park(&self, wait: Duration) {
         let node = &self.sender.node;
         let bot = &self.lease.lane.bot;
-        let until = node
-            .now()
-            .plus(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        let until = self.moment_after(wait);
         tracing::warn!(%bot, secs = wait.as_secs(), "Telegram asks the bot to pause");
         if let Err(error) = node.ports.outbox.park(bot, Some(until)).await {
             tracing::warn!(%bot, error = %error, "a bot could not be parked");

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use botloom_core::Lane;
 use botloom_core::model::IngressMode;
-use botloom_core::ports::{Direction, Notice};
+use botloom_core::ports::{Direction, Freed, Notice, Remedy, Standing};
 use botloom_runtime::SendLimits;
 use botloom_telegram::Token;
 use botloom_telegram::simulator::{Action, Event, Fault, Filter};
@@ -50,6 +51,14 @@ async fn say(world: &World, bot: &Bot, chat: i64, ids: std::ops::Range<i64>) {
 
 /// Statuses of the calls about a chat, in order.
 fn statuses(world: &World, bot: &Bot, chat: i64) -> Vec<u16> {
+    calls(world, bot, chat)
+        .into_iter()
+        .map(|(status, _)| status)
+        .collect()
+}
+
+/// Calls about a chat in order: status, and when it came in ms.
+fn calls(world: &World, bot: &Bot, chat: i64) -> Vec<(u16, i64)> {
     let filter = Filter {
         bot: Some(bot.number),
         chat: Some(chat),
@@ -63,7 +72,7 @@ fn statuses(world: &World, bot: &Bot, chat: i64) -> Vec<u16> {
         .simulator
         .journal(&filter)
         .into_iter()
-        .filter_map(|entry| status(entry.event))
+        .filter_map(|entry| Some((status(entry.event)?, entry.at_ms)))
         .collect()
 }
 
@@ -89,6 +98,52 @@ async fn a_pause_asked_of_one_chat_delays_that_chat_alone() {
         [429, 200, 200, 200],
         "one refusal, no call before its time"
     );
+}
+
+#[tokio::test]
+async fn nobody_sends_against_a_pause_that_telegram_asked_for() {
+    let world = World::new().await;
+    let bot = world.bot("helped", ECHO).await;
+    // One message is set aside, the next fails once and is then told to wait.
+    for answer in [answer(400, None), answer(502, None), answer(429, Some(3))] {
+        world.simulator.add_fault(fault(Some(5), 1, answer));
+    }
+    say(&world, &bot, 5, 0..3).await;
+    eventually("Telegram asks for a pause", async || {
+        statuses(&world, &bot, 5) == [400, 502, 429]
+    })
+    .await;
+    let lane = Lane {
+        bot: bot.id.clone(),
+        chat: 5.into(),
+    };
+    let chats = &world.ports.chats;
+    eventually("it is noted", async || {
+        let view = chats.chat(&lane).await.unwrap();
+        matches!(view.outbound, Some(Standing::Delayed { .. }))
+    })
+    .await;
+    for remedy in [Remedy::Retry, Remedy::SetAside] {
+        let freed = chats.free_messages(&lane, remedy).await.unwrap();
+        assert!(matches!(freed, Freed::NotBefore(_)), "{freed:?}");
+    }
+    let letters = world.dead_letters(&bot.id, Direction::Out).await;
+    assert!(
+        world
+            .ports
+            .dead_letters
+            .replay(&bot.id, &letters[0].id)
+            .await
+            .unwrap()
+    );
+    say(&world, &bot, 5, 3..4).await;
+    eventually("all arrive", async || world.texts(&bot, 5).len() == 4).await;
+    assert_eq!(world.texts(&bot, 5), ["2 x", "3 x", "1 x", "4 x"]);
+    let calls = calls(&world, &bot, 5);
+    let asked = calls.iter().position(|(status, _)| *status == 429).unwrap();
+    let (_, at) = calls[asked];
+    let early = calls[asked + 1..].iter().filter(|call| call.1 < at + 3_000);
+    assert_eq!(early.count(), 0, "sends within the pause: {calls:?}");
 }
 
 #[tokio::test]
@@ -277,7 +332,7 @@ async fn what_is_no_longer_worth_sending_is_dropped() {
     let bot = world.bot("prompt", code).await;
     // It came in a minute ago.
     let ingest = botloom_core::ports::Ingest {
-        lane: botloom_core::Lane {
+        lane: Lane {
             bot: bot.id.clone(),
             chat: 5.into(),
         },

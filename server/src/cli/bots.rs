@@ -69,6 +69,13 @@ pub(crate) enum BotsCommand {
         #[command(flatten)]
         at: At,
     },
+    /// Have Telegram replace the token of a bot that was made by `new-bot`; the one before is no use any more.
+    ReplaceToken {
+        /// The bot.
+        bot: String,
+        #[command(flatten)]
+        at: At,
+    },
     /// Make a bot the staging bot of another one of its project, for `botloom promote`.
     Stage {
         /// The bot on which versions are tried out.

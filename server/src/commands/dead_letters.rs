@@ -71,7 +71,8 @@ async fn handle(letters: &Letters, what: &str) -> CommandResult {
             keep(&mut results, &answer);
             cursor = answer["nextCursor"].clone();
             if cursor.is_null() {
-                break answer["left"].as_u64().unwrap_or(0);
+                let more = if answer["atLeast"] == true { " or more" } else { "" };
+                break format!("{}{more}", answer["left"].as_u64().unwrap_or(0));
             }
         }
     } else {
@@ -82,7 +83,7 @@ async fn handle(letters: &Letters, what: &str) -> CommandResult {
                 break;
             }
         }
-        (letters.ids.len() - results.len()) as u64
+        (letters.ids.len() - results.len()).to_string()
     };
     show(
         &results,

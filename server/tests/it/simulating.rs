@@ -1,6 +1,14 @@
 //! `POST /simulate`: a conversation with a bot that is not live.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::support::api::Api;
 use crate::support::process::Server;
@@ -137,4 +145,82 @@ async fn calls_are_real_ones_if_that_is_asked_for() {
     let both = api.post("/simulate", &body).await;
     assert_eq!(both.status, 422, "{both:?}");
     assert_eq!(both.json()["errors"][0]["pointer"], "/script");
+}
+
+/// A shop that answers nobody before it opens.
+struct ClosedShop {
+    address: SocketAddr,
+    asked: Arc<AtomicUsize>,
+    open: watch::Sender<bool>,
+}
+
+impl ClosedShop {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (asked, open) = (Arc::new(AtomicUsize::new(0)), watch::Sender::new(false));
+        let (count, opens) = (Arc::clone(&asked), open.subscribe());
+        let answer = move || {
+            let mut opens = opens.clone();
+            count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                opens.wait_for(|open| *open).await.unwrap();
+                (
+                    [("content-type", "application/json")],
+                    r#"{"total": {"amount": 12.5}}"#,
+                )
+            }
+        };
+        let router = Router::new().fallback(answer);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, asked, open }
+    }
+
+    async fn until_asked(&self, times: usize) {
+        while self.asked.load(Ordering::SeqCst) < times {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_makes_real_calls_in_one_conversation_at_a_time() {
+    let shop = ClosedShop::start().await;
+    let hosts = format!("api.pizza.example=http://{}", shop.address);
+    let settings = [
+        ("BOTLOOM_SANDBOX_BUDGET_MS", "1000"),
+        ("BOTLOOM_DEV_HOSTS", hosts.as_str()),
+    ];
+    let server = Server::start(&settings).await;
+    let ann = Api::set_up(&server).await;
+    let bob = ann.invite(&server, "bob@example.com", "editor").await;
+    let script = json!([{ "send": "/order" }, { "send": "40" }, { "send": "+4930123456" }]);
+    let prepared = json!({ "spec": pizza(), "script": script });
+    let mut live = prepared.clone();
+    live["http"] = json!("live");
+    let begin = |api: &Api| {
+        let (api, live) = (api.clone(), live.clone());
+        tokio::spawn(async move { api.post_once("/simulate", &live).await })
+    };
+
+    let anns = begin(&ann);
+    shop.until_asked(1).await;
+    let second = ann.post_once("/simulate", &live).await;
+    assert_eq!(second.status, 429, "{second:?}");
+    let kind = second.json()["type"].as_str().unwrap().to_owned();
+    assert!(kind.ends_with("/too-many-simulations"), "{kind}");
+    assert_eq!(second.header("retry-after"), "12");
+    assert_eq!(ann.post_once("/simulate", &prepared).await.status, 200);
+    // The other place of the node is there for others.
+    let bobs = begin(&bob);
+    shop.until_asked(2).await;
+    assert_eq!(bob.post_once("/simulate", &live).await.status, 429);
+
+    shop.open.send_replace(true);
+    for conversation in [anns, bobs] {
+        let answer = conversation.await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["turns"][2]["stateAfter"]["price"], 12.5);
+    }
+    assert_eq!(ann.post_once("/simulate", &live).await.status, 200);
 }

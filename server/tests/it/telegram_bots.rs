@@ -10,7 +10,7 @@ use crate::support::api::{EMAIL, PASSWORD};
 use crate::support::process::run;
 use crate::support::specs;
 use crate::support::stories::{Storage, stories};
-use crate::support::world::{PATIENCE, World};
+use crate::support::world::{PATIENCE, World, text_of};
 
 stories!(
     descriptions_follow_deployments_and_rollbacks,
@@ -120,4 +120,40 @@ async fn a_bot_is_made_by_a_link(storage: Storage) {
     assert!(ran.out.contains(&format!("@{username} is by-link")), "{ran:?}");
     assert_eq!(world.ask(made, ada, "/n 1", 1).await, ["->1"]);
     assert!(!world.logs().contains("token-of-a-manager"));
+
+    // Its token is replaced while people write: no update is lost or taken twice, however it takes them.
+    for (round, ingress) in ["polling", "webhook"].into_iter().enumerate() {
+        let body = json!({ "ingress": ingress });
+        let connected = world.api.post(&format!("/bots/{bot}/connect"), &body).await;
+        assert_eq!(connected.status, 200, "{connected:?}");
+        let (first, after) = (2 + 6 * round, world.telegram.position());
+        let write = |numbers: std::ops::Range<usize>| {
+            for number in numbers {
+                world.telegram.say(made, ada, &format!("/n {number}")).unwrap();
+            }
+        };
+        write(first..first + 3);
+        let server = world.server.url("");
+        let command = tokio::task::spawn_blocking(move || {
+            let env = [
+                ("BOTLOOM_SERVER", server.as_str()),
+                ("BOTLOOM_EMAIL", EMAIL),
+                ("BOTLOOM_PASSWORD", PASSWORD),
+            ];
+            run(
+                &["bots", "replace-token", "by-link"],
+                &env,
+                &std::env::temp_dir(),
+                "",
+            )
+        });
+        write(first + 3..first + 6);
+        let ran = command.await.unwrap();
+        assert_eq!(ran.code, Some(0), "{ran:?}\n{}", world.logs());
+        let seen = world.telegram.wait_messages(made, ada, after, 6, PATIENCE).await;
+        let seen = seen.unwrap_or_else(|error| panic!("{error:?}\n{}", world.logs()));
+        let told: Vec<String> = seen.iter().map(text_of).collect();
+        let expected: Vec<String> = (first..first + 6).map(|n| format!("{}->{n}", n - 1)).collect();
+        assert_eq!(told, expected, "by {ingress}");
+    }
 }

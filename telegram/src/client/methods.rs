@@ -197,6 +197,12 @@ impl Client {
             .await
     }
 
+    /// Gives a bot that this one manages another token, and answers it; the one before is no use any more.
+    pub async fn replace_managed_bot_token(&self, token: &Token, managed: i64) -> Result<String, CallError> {
+        self.call(token, "replaceManagedBotToken", &json!({ "user_id": managed }))
+            .await
+    }
+
     /// The path of a file, for [`Client::download`]. Telegram refuses files above 20 MiB; the path works for an hour.
     pub async fn get_file_path(&self, token: &Token, file_id: &str) -> Result<String, CallError> {
         #[derive(Deserialize)]

@@ -42,11 +42,11 @@ async fn a_manager_is_told_of_the_bot_and_gets_its_token() {
     let first = s.client.get_managed_bot_token(&s.token, bot).await.unwrap();
     let first = Token::new(first).unwrap();
     assert_eq!(s.client.get_me(&first).await.unwrap().first_name, "My own");
-    let second: String = s
-        .client
-        .call(&s.token, "replaceManagedBotToken", &json!({ "user_id": bot }))
-        .await
-        .unwrap();
+    let second = s.client.replace_managed_bot_token(&s.token, bot).await.unwrap();
+    assert_eq!(
+        s.client.get_managed_bot_token(&s.token, bot).await.unwrap(),
+        second
+    );
     assert_eq!(refusal(s.client.get_me(&first).await).0, 401);
     assert!(s.client.get_me(&Token::new(second).unwrap()).await.is_ok());
 

@@ -10,7 +10,7 @@ use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
 
 use crate::lanes::model::{
-    LaneSummary, Letter, MessageKey, OutboxSummary, Records, StoredMessage, StoredUpdate,
+    LaneSummary, Letter, MessageKey, OutDelay, OutboxSummary, Records, StoredMessage, StoredUpdate,
 };
 
 type Document = (Bytes, Option<TimestampMs>);
@@ -23,7 +23,7 @@ pub(crate) struct MemoryRecords {
     seen: HashMap<(BotId, DedupKey), TimestampMs>,
     states: HashMap<Lane, Document>,
     messages: BTreeMap<(Lane, MessageKey), StoredMessage>,
-    out_delays: HashMap<Lane, TimestampMs>,
+    out_delays: HashMap<Lane, OutDelay>,
     revisions: HashMap<BotId, ActiveRevision>,
     parks: HashMap<BotId, TimestampMs>,
     letters: BTreeMap<u64, Letter>,
@@ -92,7 +92,7 @@ impl Records for MemoryRecords {
                 None => found.push(OutboxSummary {
                     lane: lane.clone(),
                     messages: 1,
-                    delayed_until: self.out_delays.get(lane).copied(),
+                    delay: self.out_delays.get(lane).copied(),
                 }),
             }
         }
@@ -244,9 +244,9 @@ impl Records for MemoryRecords {
         Ok(())
     }
 
-    fn set_out_delay(&mut self, lane: &Lane, until: Option<TimestampMs>) -> StoreResult<()> {
-        match until {
-            Some(until) => self.out_delays.insert(lane.clone(), until),
+    fn set_out_delay(&mut self, lane: &Lane, delay: Option<OutDelay>) -> StoreResult<()> {
+        match delay {
+            Some(delay) => self.out_delays.insert(lane.clone(), delay),
             None => self.out_delays.remove(lane),
         };
         Ok(())

@@ -214,6 +214,13 @@ impl<R: Records> Model<R> {
             Standing::Delayed { until } => Some(until),
             Standing::Ready => None,
         };
+        if let Some(delay) = entry.delay
+            && delay.flood_wait
+            && due.is_some()
+            && delay.until > now
+        {
+            return Ok(Freed::NotBefore(delay.until));
+        }
         let failed = self.first_message(lane)?.is_some_and(|first| first.attempts > 0);
         match (remedy, due) {
             (_, None) if !failed => Ok(Freed::NotBlocked),
@@ -242,8 +249,8 @@ impl<R: Records> Model<R> {
         }
     }
 
-    fn end_delay(&mut self, lane: &Lane, entry: &mut OutLane) -> StoreResult<()> {
-        if std::mem::take(&mut entry.delay_recorded) {
+    pub(super) fn end_delay(&mut self, lane: &Lane, entry: &mut OutLane) -> StoreResult<()> {
+        if entry.delay.take().is_some() {
             self.records.set_out_delay(lane, None)?;
         }
         Ok(())

@@ -102,8 +102,7 @@ impl<R: Records> Model<R> {
                 continue;
             };
             messages += found.messages as u64;
-            let recorded = found.delayed_until.is_some();
-            if entry.messages != found.messages || entry.delay_recorded != recorded {
+            if entry.messages != found.messages || entry.delay != found.delay {
                 faults.push(format!("outbox {lane}: not as stored"));
             }
             self.check_outbox(&lane, &entry, faults)?;

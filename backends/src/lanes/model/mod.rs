@@ -30,7 +30,7 @@ use bytes::Bytes;
 
 pub(crate) use dead::Replay;
 pub(crate) use records::{
-    LaneSummary, Letter, MessageKey, OutboxSummary, Payload, Records, StoredMessage, StoredUpdate,
+    LaneSummary, Letter, MessageKey, OutDelay, OutboxSummary, Payload, Records, StoredMessage, StoredUpdate,
 };
 use schedule::{Place, Schedule};
 use undo::Undo;
@@ -66,8 +66,8 @@ struct OutLane {
     place: Place,
     /// What the holder was given, in its order; empty unless leased.
     granted: Vec<Arc<StoredMessage>>,
-    /// Whether a delay is on record.
-    delay_recorded: bool,
+    /// The delay that is on record: the one it is in, or one that is over.
+    delay: Option<OutDelay>,
 }
 
 /// The state machine.
@@ -159,9 +159,9 @@ impl<R: Records> Model<R> {
         let mut outboxes = model.records.outboxes()?;
         outboxes.sort_by(|a, b| a.lane.cmp(&b.lane));
         for found in outboxes {
-            let place = match found.delayed_until {
-                Some(due) if due > now => Place::Delayed {
-                    due,
+            let place = match found.delay {
+                Some(delay) if delay.until > now => Place::Delayed {
+                    due: delay.until,
                     tie: model.number(),
                 },
                 _ => model.ready_out(&found.lane.bot),
@@ -170,7 +170,7 @@ impl<R: Records> Model<R> {
                 messages: found.messages,
                 place,
                 granted: Vec::new(),
-                delay_recorded: found.delayed_until.is_some(),
+                delay: found.delay,
             };
             model.set_outbox(&found.lane, Some(outbox));
         }

@@ -8,7 +8,7 @@ use botloom_core::ports::{
 };
 use botloom_core::{Lane, TimestampMs};
 
-use super::{Letter, MessageKey, Model, OutLane, Payload, Place, Records, StoredMessage};
+use super::{Letter, MessageKey, Model, OutDelay, OutLane, Payload, Place, Records, StoredMessage};
 
 /// Messages moved at once when a whole outbox goes to the dead letters.
 const DEAD_BATCH: usize = 256;
@@ -51,7 +51,7 @@ impl<R: Records> Model<R> {
             messages: messages.len(),
             place: Place::Parked,
             granted: stored,
-            delay_recorded: false,
+            delay: None,
         };
         if !want_out || parked {
             self.make_out_ready(lane, entry);
@@ -173,18 +173,19 @@ impl<R: Records> Model<R> {
         now: TimestampMs,
     ) -> StoreResult<Option<OutTurn>> {
         let delay = match after {
-            AfterAck::Delay { until, attempt } if entry.messages > 0 => Some((until, attempt)),
-            _ => None,
+            _ if entry.messages == 0 => None,
+            AfterAck::Delay { until, attempt } => Some((until, false, attempt)),
+            AfterAck::FloodWait { until } => Some((until, true, 0)),
+            AfterAck::Keep | AfterAck::Release => None,
         };
-        if entry.delay_recorded && delay.is_none() {
-            self.records.set_out_delay(lane, None)?;
-            entry.delay_recorded = false;
+        if delay.is_none() {
+            self.end_delay(lane, &mut entry)?;
         }
         if entry.messages == 0 {
             self.set_outbox(lane, None);
             return Ok(None);
         }
-        if let Some((until, attempt)) = delay {
+        if let Some((until, flood_wait, attempt)) = delay {
             if attempt > 0
                 && let Some(first) = self.front(lane, &mut entry, 1)?.first_mut()
             {
@@ -192,9 +193,9 @@ impl<R: Records> Model<R> {
                 first.queued.attempts = first.queued.attempts.saturating_add(attempt);
                 self.records.mark_message(lane, first)?;
             }
-            self.records.set_out_delay(lane, Some(until))?;
+            entry.delay = Some(OutDelay { until, flood_wait });
+            self.records.set_out_delay(lane, entry.delay)?;
             entry.granted.clear();
-            entry.delay_recorded = true;
             entry.place = Place::Delayed {
                 due: until,
                 tie: self.number(),

@@ -59,7 +59,15 @@ pub(crate) struct LaneSummary {
 pub(crate) struct OutboxSummary {
     pub(crate) lane: Lane,
     pub(crate) messages: usize,
-    pub(crate) delayed_until: Option<TimestampMs>,
+    pub(crate) delay: Option<OutDelay>,
+}
+
+/// Until when an outbox must not be sent from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutDelay {
+    pub(crate) until: TimestampMs,
+    /// Whether Telegram asked for it.
+    pub(crate) flood_wait: bool,
 }
 
 /// What a dead letter holds.
@@ -138,7 +146,7 @@ pub(crate) trait Records: Debug + Send + 'static {
     /// Writes attempts and marks of a message.
     fn mark_message(&mut self, lane: &Lane, message: &StoredMessage) -> StoreResult<()>;
     fn pop_message(&mut self, lane: &Lane, key: MessageKey) -> StoreResult<()>;
-    fn set_out_delay(&mut self, lane: &Lane, until: Option<TimestampMs>) -> StoreResult<()>;
+    fn set_out_delay(&mut self, lane: &Lane, delay: Option<OutDelay>) -> StoreResult<()>;
 
     fn put_revision(&mut self, bot: &BotId, revision: ActiveRevision) -> StoreResult<()>;
     fn put_park(&mut self, bot: &BotId, until: Option<TimestampMs>) -> StoreResult<()>;

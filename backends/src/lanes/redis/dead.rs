@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use botloom_core::ports::{
-    DeadLetter, DeadLetters, DedupKey, Direction, LetterOrder, LetterQuery, NewDeadLetter, OutClass, Page,
-    PageRequest, QueuedMessage, QueuedUpdate, StoreError, StoreResult,
+    DeadLetter, DeadLetters, DedupKey, Direction, LetterCount, LetterOrder, LetterQuery, NewDeadLetter,
+    OutClass, Page, PageRequest, QueuedMessage, QueuedUpdate, StoreError, StoreResult,
 };
 use botloom_core::{BotId, ChatId, Lane, TimestampMs};
 use bytes::Bytes;
@@ -21,6 +21,8 @@ use super::{RedisLanes, args, codec};
 const PAGE: u32 = 200;
 /// Pages that one call reads for a filter, at most.
 const ROUNDS: usize = 10;
+/// Letters that the server looks through in one step of a count: each may be 64 KiB, and nobody else is served meanwhile.
+const LOOKED_AT: usize = 100;
 
 /// What an id says. The order is that of the letters: the time, the number in it, the shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,6 +163,38 @@ impl RedisLanes {
         let more = found.len() > limit;
         found.truncate(limit);
         Ok((found, more))
+    }
+
+    /// How many letters on one shard a filter means, and how many of the first `most` were looked at. Letters stay on the
+    /// server: most of what they hold says nothing about the filter.
+    async fn count_on(
+        &self,
+        bot: &BotId,
+        query: &LetterQuery,
+        shard: u16,
+        most: usize,
+    ) -> StoreResult<(u64, usize)> {
+        let wanted = |value: Option<&str>| value.map_or_else(String::new, |value| format!("={value}"));
+        let chat = wanted(query.chat.as_ref().map(ChatId::as_str));
+        let reason = wanted(query.reason.as_deref());
+        let place = Place {
+            letters: query.direction,
+            ..Place::of(shard, bot.as_str())
+        };
+        let (mut meant, mut looked_at, mut from) = (0, 0, "-".to_owned());
+        while looked_at < most {
+            let step = LOOKED_AT.min(most - looked_at);
+            let args = args![bot, from, step, chat, reason];
+            let mut reply = Reply::of(self.call(&self.scripts.count_letters, place, &args).await?)?;
+            meant += reply.next::<u64>()?;
+            let seen: usize = reply.next()?;
+            looked_at += seen;
+            if seen < step {
+                break;
+            }
+            from = format!("({}", reply.next::<String>()?);
+        }
+        Ok((meant, looked_at))
     }
 
     async fn find(&self, bot: &BotId, id: &str) -> StoreResult<Option<Stored>> {
@@ -363,25 +397,33 @@ impl DeadLetters for RedisLanes {
         })
     }
 
-    async fn count(&self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64> {
-        let mut count = 0;
-        if !query.is_filter() {
-            for shard in self.letter_shards(bot) {
-                let key = self.letters_key(bot, query.direction, shard);
-                count += self.link.run::<u64>(cmd("XLEN").arg(key)).await?;
+    async fn count(&self, bot: &BotId, query: &LetterQuery) -> StoreResult<LetterCount> {
+        let (mut letters, mut looked_at) = (0, 0);
+        // As many as one stream holds: only of a bot with several, on a cluster, some are not looked at.
+        let most = self.limits.dead_letter_cap.max(1);
+        for shard in self.letter_shards(bot) {
+            let key = self.letters_key(bot, query.direction, shard);
+            let there: usize = self.link.run(cmd("XLEN").arg(key)).await?;
+            if !query.is_filter() {
+                letters += there as u64;
+            } else if there > 0 && looked_at == most {
+                return Ok(LetterCount {
+                    letters,
+                    at_least: true,
+                });
+            } else if there > 0 {
+                let (meant, seen) = self.count_on(bot, query, shard, most - looked_at).await?;
+                letters += meant;
+                looked_at += seen;
+                if seen < there && looked_at == most {
+                    return Ok(LetterCount {
+                        letters,
+                        at_least: true,
+                    });
+                }
             }
-            return Ok(count);
         }
-        let mut from = None;
-        loop {
-            let (read, more) = self.beyond(bot, query, from, PAGE as usize).await?;
-            from = read.last().map(|last| last.id);
-            let means = |stored: &&Stored| query.means(stored.letter.chat.as_ref(), &stored.letter.reason);
-            count += read.iter().filter(means).count() as u64;
-            if !more {
-                return Ok(count);
-            }
-        }
+        Ok(LetterCount::exactly(letters))
     }
 
     async fn dead_letter(&self, bot: &BotId, id: &str) -> StoreResult<Option<DeadLetter>> {

@@ -105,10 +105,19 @@ impl RedisLanes {
                 set.arg(key).arg(member(&lane)).arg(attempts);
                 self.link.run::<u64>(&set).await.map(drop)
             }
-            LaneItem::OutDelay { lane, until } => {
-                let key = self.link.names().of_shard("odl", self.shard(&lane));
+            LaneItem::OutDelay {
+                lane,
+                until,
+                flood_wait,
+            } => {
+                let of_shard = |name| self.link.names().of_shard(name, self.shard(&lane));
+                if flood_wait {
+                    let mut set = cmd("HSET");
+                    set.arg(of_shard("oflood")).arg(member(&lane)).arg(until.0);
+                    self.link.run::<u64>(&set).await?;
+                }
                 let mut add = cmd("ZADD");
-                add.arg(key).arg(until.0 * 4_096).arg(member(&lane));
+                add.arg(of_shard("odl")).arg(until.0 * 4_096).arg(member(&lane));
                 self.link.run::<u64>(&add).await.map(drop)
             }
             LaneItem::Letter {

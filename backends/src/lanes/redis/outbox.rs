@@ -130,6 +130,7 @@ impl RedisLanes {
             AfterAck::Keep => ("keep", 0, 0),
             AfterAck::Release => ("release", 0, 0),
             AfterAck::Delay { until, attempt } => ("delay", until.0, attempt),
+            AfterAck::FloodWait { until } => ("flood", until.0, 0),
         };
         let args = args![
             name,

@@ -128,22 +128,22 @@ macro_rules! scripts {
 }
 
 scripts! {
-    ingest: ["rz", "bf", "vt", "lx", "revs", "seq", "cnt", "spread", "qin", "state", "idemp"],
-    claim: ["rz", "bf", "vt", "lx", "dl", "att", "revs", "seq"],
+    ingest: ["rz", "bf", "vt", "lx", "taken", "revs", "seq", "cnt", "spread", "qin", "state", "idemp"],
+    claim: ["rz", "bf", "vt", "lx", "taken", "dl", "att", "revs", "seq"],
     commit: [
-        "rz", "bf", "vt", "lx", "att", "revs", "seq", "cnt", "oz", "obf", "ovt", "ox", "opark", "opz", "ocnt",
-        "ogu", "qin", "state", "qout", "qurgent",
+        "rz", "bf", "vt", "lx", "taken", "att", "revs", "seq", "cnt", "oz", "obf", "ovt", "ox", "opark", "opz",
+        "ocnt", "ogu", "qin", "state", "qout", "qurgent",
     ],
     fail: ["rz", "bf", "vt", "lx", "dl", "att", "seq", "cnt", "qin", "dlq"],
     renew: ["leases", "seq"],
     release: ["rz", "bf", "vt", "lx", "seq"],
     set_rev: ["spread", "revs"],
-    claim_out: ["oz", "obf", "ovt", "ox", "odl", "opark", "opz", "ogu", "odoubt", "seq"],
+    claim_out: ["oz", "obf", "ovt", "ox", "odl", "opark", "opz", "ogu", "odoubt", "oflood", "seq"],
     load_out: ["ox", "odoubt", "ogu", "qout", "qurgent"],
     begin_send: ["ox", "ogu", "qout", "qurgent"],
     ack_out: [
-        "oz", "obf", "ovt", "ox", "odl", "opark", "opz", "ogu", "odoubt", "seq", "ocnt", "qout", "qurgent",
-        "dlq",
+        "oz", "obf", "ovt", "ox", "odl", "opark", "opz", "ogu", "odoubt", "oflood", "seq", "ocnt", "qout",
+        "qurgent", "dlq",
     ],
     park: ["spread", "oz", "obf", "ovt", "opark", "opz", "seq"],
     set_aside: ["spread", "dlq"],
@@ -156,7 +156,8 @@ scripts! {
         "qurgent",
     ],
     purge: [
-        "rz", "lx", "dl", "att", "oz", "ox", "odl", "opz", "odoubt", "ogu", "qin", "qout", "qurgent", "state",
+        "rz", "lx", "dl", "att", "oz", "ox", "odl", "opz", "odoubt", "ogu", "oflood", "qin", "qout", "qurgent",
+        "state",
     ],
     purge_bot: ["revs", "cnt", "ocnt", "opark", "dlq_in", "dlq_out"],
     stats: ["rz", "lx", "dl", "cnt", "ocnt"],
@@ -166,9 +167,11 @@ scripts! {
     ],
     free: ["spread", "rz", "bf", "vt", "lx", "dl", "att", "seq", "cnt", "qin", "dlq"],
     free_out: [
-        "spread", "oz", "obf", "ovt", "ox", "odl", "opark", "opz", "odoubt", "seq", "ocnt", "qout", "qurgent", "dlq",
+        "spread", "oz", "obf", "ovt", "ox", "odl", "opark", "opz", "odoubt", "oflood", "seq", "ocnt", "qout",
+        "qurgent", "dlq",
     ],
-    forget: ["spread", "rz", "bf", "vt", "lx", "seq", "state"],
+    forget: ["spread", "rz", "bf", "vt", "lx", "taken", "seq", "state"],
+    count_letters: ["dlq"],
 }
 
 /// The guard that a line is part of.

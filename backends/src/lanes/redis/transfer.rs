@@ -122,10 +122,18 @@ impl RedisLanes {
                 let lane = lane_of(&lane)?;
                 teller.tell(LaneItem::Attempts { lane, attempts }).await;
             }
-            for (lane, stamp) in self.scores(&key("odl")).await? {
-                let (lane, until) = (lane_of(&lane)?, moment(stamp / 4_096.0));
+            let waits: HashMap<String, i64> = self.link.run(cmd("HGETALL").arg(key("oflood"))).await?;
+            for (name, stamp) in self.scores(&key("odl")).await? {
+                let (lane, until) = (lane_of(&name)?, moment(stamp / 4_096.0));
                 if until > now {
-                    teller.tell(LaneItem::OutDelay { lane, until }).await;
+                    let flood_wait = waits.contains_key(&name);
+                    teller
+                        .tell(LaneItem::OutDelay {
+                            lane,
+                            until,
+                            flood_wait,
+                        })
+                        .await;
                 }
             }
         }

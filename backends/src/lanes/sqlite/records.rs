@@ -19,7 +19,7 @@ use super::convert::{
 };
 use super::sweep::Sweeper;
 use crate::lanes::model::{
-    LaneSummary, Letter, MessageKey, OutboxSummary, Payload, Records, StoredMessage, StoredUpdate,
+    LaneSummary, Letter, MessageKey, OutDelay, OutboxSummary, Payload, Records, StoredMessage, StoredUpdate,
 };
 
 #[derive(Debug)]
@@ -211,9 +211,9 @@ impl Records for SqliteRecords {
 
     fn outboxes(&mut self) -> StoreResult<Vec<OutboxSummary>> {
         let names = self.names();
-        let sql = "SELECT o.bot, o.chat, count(*), \
-                   (SELECT due FROM out_delays d WHERE d.bot = o.bot AND d.chat = o.chat) \
-                   FROM outq o GROUP BY o.bot, o.chat";
+        let sql = "SELECT o.bot, o.chat, o.messages, d.due, d.flood_wait \
+                   FROM (SELECT bot, chat, count(*) AS messages FROM outq GROUP BY bot, chat) o \
+                   LEFT JOIN out_delays d ON d.bot = o.bot AND d.chat = o.chat";
         let found = self.all(sql, [], |row| {
             let Some(bot) = names.get(&row.get(0)?).cloned() else {
                 return Ok(None);
@@ -222,7 +222,13 @@ impl Records for SqliteRecords {
             Ok(Some(OutboxSummary {
                 lane: Lane { bot, chat },
                 messages: count(row, 2)?,
-                delayed_until: row.get::<_, Option<i64>>(3)?.map(TimestampMs),
+                delay: match row.get(3)? {
+                    Some(due) => Some(OutDelay {
+                        until: TimestampMs(due),
+                        flood_wait: row.get(4)?,
+                    }),
+                    None => None,
+                },
             }))
         })?;
         Ok(found.into_iter().flatten().collect())
@@ -457,15 +463,16 @@ impl Records for SqliteRecords {
             .map(drop)
     }
 
-    fn set_out_delay(&mut self, lane: &Lane, until: Option<TimestampMs>) -> StoreResult<()> {
+    fn set_out_delay(&mut self, lane: &Lane, delay: Option<OutDelay>) -> StoreResult<()> {
         let bot = self.bot(&lane.bot)?;
-        let Some(until) = until else {
+        let Some(delay) = delay else {
             let sql = "DELETE FROM out_delays WHERE bot = ?1 AND chat = ?2";
             return self.run(sql, (bot, lane.chat.as_str())).map(drop);
         };
-        let sql = "INSERT INTO out_delays (bot, chat, due) VALUES (?1, ?2, ?3) \
-                   ON CONFLICT DO UPDATE SET due = excluded.due";
-        self.run(sql, (bot, lane.chat.as_str(), until.0)).map(drop)
+        let sql = "INSERT INTO out_delays (bot, chat, due, flood_wait) VALUES (?1, ?2, ?3, ?4) \
+                   ON CONFLICT DO UPDATE SET due = excluded.due, flood_wait = excluded.flood_wait";
+        self.run(sql, (bot, lane.chat.as_str(), delay.until.0, delay.flood_wait))
+            .map(drop)
     }
 
     fn put_revision(&mut self, bot: &BotId, revision: ActiveRevision) -> StoreResult<()> {
@@ -553,7 +560,8 @@ impl Records for SqliteRecords {
 
     fn count_letters(&mut self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64> {
         let Some(n) = self.known(bot) else { return Ok(0) };
-        let sql = format!("SELECT count(*) FROM dlq WHERE {MEANT}");
+        // The index holds all that the filter asks for: what was set aside is not read.
+        let sql = format!("SELECT count(*) FROM dlq INDEXED BY dlq_found WHERE {MEANT}");
         let values = (
             n,
             direction_number(query.direction),

@@ -16,6 +16,8 @@ const APPLICATION_ID: i64 = 0x426f_744c;
 const SCRIPTS: &[&str] = &[
     include_str!("../../../../migrations/sqlite/runtime/0001_lanes.sql"),
     include_str!("../../../../migrations/sqlite/runtime/0002_traces.sql"),
+    include_str!("../../../../migrations/sqlite/runtime/0003_flood_waits.sql"),
+    include_str!("../../../../migrations/sqlite/runtime/0004_letters_found.sql"),
 ];
 /// Statements kept compiled; more than there are.
 const STATEMENTS: usize = 64;

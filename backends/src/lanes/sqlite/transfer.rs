@@ -19,7 +19,7 @@ use super::convert::{
 };
 use super::records::SqliteRecords;
 use super::schema;
-use crate::lanes::model::{Letter, MessageKey, Payload, Records as _, StoredMessage};
+use crate::lanes::model::{Letter, MessageKey, OutDelay, Payload, Records as _, StoredMessage};
 use crate::transfer::{LaneItem, LaneTransfer, SEEN_MARGIN_MS};
 
 /// A file of lanes in the hands of a transfer. Other processes cannot open it meanwhile.
@@ -117,7 +117,11 @@ impl File {
                 };
                 records.push_message(&lane, &stored)
             }
-            LaneItem::OutDelay { lane, until } => records.set_out_delay(&lane, Some(until)),
+            LaneItem::OutDelay {
+                lane,
+                until,
+                flood_wait,
+            } => records.set_out_delay(&lane, Some(OutDelay { until, flood_wait })),
             LaneItem::Park { bot, until } => records.put_park(&bot, Some(until)),
             LaneItem::Letter {
                 attempts,
@@ -264,11 +268,13 @@ impl SqliteRecords {
                 },
             })
         })?;
-        let sql = "SELECT b.id, d.chat, d.due FROM out_delays d JOIN bots b ON b.n = d.bot WHERE d.due > ?1";
+        let sql = "SELECT b.id, d.chat, d.due, d.flood_wait FROM out_delays d JOIN bots b ON b.n = d.bot \
+                   WHERE d.due > ?1";
         self.each(sql, [now.0], out, |row| {
             Ok(LaneItem::OutDelay {
                 lane: lane(row)?,
                 until: time(row, 2)?,
+                flood_wait: row.get(3)?,
             })
         })?;
         let sql = "SELECT b.id, p.until FROM parks p JOIN bots b ON b.n = p.bot WHERE p.until > ?1";

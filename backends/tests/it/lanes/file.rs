@@ -7,12 +7,14 @@ use std::sync::Arc;
 use botloom_backends::{SqliteLanes, SqliteTuning};
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    ActiveRevision, Commit, CommitOutcome, DedupKey, Ingest, IngestOutcome, LaneLimits, Lanes as _, NextTurn,
-    OutClass, OutMessage, Outbox as _, StateChange, StoreError, Turn,
+    AckOut, ActiveRevision, AfterAck, Chats as _, Commit, CommitOutcome, DeadLetters as _, DedupKey,
+    Direction, Freed, Ingest, IngestOutcome, LaneLimits, Lanes as _, LetterCount, LetterQuery, NewDeadLetter,
+    NextTurn, OutClass, OutMessage, Outbox as _, Remedy, StateChange, StoreError, Turn,
 };
 use botloom_core::testing::ManualClock;
 use botloom_core::{BotId, ChatId, Clock as _, Epoch, Lane, RevHash, Sha256Hash, TimestampMs};
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(TimestampMs(1_795_200_000_000)))
@@ -181,12 +183,12 @@ async fn waits_of_senders_survive_a_restart() {
     }
     let turn = store.claim_out(1).await.unwrap().0.remove(0);
     let until = clock.now().plus(5_000);
-    let ack = botloom_core::ports::AckOut {
+    let ack = AckOut {
         lease: turn.lease.clone(),
         sent: 0,
         dead: None,
         dead_all: false,
-        after: botloom_core::ports::AfterAck::Delay { until, attempt: 1 },
+        after: AfterAck::Delay { until, attempt: 1 },
     };
     store.ack_out(vec![ack]).await.unwrap();
     drop(store);
@@ -207,6 +209,85 @@ async fn waits_of_senders_survive_a_restart() {
     clock.advance(1);
     assert_eq!(store.claim_out(5).await.unwrap().0.len(), 2);
     store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wait_that_telegram_asked_for_survives_a_restart_as_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    let turn = grant(&store, 1, 1).await;
+    let messages = vec![message("a", Ambiguous::Resend)];
+    store.commit(vec![commit(&turn, messages)]).await.unwrap();
+    let until = clock.now().plus(60_000);
+    let failed = AfterAck::Delay {
+        until: clock.now(),
+        attempt: 1,
+    };
+    for after in [failed, AfterAck::FloodWait { until }] {
+        let turn = store.claim_out(1).await.unwrap().0.remove(0);
+        let ack = AckOut {
+            lease: turn.lease,
+            sent: 0,
+            dead: None,
+            dead_all: false,
+            after,
+        };
+        store.ack_out(vec![ack]).await.unwrap();
+    }
+    drop(store);
+    let store = open(&path, &clock).unwrap();
+    let freed = store.free_messages(&lane(1), Remedy::Retry).await.unwrap();
+    assert_eq!(freed, Freed::NotBefore(until));
+    assert_eq!(store.claim_out(1).await.unwrap().0, Vec::new());
+    store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn many_letters_are_counted_without_being_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("runtime.db"), clock());
+    let store = open(&path, &clock).unwrap();
+    // All at once: one transaction takes many.
+    let letters = (0..3_000_i64).map(|number| NewDeadLetter {
+        bot: lane(1).bot,
+        chat: (number % 7 != 0).then(|| lane(number % 3).chat),
+        reason: ["overflow", "expired"][usize::from(number % 5 == 0)].to_owned(),
+        detail: number.to_string(),
+        body: Bytes::from_static(b"{}"),
+        at: clock.now(),
+    });
+    try_join_all(letters.map(|letter| store.set_aside(letter)))
+        .await
+        .unwrap();
+    let numbers = || 0..3_000_i64;
+    let in_chat = |number: &i64| number % 7 != 0 && number % 3 == 1;
+    let expired = |number: &i64| number % 5 == 0;
+    for (chat, reason, expected) in [
+        (None, None, numbers().count()),
+        (Some(1), None, numbers().filter(in_chat).count()),
+        (None, Some("expired"), numbers().filter(expired).count()),
+        (
+            Some(1),
+            Some("expired"),
+            numbers().filter(in_chat).filter(expired).count(),
+        ),
+        (Some(9), None, 0),
+    ] {
+        let query = LetterQuery {
+            chat: chat.map(|chat| lane(chat).chat),
+            reason: reason.map(str::to_owned),
+            ..LetterQuery::all(Direction::In)
+        };
+        let count = store.count(&lane(1).bot, &query).await.unwrap();
+        assert_eq!(count, LetterCount::exactly(expected as u64), "{query:?}");
+    }
+    drop(store);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let plan = "EXPLAIN QUERY PLAN SELECT count(*) FROM dlq INDEXED BY dlq_found \
+                WHERE bot = 1 AND dir = 0 AND (NULL IS NULL OR chat = NULL) AND (?1 IS NULL OR reason = ?1)";
+    let plan: String = db.query_row(plan, ["expired"], |row| row.get(3)).unwrap();
+    assert!(plan.contains("COVERING INDEX dlq_found"), "{plan}");
 }
 
 #[tokio::test]

@@ -621,9 +621,12 @@ fn acknowledgement(pair: &Pair, store: usize, [sent, dead, after]: [u8; 3], now:
         sent: usize::from(sent % 4),
         dead: (dead < 80).then(|| ("telegram-400".to_owned(), "no".to_owned())),
         dead_all: dead < 20,
-        after: match after % 3 {
-            0 => AfterAck::Keep,
-            1 => AfterAck::Release,
+        after: match after % 6 {
+            0 | 1 => AfterAck::Keep,
+            2 => AfterAck::Release,
+            3 => AfterAck::FloodWait {
+                until: now.plus(i64::from(after) * 10),
+            },
             _ => AfterAck::Delay {
                 until: now.plus(i64::from(after) * 10),
                 attempt: u32::from(after % 2),

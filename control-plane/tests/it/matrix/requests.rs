@@ -306,6 +306,14 @@ impl<'a> World<'a> {
                 let account = self.make(&bot, &asked).await;
                 (at, Some(json!({ "telegramUserId": account })), 200)
             }
+            ("POST", "/bots/{botId}/managed/token") => {
+                let managed = format!("/bots/{bot}/managed");
+                let asked = self.owner.post(&managed, &Value::Null).await.expect(201).json();
+                let account = json!({ "telegramUserId": self.make(&bot, &asked).await });
+                let confirm = format!("{managed}/confirm");
+                self.owner.post(&confirm, &account).await.expect(200);
+                (at, None, 200)
+            }
             ("POST", "/bots/{botId}/connect") => (at, Some(json!({ "ingress": "polling" })), 409),
             ("GET", "/bots/{botId}/analytics/{query}") => (at.replace("{query}", "messages"), None, 200),
             ("GET", "/bots/{botId}/chats/{chatId}") => (of_chat, None, 200),

@@ -132,9 +132,8 @@ async fn a_flood_wait_is_told_and_kept() {
         sent: 0,
         dead: None,
         dead_all: false,
-        after: AfterAck::Delay {
+        after: AfterAck::FloodWait {
             until: server.ports.clock.now().plus(30_000),
-            attempt: 0,
         },
     };
     server.ports.outbox.ack_out(vec![ack]).await.unwrap();

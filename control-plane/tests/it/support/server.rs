@@ -139,6 +139,11 @@ impl Server {
     }
 
     pub(crate) async fn start_with(setup: Setup) -> Self {
+        // All that is set up makes a large future, which callers need not carry in theirs.
+        Box::pin(Self::set_up(setup)).await
+    }
+
+    async fn set_up(setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(setup.now));
         let data_dir = DataDir::open(folder.path()).unwrap();

@@ -23,6 +23,7 @@ cases!(($) chats_tests, chats, LaneKit, [
     a_failed_message_is_sent_at_once,
     a_failed_message_is_set_aside_for_the_next,
     a_wait_that_telegram_asked_for_is_kept,
+    a_wait_that_telegram_asked_for_binds_what_had_failed_before,
     a_document_is_forgotten,
     a_running_turn_does_not_bring_a_document_back,
 ]);
@@ -55,12 +56,22 @@ impl LaneKit {
     }
 
     async fn delay(&self, turn: &OutTurn, until: TimestampMs, attempt: u32) -> StoreResult<()> {
+        self.answer_send(turn, None, AfterAck::Delay { until, attempt })
+            .await
+    }
+
+    async fn answer_send(
+        &self,
+        turn: &OutTurn,
+        dead: Option<(String, String)>,
+        after: AfterAck,
+    ) -> StoreResult<()> {
         let ack = AckOut {
             lease: turn.lease.clone(),
             sent: 0,
-            dead: None,
+            dead,
             dead_all: false,
-            after: AfterAck::Delay { until, attempt },
+            after,
         };
         self.outbox.ack_out(vec![ack]).await.map(drop)
     }
@@ -336,7 +347,8 @@ async fn a_wait_that_telegram_asked_for_is_kept(kit: LaneKit) -> CaseResult {
     let lane = lane(1);
     let turn = kit.sending(&lane).await?;
     let until = kit.now().plus(60_000);
-    kit.delay(&turn, until, 0).await?;
+    kit.answer_send(&turn, None, AfterAck::FloodWait { until })
+        .await?;
     for remedy in [Remedy::Retry, Remedy::SetAside] {
         let freed = kit.chats.free_messages(&lane, remedy).await?;
         assert_eq!(freed, Freed::NotBefore(until));
@@ -350,6 +362,54 @@ async fn a_wait_that_telegram_asked_for_is_kept(kit: LaneKit) -> CaseResult {
         let freed = kit.chats.free_messages(&lane, remedy).await?;
         assert_eq!(freed, Freed::NotBefore(later));
     }
+    Ok(())
+}
+
+async fn a_wait_that_telegram_asked_for_binds_what_had_failed_before(kit: LaneKit) -> CaseResult {
+    let lane = lane(1);
+    let turn = kit.sending(&lane).await?;
+    // The first is refused, the second fails; then Telegram asks for a pause.
+    let dead = Some(("telegram-400".to_owned(), "no".to_owned()));
+    let soon = AfterAck::Delay {
+        until: kit.now().plus(1_000),
+        attempt: 1,
+    };
+    kit.answer_send(&turn, dead, soon).await?;
+    kit.clock.advance(1_000);
+    let (mut turns, _) = kit.outbox.claim_out(1).await?;
+    let turn = turns.remove(0);
+    assert_eq!(turn.messages[0].attempts, 1);
+    let until = kit.now().plus(60_000);
+    kit.answer_send(&turn, None, AfterAck::FloodWait { until })
+        .await?;
+    for remedy in [Remedy::Retry, Remedy::SetAside] {
+        let freed = kit.chats.free_messages(&lane, remedy).await?;
+        assert_eq!(freed, Freed::NotBefore(until));
+    }
+    // What comes back, and what is new, waits behind it.
+    let page = PageRequest::default();
+    let mut letters = kit.dead.dead_letters(&lane.bot, Direction::Out, &page).await?;
+    let id = letters.items.remove(0).id;
+    assert!(kit.dead.replay(&lane.bot, &id).await?);
+    kit.send(&lane, 101, vec![message("three")]).await?;
+    let freed = kit.chats.free_messages(&lane, Remedy::Retry).await?;
+    assert_eq!(freed, Freed::NotBefore(until));
+    let view = kit.chats.chat(&lane).await?;
+    assert_eq!(
+        (view.messages, view.outbound),
+        (3, Some(Standing::Delayed { until }))
+    );
+    kit.clock.advance(59_999);
+    assert_eq!(kit.first_texts().await?.len(), 0);
+    kit.clock.advance(1);
+    let (mut turns, _) = kit.outbox.claim_out(1).await?;
+    let turn = turns.remove(0);
+    assert_eq!(turn.messages.len(), 3);
+    // The pause is over: a wait of our own can be ended again.
+    kit.delay(&turn, kit.now().plus(60_000), 1).await?;
+    let freed = kit.chats.free_messages(&lane, Remedy::Retry).await?;
+    assert_eq!(freed, Freed::Retried);
+    assert_eq!(kit.first_texts().await?.len(), 3);
     Ok(())
 }
 

@@ -285,7 +285,7 @@ async fn a_delayed_outbox_waits(kit: LaneKit) -> CaseResult {
     kit.send(&lane(1), 1, vec![message("a"), message("b")]).await?;
     let turn = kit.claim_out_one().await?;
     let until = kit.now().plus(3_000);
-    let delay = AfterAck::Delay { until, attempt: 0 };
+    let delay = AfterAck::FloodWait { until };
     assert_eq!(kit.acked(ack(&turn.lease, 1, delay)).await?, (None, Vec::new()));
     kit.clock.advance(2_999);
     assert_eq!(kit.outbox.claim_out(1).await?, (Vec::new(), Some(until)));

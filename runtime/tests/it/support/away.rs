@@ -128,7 +128,7 @@ forward! { Bots
     fn set_token(id: &BotId, token: &SealedToken, identity: &TelegramIdentity) -> bool;
     fn set_connection(id: &BotId, connection: Option<&Connection>) -> ();
     fn replace_connection(id: &BotId, seen: &Connection, connection: Option<&Connection>) -> bool;
-    fn set_suspended(id: &BotId, reason: Option<&str>) -> ();
+    fn suspend(id: &BotId, version: i64, reason: &str) -> bool;
     fn set_paused(id: &BotId, at: Option<TimestampMs>) -> bool;
     fn rename_bot(id: &BotId, name: &str) -> ();
     fn set_staging_of(id: &BotId, production: Option<&BotId>) -> StagingChange;

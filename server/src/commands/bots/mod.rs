@@ -75,6 +75,12 @@ pub(crate) async fn bots(command: BotsCommand) -> CommandResult {
             let renamed = api.patch(&path, json!({ "name": name })).await?.ok()?;
             tell(at.json, &renamed, format!("{bot} is called {name} now"));
         }
+        BotsCommand::ReplaceToken { bot, at } => {
+            let api = Api::login(&at.login).await?;
+            let path = format!("/bots/{bot}/managed/token");
+            let replaced = api.post(&path, Value::Null).await?.ok()?;
+            tell(at.json, &replaced, format!("the token of {bot} was replaced"));
+        }
         BotsCommand::Pause { bot, at } => switch(&bot, "pause", "paused", &at).await?,
         BotsCommand::Resume { bot, at } => switch(&bot, "resume", "not paused", &at).await?,
         BotsCommand::Stage {

@@ -48,6 +48,27 @@ impl Api {
             .await
             .unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
+        Self::logged_in(http, base, &answer)
+    }
+
+    /// A new person with this role in the first project of the session's user.
+    pub(crate) async fn invite(&self, server: &Server, email: &str, role: &str) -> Self {
+        let projects = self.get("/projects").await.json();
+        let project = projects["items"][0]["projectId"].as_str().unwrap();
+        let path = format!("/projects/{project}/invitations");
+        let invited = self.post(&path, &json!({ "role": role })).await.json();
+        let (_, secret) = invited["url"].as_str().unwrap().split_once('#').unwrap();
+        let account = json!({ "secret": secret, "email": email, "password": PASSWORD }).to_string();
+        let (http, headers) = (Http::new(), [("content-type", "application/json")]);
+        let answer = http
+            .send("POST", &server.url("/auth/register"), &headers, account)
+            .await
+            .unwrap();
+        assert_eq!(answer.status, 201, "{answer:?}");
+        Self::logged_in(http, &server.url(""), &answer)
+    }
+
+    fn logged_in(http: Http, base: &str, answer: &Answer) -> Self {
         let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
         let csrf = answer.json()["csrfToken"].as_str().unwrap().to_owned();
         Self {
@@ -56,6 +77,20 @@ impl Api {
             cookie,
             csrf,
         }
+    }
+
+    /// A request whose refusal (429) is what is wanted.
+    pub(crate) async fn post_once(&self, path: &str, body: &Value) -> Answer {
+        let headers = [
+            ("cookie", self.cookie.as_str()),
+            ("x-csrf-token", self.csrf.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let url = format!("{}{path}", self.base);
+        self.http
+            .send("POST", &url, &headers, body.to_string())
+            .await
+            .unwrap()
     }
 
     /// The same session at another node.

@@ -1,6 +1,6 @@
 -- Acknowledges sends. ARGV: lane, bot, fence, urgent and other messages that the holder was given, sent, dead (none, one,
--- all), reason, detail, chat, cap of dead letters, after (keep, release, delay), until, attempt, lease ms, messages of a
--- turn, latest moment to go on.
+-- all), reason, detail, chat, cap of dead letters, after (keep, release, delay, flood), until, attempt, lease ms, messages of
+-- a turn, latest moment to go on.
 local lane, bot = ARGV[2], ARGV[3]
 if not held(ox, lane, ARGV[4]) then return { 'FENCED' } end -- check: ack-fence
 local urgent, others = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -37,13 +37,14 @@ for _ = 1, dead do
 end
 
 call('HDEL', odoubt, lane)
+call('HDEL', oflood, lane)
 if call('LLEN', qurgent) + call('LLEN', qout) == 0 then
   call('ZREM', ox, lane) -- check: ack-place
   call('HDEL', ogu, lane)
   return { 'DONE', letters, 0, 0 }
 end
 local after = ARGV[13]
-if after == 'delay' then
+if after == 'delay' or after == 'flood' then
   local attempt = tonumber(ARGV[15])
   if attempt > 0 then
     local list = next_list()
@@ -52,6 +53,7 @@ if after == 'delay' then
   call('ZREM', ox, lane) -- check: ack-delay-place
   call('HDEL', ogu, lane)
   call('ZADD', odl, stamp(tonumber(ARGV[14])), lane) -- check: ack-delay
+  if after == 'flood' then call('HSET', oflood, lane, ARGV[14]) end -- check: ack-flood
   return { 'DONE', letters, 0, 0 }
 end
 call('HDEL', ogu, lane)

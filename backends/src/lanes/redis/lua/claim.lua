@@ -13,7 +13,7 @@ local most, turns = heard(ARGV[4]) and tonumber(ARGV[2]) or 0, {}
 local popped = most > 0 and call('ZPOPMIN', rz, most) or {}
 for i = 1, #popped, 2 do
   local lane = popped[i]
-  turns[#turns + 1] = { lane, lease(lx, lane, tonumber(ARGV[3])), call('HGET', att, lane) or '0',
+  turns[#turns + 1] = { lane, lease(lx, lane, tonumber(ARGV[3]), taken), call('HGET', att, lane) or '0',
     call('HGET', revs, bot_of(lane)) }
 end
 if #turns < most or most == 0 and call('ZCARD', rz) == 0 then

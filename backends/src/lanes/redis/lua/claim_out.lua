@@ -2,6 +2,7 @@
 for _, bot in ipairs(call('ZRANGEBYSCORE', opark, '-inf', int(now), 'LIMIT', 0, 64)) do unpark(bot) end
 for _, lane in ipairs(passed(odl)) do
   call('ZREM', odl, lane) -- check: claim-out-due
+  call('HDEL', oflood, lane)
   queue_out(lane, bot_of(lane))
 end
 for _, lane in ipairs(passed(ox)) do

@@ -49,7 +49,7 @@ if call('LLEN', qin) == 0 then
 end
 if heard(ARGV[11]) then
   charge(bot, turns + 1)
-  return { 'DONE', out, out_ready, 0, lease(lx, lane, tonumber(ARGV[13])), active, call('GET', state),
+  return { 'DONE', out, out_ready, 0, lease(lx, lane, tonumber(ARGV[13]), taken), active, call('GET', state),
     call('LRANGE', qin, 0, tonumber(ARGV[15]) - 1) }
 end
 charge(bot, turns)

@@ -50,12 +50,15 @@ local function charge(bot, turns)
   end
 end
 
--- The token is the lease: its score says who holds the lane and until when.
-local function lease(set, lane, ms)
+-- The token is the lease: its score says who holds the lane and until when. `away`, if given, holds the leases that were
+-- taken from who had them: `<lane> <counter>`, by the score under which they would have ended.
+local function lease(set, lane, ms, away)
   local before = tonumber(call('ZSCORE', set, lane) or -1)
   local token = stamp(now + ms)
   -- The lease that follows another at once must not look like its renewal.
   if token % 4096 == before % 4096 then token = stamp(now + ms) end -- check: next-lease-differs
+  -- Nor like that of a lease that was taken away, as long as that one would have lasted.
+  while away and call('ZSCORE', away, lane .. ' ' .. int(token % 4096)) do token = stamp(now + ms) end -- check: forget-remembers
   call('ZADD', set, token, lane)
   return token
 end

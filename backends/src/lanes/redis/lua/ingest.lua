@@ -26,7 +26,7 @@ count(cnt, bot, 1)
 if waiting > 0 then return { 'QUEUED' } end -- check: ingest-place
 if heard(ARGV[6]) then
   charge(bot, 1)
-  return { 'GRANTED', lease(lx, lane, tonumber(ARGV[7])), call('HGET', revs, bot), call('GET', state) }
+  return { 'GRANTED', lease(lx, lane, tonumber(ARGV[7]), taken), call('HGET', revs, bot), call('GET', state) }
 end
 queue(rz, bf, vt, lane, bot)
 return { 'READY', math.max(1, tonumber(call('HGET', bf, bot)) - tonumber(call('GET', vt) or 0)) }

@@ -1,17 +1,21 @@
 //! What cannot be read is set aside and takes no other lane with it, and what was set aside does not stay for ever.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use botloom_backends::{RedisLanes, RedisLink};
+use botloom_backends::{RedisLanes, RedisLink, SetSpread};
+use botloom_core::Secret;
 use botloom_core::ports::{
-    CommitOutcome, DeadLetter, DeadLetters as _, Direction, Lanes as _, NextTurn, Outbox as _, PageRequest,
+    CommitOutcome, DeadLetter, DeadLetters as _, Direction, LaneLimits, Lanes as _, LetterCount, LetterQuery,
+    NextTurn, Outbox as _, PageRequest,
 };
 use botloom_core::testing::conformance::lanes::LaneKit;
+use futures_util::future::try_join_all;
 use redis::cmd;
 
 use super::load::{LIMITS, effects, item, lane, letter};
-use crate::support::redis::{RedisServer, patient};
+use crate::support::redis::{RedisServer, cluster, patient};
 
 const CHATS: i64 = 5;
 const FORTNIGHT_MS: u128 = 14 * 86_400_000;
@@ -160,4 +164,74 @@ async fn letters_of_a_bot_that_makes_new_ones_age_as_well() {
         let kept = letters(&lanes, Direction::In).await.len();
         assert_eq!(kept, expected, "without {check}");
     }
+}
+
+/// Lanes of which a stream of letters holds 250.
+async fn with_room_for_letters(url: &Secret) -> Arc<RedisLanes> {
+    let limits = LaneLimits {
+        dead_letter_cap: 250,
+        ..LIMITS
+    };
+    let link = RedisLink::connect(url, patient(64)).await.unwrap();
+    RedisLanes::with_clock(link, limits, LaneKit::clock())
+        .await
+        .unwrap()
+}
+
+/// Letters of ten chats; every third has another reason.
+async fn set_aside_many(lanes: &RedisLanes, numbers: Range<i64>) {
+    let letters = numbers.map(|number| {
+        let mut letter = letter(&lane(0, number % 10));
+        if number % 3 == 0 {
+            "expired".clone_into(&mut letter.reason);
+        }
+        lanes.set_aside(letter)
+    });
+    try_join_all(letters).await.unwrap();
+}
+
+fn meant(chat: Option<i64>, reason: Option<&str>) -> LetterQuery {
+    LetterQuery {
+        chat: chat.map(|chat| lane(0, chat).chat),
+        reason: reason.map(str::to_owned),
+        ..LetterQuery::all(Direction::In)
+    }
+}
+
+async fn counts_240(lanes: &RedisLanes) {
+    for (query, expected) in [
+        (meant(None, None), 240),
+        (meant(None, Some("expired")), 80),
+        (meant(Some(4), None), 24),
+        (meant(Some(4), Some("expired")), 8),
+        (meant(Some(4), Some("x")), 0),
+        (meant(Some(11), None), 0),
+    ] {
+        let count = lanes.count(&lane(0, 0).bot, &query).await.unwrap();
+        assert_eq!(count, LetterCount::exactly(expected), "{query:?}");
+    }
+}
+
+#[tokio::test]
+async fn many_letters_are_counted_where_they_lie() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    let lanes = with_room_for_letters(&server.url()).await;
+    set_aside_many(&lanes, 0..240).await;
+    counts_240(&lanes).await;
+}
+
+#[tokio::test]
+async fn no_more_letters_are_looked_through_than_one_shard_may_hold() {
+    let (url, _lock) = cluster().await;
+    let lanes = with_room_for_letters(&url).await;
+    let bot = lane(0, 0).bot;
+    assert_eq!(lanes.set_spread(&bot, 4).await.unwrap(), SetSpread::Set);
+    set_aside_many(&lanes, 0..240).await;
+    counts_240(&lanes).await;
+    // More than one shard may hold: all of them are counted, and not all looked through.
+    set_aside_many(&lanes, 240..300).await;
+    let all = lanes.count(&bot, &meant(None, None)).await.unwrap();
+    assert_eq!(all, LetterCount::exactly(300));
+    let some = lanes.count(&bot, &meant(None, Some("expired"))).await.unwrap();
+    assert!(some.at_least && (50..=100).contains(&some.letters), "{some:?}");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use botloom_backends::{RedisLanes, RedisLink};
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    AckOut, AckOutOutcome, AfterAck, CommitOutcome, Lanes as _, NextTurn, Outbox as _, StoreError,
+    AckOut, AckOutOutcome, AfterAck, Chats as _, CommitOutcome, Lanes as _, NextTurn, Outbox as _, StoreError,
 };
 use botloom_core::testing::ManualClock;
 use botloom_core::testing::conformance::lanes::LaneKit;
@@ -143,6 +143,64 @@ async fn a_lease_that_ran_out_is_never_taken_for_the_next_one() {
             assert_ne!(outcome, CommitOutcome::Fenced);
         }
     }
+}
+
+#[tokio::test]
+async fn a_lease_that_was_taken_away_is_never_taken_for_the_next_one() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    for (check, expected) in [("", true), ("forget-remembers", false)] {
+        let (lanes, clock) = lanes_without(&server, check).await;
+        lanes.ingest(vec![item(&lane(0, 1), 1, false)]).await.unwrap();
+        let mut lost = Vec::new();
+        for _ in 0..2 {
+            lost.push(lanes.claim(1).await.unwrap().turns.remove(0));
+            // Its holder may have renewed it, and never have heard of that.
+            clock.advance(LIMITS.lease_ms / 4);
+            lanes.renew(&[lost[lost.len() - 1].lease.clone()]).await.unwrap();
+            assert!(lanes.forget_state(&lane(0, 1)).await.unwrap());
+            // Taking it away counts as well: the next lease has the counter of this one.
+            come_round(&server, 1).await;
+        }
+        let turn = lanes.claim(1).await.unwrap().turns.remove(0);
+        for lost in lost {
+            let outcome = lanes.commit(vec![effects(&lost)]).await.unwrap().remove(0);
+            let fenced = outcome == CommitOutcome::Fenced;
+            assert_eq!(fenced, expected, "without {check}: {outcome:?}");
+            if !fenced {
+                break;
+            }
+        }
+        if expected {
+            let outcome = lanes.commit(vec![effects(&turn)]).await.unwrap().remove(0);
+            assert_ne!(outcome, CommitOutcome::Fenced);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_taken_away_is_forgotten_when_it_would_have_ended() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    let (lanes, clock) = lanes_without(&server, "").await;
+    for id in 1..=5 {
+        lanes.ingest(vec![item(&lane(0, id), id, false)]).await.unwrap();
+        assert_eq!(lanes.claim(1).await.unwrap().turns.len(), 1);
+        assert!(lanes.forget_state(&lane(0, id)).await.unwrap());
+        lanes
+            .ingest(vec![item(&lane(0, id), 10 + id, false)])
+            .await
+            .unwrap();
+        let turn = lanes.claim(1).await.unwrap().turns.remove(0);
+        let mut commit = effects(&turn);
+        commit.updates = turn.updates.len();
+        lanes.commit(vec![commit]).await.unwrap();
+        clock.advance(LIMITS.lease_ms / 2 + 1);
+    }
+    let keys: Vec<String> = server.command(cmd("KEYS").arg("*taken*")).await.unwrap();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    let kept: u64 = server.command(cmd("ZCARD").arg(&keys[0])).await.unwrap();
+    assert_eq!(kept, 2, "the last two could not have ended yet");
+    let life: i64 = server.command(cmd("PTTL").arg(&keys[0])).await.unwrap();
+    assert!(life > 0, "and nobody forgets what nobody adds to: {life}");
 }
 
 #[tokio::test]

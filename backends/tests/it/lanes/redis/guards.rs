@@ -8,8 +8,8 @@ use std::time::Duration;
 use botloom_backends::{RedisLanes, RedisLink, SetSpread};
 use botloom_core::bot_js::Ambiguous;
 use botloom_core::ports::{
-    AckOut, ActiveRevision, AfterAck, Chats as _, CommitOutcome, DeadLetters as _, IngestOutcome, Lanes as _,
-    Outbox as _, Remedy, StoreError, StoreResult,
+    AckOut, ActiveRevision, AfterAck, Chats as _, CommitOutcome, DeadLetters as _, Freed, IngestOutcome,
+    Lanes as _, Outbox as _, Remedy, StoreError, StoreResult,
 };
 use botloom_core::testing::ManualClock;
 use botloom_core::testing::conformance::lanes::LaneKit;
@@ -25,7 +25,7 @@ use crate::lanes::same::{Both, LIMITS, Op, op};
 use crate::support::redis::{RedisServer, patient};
 
 /// Guards against calls at the same moment, or against what is rare in the histories; each has a test below.
-const NOT_IN_HISTORIES: [&str; 18] = [
+const NOT_IN_HISTORIES: [&str; 21] = [
     "commit-revision",
     "forget-layout",
     "free-layout",
@@ -42,9 +42,13 @@ const NOT_IN_HISTORIES: [&str; 18] = [
     "spread-drained",
     // In `fences`: needs five steps in a row that histories seldom have.
     "answered-is-no-doubt",
+    // A message that failed, and then Telegram's wait, and then a person: too many steps in a row.
+    "ack-flood",
+    "free-out-asked",
     // In `aside`: ids of letters follow the server's clock.
     "letters-age",
     // In `fences`: the counter in the tokens is too long for a history.
+    "forget-remembers",
     "next-lease-differs",
     "renewed-in-time",
 ];
@@ -287,6 +291,40 @@ async fn a_message_that_was_answered_is_in_no_doubt() {
     let server = RedisServer::start(&["--appendfsync", "no"]).await;
     assert!(!is_in_doubt(&server, "").await);
     assert!(is_in_doubt(&server, "answered-is-no-doubt").await);
+}
+
+/// What a person who helps a chat does to a message that failed before Telegram asked for a pause.
+async fn helped_against_a_pause(server: &RedisServer, check: &str) -> Freed {
+    let lanes = without(server, check).await;
+    queue_message(&lanes).await;
+    let failed = AfterAck::Delay {
+        until: LaneKit::clock().now(),
+        attempt: 1,
+    };
+    let until = LaneKit::clock().now().plus(60_000);
+    for after in [failed, AfterAck::FloodWait { until }] {
+        let turn = lanes.claim_out(1).await.unwrap().0.remove(0);
+        let answered = AckOut {
+            lease: turn.lease,
+            sent: 0,
+            dead: None,
+            dead_all: false,
+            after,
+        };
+        lanes.ack_out(vec![answered]).await.unwrap();
+    }
+    lanes.free_messages(&lane(0, 1), Remedy::Retry).await.unwrap()
+}
+
+#[tokio::test]
+async fn nobody_ends_a_pause_that_telegram_asked_for() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    let helped = helped_against_a_pause(&server, "").await;
+    assert!(matches!(helped, Freed::NotBefore(_)), "{helped:?}");
+    for check in ["ack-flood", "free-out-asked"] {
+        let helped = helped_against_a_pause(&server, check).await;
+        assert_eq!(helped, Freed::Retried, "without {check}");
+    }
 }
 
 /// How many of two nodes get the same message, when the lease of the first runs out before it reads what it leased.

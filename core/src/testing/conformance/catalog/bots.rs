@@ -107,7 +107,8 @@ async fn a_bot_needs_a_project(catalog: Subject) -> CaseResult {
 
 async fn a_token_lifts_the_suspension(catalog: Subject) -> CaseResult {
     let id = a_bot(&catalog).await?;
-    catalog.set_suspended(&id, Some("token-revoked")).await?;
+    let before = catalog.bot(&id).await?.ok_or("stored")?;
+    assert!(catalog.suspend(&id, before.version, "token-revoked").await?);
     let suspended = catalog.bot(&id).await?.ok_or("stored")?.suspended;
     assert_eq!(suspended.as_deref(), Some("token-revoked"));
     catalog
@@ -117,9 +118,9 @@ async fn a_token_lifts_the_suspension(catalog: Subject) -> CaseResult {
     assert_eq!(bot.suspended, None);
     assert_eq!(bot.token, Some(token("new")));
     assert_eq!(bot.identity, Some(identity(7_100_000_001)));
-    catalog.set_suspended(&id, Some("token-revoked")).await?;
-    catalog.set_suspended(&id, None).await?;
-    assert_eq!(catalog.bot(&id).await?.ok_or("stored")?.suspended, None);
+    // Who saw the token before says nothing about this one.
+    assert!(!catalog.suspend(&id, before.version, "token-revoked").await?);
+    assert_eq!(catalog.bot(&id).await?.ok_or("stored")?, bot);
     Ok(())
 }
 
@@ -222,7 +223,7 @@ async fn every_change_counts_but_activations(catalog: Subject) -> CaseResult {
     let first = catalog.bot(&id).await?.ok_or("stored")?.version;
     catalog.set_token(&id, &token("t"), &identity(1)).await?;
     catalog.set_connection(&id, Some(&webhook())).await?;
-    catalog.set_suspended(&id, Some("token-revoked")).await?;
+    assert!(catalog.suspend(&id, first + 2, "token-revoked").await?);
     catalog.rename_bot(&id, "Other").await?;
     assert_eq!(catalog.bot(&id).await?.ok_or("stored")?.version, first + 4);
     catalog.activate(&id, Epoch(0), rev("one")).await?;
@@ -260,12 +261,12 @@ async fn changes_need_a_bot(catalog: Subject) -> CaseResult {
             catalog.set_token(&id, &token("t"), &identity(1)).await.map(drop),
             catalog.set_connection(&id, Some(&webhook())).await,
             catalog.set_connection(&id, None).await,
-            catalog.set_suspended(&id, None).await,
             catalog.rename_bot(&id, "x").await,
         ];
         for answer in answers {
             assert!(matches!(answer, Err(StoreError::Missing("bot"))), "{answer:?}");
         }
+        assert!(!catalog.suspend(&id, 1, "token-revoked").await?);
         assert!(!catalog.delete_bot(&id, T0).await?);
         assert_eq!(catalog.activate(&id, Epoch(0), rev("one")).await?, None);
     }

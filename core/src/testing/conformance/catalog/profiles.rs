@@ -69,9 +69,10 @@ async fn only_connected_bots_with_a_revision_are_due(catalog: Subject) -> CaseRe
         catalog.due_profiles(T0, 0).await?.is_empty(),
         "no more than asked for"
     );
-    catalog.set_suspended(&bot, Some("token-revoked")).await?;
+    let version = due[0].version;
+    assert!(catalog.suspend(&bot, version, "token-revoked").await?);
     assert!(!is_due(&catalog).await?, "suspended");
-    catalog.set_suspended(&bot, None).await?;
+    set_token(&catalog, &bot).await?;
     assert!(is_due(&catalog).await?);
     catalog.delete_bot(&bot, T0).await?;
     assert!(!is_due(&catalog).await?, "deleted");
