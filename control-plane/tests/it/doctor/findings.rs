@@ -146,6 +146,7 @@ async fn a_token_that_telegram_does_not_know_is_told() {
     clinic.server.telegram.add_fault(unknown);
     let _node = clinic.node();
     clinic.becomes(0, "drifted", &["token-rejected"]).await;
+    clinic.idle().await;
     clinic.pass(ROUND_MS).await;
     assert_eq!(clinic.told_names(0).await, ["WebhookDrifted"]);
     clinic.server.telegram.clear_faults();

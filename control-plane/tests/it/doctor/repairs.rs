@@ -81,6 +81,7 @@ async fn connections_are_set_right_and_whoever_changes_them_back_is_told_of() {
     clinic.pass(ROUND_MS).await;
     eventually("it is set", async || clinic.set_calls(2).len() == 1).await;
     clinic.becomes(0, "healthy", &[]).await;
+    clinic.idle().await;
     assert_eq!(clinic.info(0).await.max_connections, Some(40));
     assert_eq!(clinic.told_names(0).await, ["WebhookDrifted", "WebhookRecovered"]);
 }
