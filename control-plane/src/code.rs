@@ -69,6 +69,7 @@ codes! {
     BOT_NOT_CONNECTED = CONFLICT "bot-not-connected" "The bot is not connected";
     CONNECTION_CHANGED = CONFLICT "connection-changed" "The bot's connection changed meanwhile";
     TOKEN_MISSING = CONFLICT "token-missing" "The bot has no token";
+    TOKEN_REVOKED = CONFLICT "token-revoked" "Telegram does not know the bot's token any more";
     PUBLIC_URL_MISSING = CONFLICT "public-url-missing" "This installation has no public URL";
     PUBLIC_URL_UNSUITABLE = CONFLICT "public-url-unsuitable" "Telegram cannot deliver to the public URL";
     MANAGER_BOT_MISSING = CONFLICT "manager-bot-missing" "This installation has no manager bot";

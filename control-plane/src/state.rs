@@ -8,6 +8,8 @@ use axum::extract::FromRef;
 use botloom_core::TimestampMs;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::app::{self, Error};
 use crate::auth::attempts::Attempts;
@@ -26,6 +28,9 @@ use crate::{managed, profiles, router, sweep};
 const QUESTIONS: usize = 2;
 /// Conversations with real calls of one user at a time, on this node.
 const LIVE_SIMULATIONS: u32 = 1;
+/// A shutdown waits for what is unfinished as long as so many of the longest calls to Telegram take: looking at a token, having
+/// it replaced, setting the webhook. Where a node is ended 30 s after it was told to, that is enough time for the rest.
+const CALLS_AT_THE_END: u32 = 3;
 
 /// What every handler shares.
 pub(crate) type App = Arc<Shared>;
@@ -53,6 +58,8 @@ pub(crate) struct Shared {
     /// Places for questions to analytics: most of a store is for what bots and people wait for.
     pub(crate) questions: Arc<Semaphore>,
     pub(crate) running: Running,
+    /// What must not stop half done.
+    pub(crate) unfinished: TaskTracker,
     /// Ends event streams, so that a shutdown need not wait for them.
     pub(crate) stop: CancellationToken,
 }
@@ -66,6 +73,15 @@ impl FromRef<App> for Watch {
 impl Shared {
     pub(crate) fn now(&self) -> TimestampMs {
         self.deps.ports.clock.now()
+    }
+
+    /// Does `work` to its end, also if whoever asked for it goes. A shutdown waits for it: [`ControlPlane::settled`].
+    pub(crate) async fn see_through<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let done = self.unfinished.spawn(work.in_current_span()).await;
+        done.map_err(|_| Error::Internal("what was to be seen through panicked"))?
     }
 }
 
@@ -108,6 +124,7 @@ impl ControlPlane {
             manager_rest: managed::Rest::default(),
             questions: Arc::new(Semaphore::new(QUESTIONS)),
             running: Running::default(),
+            unfinished: TaskTracker::new(),
             deps,
             options,
             stop: shutdown,
@@ -131,6 +148,7 @@ impl ControlPlane {
 
     /// Checks whether Telegram delivers, publishes commands and descriptions of live revisions there, hears from the manager
     /// bot which bots people made, and forgets sessions, idempotency keys and rate limits that have expired, until `shutdown`.
+    /// Then waits as [`ControlPlane::settled`].
     pub async fn run(&self, shutdown: CancellationToken) {
         tokio::join!(
             sweep::run(&self.app, &shutdown),
@@ -138,5 +156,22 @@ impl ControlPlane {
             profiles::run(&self.app, &shutdown),
             managed::run(&self.app, &shutdown),
         );
+        self.settled().await;
+    }
+
+    /// Waits until nothing is half done any more that was begun for somebody: tokens that Telegram is replacing, webhooks that
+    /// it is setting. At most three times [`Options::telegram_timeout`]. For shutdowns: stores must stay open so long.
+    pub async fn settled(&self) {
+        let Shared {
+            unfinished, options, ..
+        } = &*self.app;
+        unfinished.close();
+        let longest = options.telegram_timeout * CALLS_AT_THE_END;
+        if tokio::time::timeout(longest, unfinished.wait()).await.is_err() {
+            tracing::warn!(
+                left = unfinished.len(),
+                "what Telegram was asked for is left half done"
+            );
+        }
     }
 }

@@ -58,6 +58,7 @@ pub(crate) struct Node {
     router: Router,
     proxies: TrustedProxies,
     runtime: Option<Runtime>,
+    api: Option<ControlPlane>,
     roles: TaskTracker,
     storage: Connected,
 }
@@ -180,25 +181,28 @@ pub(crate) async fn build(
     };
 
     let roles = TaskTracker::new();
-    let mut router = if config.roles.control_plane {
+    let api = if config.roles.control_plane {
         let api = control_plane(
             config,
             &ports,
             (Arc::clone(&sandboxes), handle.map(Handle::simulations)),
             telegram,
             vault,
-            watch,
+            watch.clone(),
             &stop,
         )
         .await?;
-        let router = traced(api.router());
         roles.spawn({
-            let stop = stop.clone();
+            let (api, stop) = (api.clone(), stop.clone());
             async move { api.run(stop).await }
         });
-        router
+        Some(api)
     } else {
-        botloom_control_plane::watched(watch)
+        None
+    };
+    let mut router = match &api {
+        Some(api) => traced(api.router()),
+        None => botloom_control_plane::watched(watch),
     };
     if let Some(handle) = handle {
         // Webhooks have limits of their own: the API's layers must not see them.
@@ -235,6 +239,7 @@ pub(crate) async fn build(
         router,
         proxies: config.trusted_proxies.clone(),
         runtime,
+        api,
         roles,
         storage,
     })
@@ -349,6 +354,10 @@ impl Node {
         };
         tokio::join!(drained, self.roles.wait());
         let ended = tokio::time::timeout(Duration::from_secs(2), serving).await;
+        // Requests that were still being answered may have begun something.
+        if let Some(api) = &self.api {
+            api.settled().await;
+        }
         if let Some(runtime) = &self.runtime {
             runtime.sandboxes.cancel();
         }

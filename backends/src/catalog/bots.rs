@@ -5,7 +5,7 @@ use botloom_core::hash::RevHash;
 use botloom_core::ids::{BotId, Epoch, ProjectId};
 use botloom_core::model::{BotRow, SealedToken, TelegramIdentity};
 use botloom_core::ports::{
-    Bots, Connection, NewBot, Page, PageRequest, StagingChange, StoreError, StoreResult,
+    Bots, Connection, NewBot, Page, PageRequest, StagingChange, StoreError, StoreResult, TokenChange,
 };
 use botloom_core::time::TimestampMs;
 use sqlx::any::{AnyArguments, AnyRow};
@@ -128,9 +128,10 @@ impl Bots for SqlCatalog {
     async fn set_token(
         &self,
         id: &BotId,
+        seen: Option<&SealedToken>,
         token: &SealedToken,
         identity: &TelegramIdentity,
-    ) -> StoreResult<bool> {
+    ) -> StoreResult<TokenChange> {
         let mut tx = self.db.write().await?;
         alone(tx.connection()).await?;
         let others =
@@ -140,23 +141,31 @@ impl Bots for SqlCatalog {
                 .optional_in(tx.connection())
                 .await?;
         if others.is_some() {
-            return Ok(false);
+            return Ok(TokenChange::Taken);
         }
         let updated = query(
             "UPDATE bots SET token = $2, telegram_id = $3, telegram_username = $4, suspended = NULL, \
-             version = version + 1 WHERE id = $1 AND deleted_at IS NULL",
+             version = version + 1 WHERE id = $1 AND deleted_at IS NULL AND token IS NOT DISTINCT FROM $5",
         )
         .bind(id.as_str())
         .bind(&*token.0)
         .bind(identity.id)
         .bind(&*identity.username)
+        .bind(seen.map(|seen| seen.0.clone()))
         .execute_in(tx.connection())
         .await?;
         if updated == 0 {
-            return Err(StoreError::Missing("bot"));
+            let there = query("SELECT id FROM bots WHERE id = $1 AND deleted_at IS NULL")
+                .bind(id.as_str())
+                .optional_in(tx.connection())
+                .await?;
+            return there
+                .map(|_| TokenChange::Stale)
+                .ok_or(StoreError::Missing("bot"));
         }
+        end_webhook_claim(tx.connection(), id).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(TokenChange::Set)
     }
 
     async fn set_connection(&self, id: &BotId, connection: Option<&Connection>) -> StoreResult<()> {
@@ -174,16 +183,18 @@ impl Bots for SqlCatalog {
     async fn replace_connection(
         &self,
         id: &BotId,
-        seen: &Connection,
+        seen: Option<&Connection>,
         connection: Option<&Connection>,
     ) -> StoreResult<bool> {
         let update = query(
             "UPDATE bots SET ingress = $2, webhook_secret = $3, version = version + 1 \
-             WHERE id = $1 AND deleted_at IS NULL AND ingress = $4 AND webhook_secret IS NOT DISTINCT FROM $5",
+             WHERE id = $1 AND deleted_at IS NULL AND ingress IS NOT DISTINCT FROM $4 \
+             AND webhook_secret IS NOT DISTINCT FROM $5",
         );
+        let secret = seen.and_then(|seen| seen.webhook_secret.as_ref());
         let update = bind_connection(update, id, connection)
-            .bind(seen.ingress.as_str())
-            .bind(seen.webhook_secret.as_ref().map(|secret| secret.0.clone()));
+            .bind(seen.map(|seen| seen.ingress.as_str()))
+            .bind(secret.map(|secret| secret.0.clone()));
         self.connect(id, update).await
     }
 

@@ -3,7 +3,7 @@
 use botloom_core::event::BotEvent;
 use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{BotRow, SealedToken, TelegramIdentity};
-use botloom_core::ports::{NewBot, Notice, Page, PageRequest};
+use botloom_core::ports::{NewBot, Notice, Page, PageRequest, TokenChange};
 use botloom_core::secret::Secret;
 use botloom_core::time::TimestampMs;
 use botloom_telegram::Token;
@@ -144,23 +144,49 @@ pub(crate) async fn set_token(app: &App, actor: Actor, id: &BotId, text: &Secret
         id: me.id,
         username: me.username,
     };
-    keep_token(app, actor, &bot, text, &identity, verb::BOT_TOKEN_SET).await
+    store_token(app, &bot, text, &identity).await?;
+    go_on_with_token(app, actor, &bot, verb::BOT_TOKEN_SET).await
 }
 
-/// Keeps a token of this Telegram bot sealed; a bot that takes updates goes on under it. `verb`: how the audit log tells of it.
-pub(crate) async fn keep_token(
+/// Keeps a token of this Telegram bot sealed, in the place of the one that the bot was `seen` with. Another one that somebody
+/// else gave the bot since stays: [`Error::TokenBeingReplaced`]. May be repeated.
+pub(crate) async fn store_token(
+    app: &App,
+    seen: &BotRow,
+    text: &Secret,
+    identity: &TelegramIdentity,
+) -> Result<(), Error> {
+    let catalog = &app.deps.ports.catalog;
+    let sealed = SealedToken(app.deps.vault.seal(text, &seen.token_context()));
+    let mut replaced = seen.token.clone();
+    loop {
+        let change = catalog.set_token(&seen.id, replaced.as_ref(), &sealed, identity);
+        match change.await? {
+            TokenChange::Set => return Ok(()),
+            TokenChange::Taken => return Err(Error::BotAlreadyRegistered),
+            TokenChange::Stale => {}
+        }
+        let now = reread(app, &seen.id).await?;
+        let present = telegram::token(app, &now).map_err(|_| Error::TokenBeingReplaced)?;
+        if present.expose() == text.expose() {
+            return Ok(());
+        }
+        // The same one, sealed anew: the key was changed, or it was given once more.
+        if !telegram::token(app, seen).is_ok_and(|before| before.expose() == present.expose()) {
+            return Err(Error::TokenBeingReplaced);
+        }
+        replaced = now.token;
+    }
+}
+
+/// A bot has another token: if it takes updates, it goes on under that one. `verb`: how the audit log tells of it.
+pub(crate) async fn go_on_with_token(
     app: &App,
     actor: Actor,
     bot: &BotRow,
-    text: &Secret,
-    identity: &TelegramIdentity,
     verb: &'static str,
 ) -> Result<BotRow, Error> {
     let id = &bot.id;
-    let sealed = SealedToken(app.deps.vault.seal(text, &bot.token_context()));
-    if !app.deps.ports.catalog.set_token(id, &sealed, identity).await? {
-        return Err(Error::BotAlreadyRegistered);
-    }
     audit::note(app, actor.did_to_bot(app, verb, id, bot.project)).await;
     changed(app, id).await;
     let bot = reread(app, id).await?;

@@ -9,7 +9,7 @@ use botloom_telegram::Token;
 
 use super::actor::{Actor, verb};
 use super::bots::{changed, reread};
-use super::webhook::{Wanted, allowed_updates, fresh_secret, register, take_back, webhook_url};
+use super::webhook::{Wanted, fresh_secret, register, take_back, wants_webhook};
 use super::{Error, access, audit, telegram};
 use crate::auth::policy::Action;
 use crate::state::App;
@@ -17,9 +17,17 @@ use crate::state::App;
 /// Connects a bot, or connects it anew.
 pub(crate) async fn connect(app: &App, actor: Actor, id: &BotId, mode: IngressMode) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::Connect).await?;
+    let work = {
+        let app = app.clone();
+        async move { connected(&app, actor, bot, mode).await }
+    };
+    app.see_through(work).await
+}
+
+async fn connected(app: &App, actor: Actor, bot: BotRow, mode: IngressMode) -> Result<BotRow, Error> {
     let before = bot.ingress;
     let bot = establish(app, actor, bot, mode).await?;
-    let mut entry = actor.did_to_bot(app, verb::BOT_CONNECTED, id, bot.project);
+    let mut entry = actor.did_to_bot(app, verb::BOT_CONNECTED, &bot.id, bot.project);
     entry.before = before.map(|ingress| ingress.as_str().to_owned());
     entry.after = Some(mode.as_str().to_owned());
     audit::note(app, entry).await;
@@ -27,12 +35,13 @@ pub(crate) async fn connect(app: &App, actor: Actor, id: &BotId, mode: IngressMo
     app.deps
         .ports
         .events
-        .append(bot.project, id, app.now(), &event)
+        .append(bot.project, &bot.id, app.now(), &event)
         .await?;
     Ok(bot)
 }
 
-/// Makes store and Telegram agree that the bot takes updates in this way. May be repeated. What Telegram refuses, or leaves
+/// Makes store and Telegram agree that the bot takes updates in this way, also if whoever asked for it goes meanwhile. May be
+/// repeated. `bot`: as it was seen; what somebody else made of its connection since holds. What Telegram refuses, or leaves
 /// open, is noted with how the bot takes updates since.
 pub(crate) async fn establish(
     app: &App,
@@ -40,6 +49,15 @@ pub(crate) async fn establish(
     bot: BotRow,
     mode: IngressMode,
 ) -> Result<BotRow, Error> {
+    let work = {
+        let app = app.clone();
+        async move { agree(&app, actor, bot, mode).await }
+    };
+    // What is set at Telegram for a bot that was disconnected meanwhile has to be taken back.
+    app.see_through(work).await
+}
+
+async fn agree(app: &App, actor: Actor, bot: BotRow, mode: IngressMode) -> Result<BotRow, Error> {
     let token = telegram::token(app, &bot)?;
     let outcome = match mode {
         IngressMode::Webhook => by_webhook(app, &bot, &token).await,
@@ -80,7 +98,6 @@ fn shown(ingress: Option<IngressMode>) -> &'static str {
 }
 
 async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error> {
-    let url = webhook_url(&app.options, &bot.id)?;
     let catalog = &app.deps.ports.catalog;
     let context = bot.webhook_context();
     // Telegram may still deliver under the secret it has: keep it while the bot is connected. One that cannot be opened
@@ -94,18 +111,18 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
     let secret = kept.unwrap_or_else(fresh_secret);
     // Sealed anew also where it is kept: no two connections look the same, so that this one can be told from others.
     let sealed = SealedToken(app.deps.vault.seal(&secret, &context));
-    let wanted = Wanted {
-        url,
-        kinds: allowed_updates(app, bot).await?,
-        max_connections: app.options.webhook_max_connections,
-        secret,
-    };
+    let wanted = Wanted::of(app, bot, secret).await?;
     // Before Telegram knows the secret: the first delivery may come before the call returns.
     let connection = Connection {
         ingress: IngressMode::Webhook,
         webhook_secret: Some(sealed),
     };
-    catalog.set_connection(&bot.id, Some(&connection)).await?;
+    if !catalog
+        .replace_connection(&bot.id, connection_of(bot).as_ref(), Some(&connection))
+        .await?
+    {
+        return Err(Error::ConnectionChanged);
+    }
     changed(app, &bot.id).await;
     let now = "Whether the webhook is set is not known; connect again.";
     let registered = register(app, &bot.id, token, &wanted, Registrar::Person).await?;
@@ -126,7 +143,7 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
     });
     // Only what this call wrote is undone: whoever came later knows better.
     let undone = catalog
-        .replace_connection(&bot.id, &connection, before.as_ref())
+        .replace_connection(&bot.id, Some(&connection), before.as_ref())
         .await?;
     if undone {
         changed(app, &bot.id).await;
@@ -147,13 +164,44 @@ async fn by_polling(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
         ingress: IngressMode::Polling,
         webhook_secret: None,
     };
-    app.deps
+    let replaced = app
+        .deps
         .ports
         .catalog
-        .set_connection(&bot.id, Some(&connection))
+        .replace_connection(&bot.id, connection_of(bot).as_ref(), Some(&connection))
         .await?;
-    changed(app, &bot.id).await;
-    Ok(())
+    if replaced {
+        changed(app, &bot.id).await;
+        return Ok(());
+    }
+    let now = reread(app, &bot.id).await?;
+    if now.ingress == Some(IngressMode::Polling) {
+        return Ok(());
+    }
+    if wants_webhook(&now, bot) {
+        set_again(app, &now).await?;
+    }
+    Err(Error::ConnectionChanged)
+}
+
+fn connection_of(bot: &BotRow) -> Option<Connection> {
+    bot.ingress.map(|ingress| Connection {
+        ingress,
+        webhook_secret: bot.webhook_secret.clone(),
+    })
+}
+
+/// Has Telegram take the webhook of a bot once more: it may have been set just before we had it removed.
+async fn set_again(app: &App, bot: &BotRow) -> Result<(), Error> {
+    let (token, sealed) = (telegram::token(app, bot)?, bot.webhook_secret.as_ref());
+    let sealed = sealed.ok_or(Error::Internal("a webhook without a secret"))?;
+    let secret = telegram::open(app, sealed, &bot.webhook_context())?;
+    let wanted = Wanted::of(app, bot, secret).await?;
+    let outcome = register(app, &bot.id, &token, &wanted, Registrar::Person).await?;
+    if let Some(Err(error)) = outcome {
+        tracing::warn!(bot = %bot.id, %error, "a webhook that was removed by mistake is left to its next check");
+    }
+    take_back(app, bot, &token).await.map(drop)
 }
 
 /// Stops taking updates, then tells Telegram. Repeating it tells Telegram again.

@@ -104,6 +104,9 @@ pub enum Error {
     /// Telegram does not know the token.
     #[error("the token was rejected")]
     TokenRejected,
+    /// Telegram does not know the token that is stored.
+    #[error("the stored token was revoked")]
+    TokenRevoked,
     /// Another bot here has a token of the same Telegram bot.
     #[error("the Telegram bot is registered with another bot")]
     BotAlreadyRegistered,
@@ -145,7 +148,7 @@ pub enum Error {
         /// Seconds that Telegram asked to wait, if it did: then it did nothing.
         wait_secs: Option<u32>,
     },
-    /// Somebody else is replacing the bot's token.
+    /// Somebody else is replacing the bot's token, or gave the bot another one meanwhile.
     #[error("the token is being replaced")]
     TokenBeingReplaced,
     /// There is no such generator model.
@@ -209,6 +212,7 @@ impl Error {
             Self::ProjectRequired => code::PROJECT_REQUIRED,
             Self::TokenInvalid => code::TOKEN_INVALID,
             Self::TokenRejected => code::TOKEN_REJECTED,
+            Self::TokenRevoked => code::TOKEN_REVOKED,
             Self::BotAlreadyRegistered => code::BOT_ALREADY_REGISTERED,
             Self::BotConnected => code::BOT_CONNECTED,
             Self::BotNotConnected => code::BOT_NOT_CONNECTED,
@@ -269,6 +273,7 @@ impl Coded for Error {
             | Self::BotNotConnected
             | Self::ConnectionChanged
             | Self::TokenMissing
+            | Self::TokenRevoked
             | Self::PublicUrlMissing
             | Self::PublicUrlUnsuitable
             | Self::ManagerMissing
@@ -333,6 +338,9 @@ impl Coded for Error {
             Self::ProjectRequired => "Name the project in projectId; GET /projects lists yours.".into(),
             Self::TokenInvalid => "A token looks like 123456789:AA-letters-and-digits; BotFather shows it.".into(),
             Self::TokenRejected => "Telegram does not know this token; was it revoked at BotFather?".into(),
+            Self::TokenRevoked => {
+                "Telegram does not know the stored token any more; give the bot its present one: PUT /bots/<botId>/token.".into()
+            }
             Self::BotAlreadyRegistered => "Another bot of this installation uses this Telegram bot.".into(),
             Self::BotConnected => "The token belongs to another Telegram bot; disconnect this bot first.".into(),
             Self::ConnectionChanged => {
@@ -362,7 +370,7 @@ impl Coded for Error {
                 wait_secs: Some(secs),
             } => format!("Telegram asks to wait {secs} s. {now}"),
             Self::TelegramUnavailable { now, .. } => format!("Telegram does not answer. {now}"),
-            Self::TokenBeingReplaced => "Somebody else is replacing the token; look at the bot in a minute.".into(),
+            Self::TokenBeingReplaced => "Somebody else replaces the token, or has just given the bot another one; look at the bot in a minute.".into(),
             Self::UnsupportedModel(model) => format!("There is no model {model:?}; use \"compiler\"."),
             Self::NoGenerator => "No generator takes tasks at the moment; try again.".into(),
             Self::GenerationInProgress(task) => format!("This version is being built by task {task}."),

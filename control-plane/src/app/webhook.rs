@@ -37,6 +37,16 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    /// The webhook of a bot, with this secret.
+    pub(crate) async fn of(app: &App, bot: &BotRow, secret: Secret) -> Result<Self, Error> {
+        Ok(Self {
+            url: webhook_url(&app.options, &bot.id)?,
+            kinds: allowed_updates(app, bot).await?,
+            max_connections: app.options.webhook_max_connections,
+            secret,
+        })
+    }
+
     /// Digest of everything that is asked for.
     pub(crate) fn fingerprint(&self) -> Sha256Hash {
         let mut kinds = self.kinds.clone();
@@ -115,11 +125,7 @@ pub(crate) async fn register(
 /// token of another Telegram bot meanwhile: nobody would watch it. Answers whether the bot was.
 pub(crate) async fn take_back(app: &App, bot: &BotRow, token: &Token) -> Result<bool, Error> {
     let now = app.deps.ports.catalog.bot(&bot.id).await?;
-    let wants_it = |now: &BotRow| {
-        let same = now.identity.as_ref().map(|it| it.id) == bot.identity.as_ref().map(|it| it.id);
-        same && now.ingress == Some(IngressMode::Webhook) && now.deleted_at.is_none()
-    };
-    if now.as_ref().is_some_and(wants_it) {
+    if now.as_ref().is_some_and(|now| wants_webhook(now, bot)) {
         return Ok(false);
     }
     let call = app.deps.telegram.delete_webhook(token, false);
@@ -128,6 +134,12 @@ pub(crate) async fn take_back(app: &App, bot: &BotRow, token: &Token) -> Result<
         tracing::warn!(bot = %bot.id, "the webhook of a bot that was just disconnected stays set");
     }
     Ok(true)
+}
+
+/// Whether it is still the Telegram bot that was `seen`, and takes updates by webhook.
+pub(crate) fn wants_webhook(now: &BotRow, seen: &BotRow) -> bool {
+    let same = now.identity.as_ref().map(|it| it.id) == seen.identity.as_ref().map(|it| it.id);
+    same && now.ingress == Some(IngressMode::Webhook) && now.deleted_at.is_none()
 }
 
 /// A new secret.

@@ -463,6 +463,161 @@ impl Story {
     async fn replace(&self) -> Answer {
         self.owner.post("/bots/b-bot/managed/token", &Value::Null).await
     }
+
+    async fn put(&self, token: &Token) -> Answer {
+        let body = json!({ "token": token.expose() });
+        self.owner.json(Method::PUT, "/bots/b-bot/token", &body).await
+    }
+
+    /// Asks for a replacement that Telegram takes its time to do, and does something else meanwhile. Answers what the
+    /// replacement came to.
+    async fn replace_and_meanwhile(&self, meanwhile: impl AsyncFnOnce()) -> Answer {
+        self.fault("replaceManagedBotToken", Action::Delay { ms: SLOW_MS });
+        let before = calls(self, "replaceManagedBotToken").len();
+        let meanwhile = async {
+            self.met().await;
+            meanwhile().await;
+            let now = calls(self, "replaceManagedBotToken").len();
+            assert_eq!(now, before, "Telegram was not slow enough");
+        };
+        tokio::join!(self.replace(), meanwhile).0
+    }
+}
+
+/// Telegram takes so long for what is slow, ms: longer than everything that happens meanwhile.
+const SLOW_MS: u64 = 1_500;
+
+#[tokio::test]
+async fn a_token_that_is_set_during_a_replacement_stays() {
+    let story = Story::new().await;
+    let bot = story.attached().await;
+    let before = story.stored_token().await;
+    // The same one, once more: it holds no longer when it is replaced.
+    let answer = story
+        .replace_and_meanwhile(async || {
+            story.put(&before).await.expect(200);
+        })
+        .await;
+    answer.expect(200);
+    let after = story.stored_token().await;
+    assert!(before.expose() != after.expose() && story.knows(&after).await);
+    // That of another Telegram bot.
+    let other = Token::new("7100000077:AA-token-of-another").unwrap();
+    story.server.telegram.bot(&other);
+    let answer = story
+        .replace_and_meanwhile(async || {
+            story.put(&other).await.expect(200);
+        })
+        .await;
+    answer.refused(409, "token-being-replaced");
+    assert_eq!(story.stored_token().await.expose(), other.expose());
+    assert_eq!(story.telegram("b-bot").await["id"], 7_100_000_077_i64);
+    // Telegram tells the one that was not stored again.
+    let manager = Token::new(MANAGER_TOKEN).unwrap();
+    let client = &story.server.deps.telegram;
+    let unstored = client.get_managed_bot_token(&manager, bot).await.unwrap();
+    story.put(&Token::new(unstored).unwrap()).await.expect(200);
+    assert_eq!(story.telegram("b-bot").await["id"], bot);
+}
+
+#[tokio::test]
+async fn a_replacement_during_the_setting_of_a_token_stays() {
+    let story = Story::new().await;
+    story.attached().await;
+    let before = story.stored_token().await;
+    // Only the token that is to be set is looked at slowly; the one that is stored is looked at after it.
+    let other = Token::new("7100000077:AA-token-of-another").unwrap();
+    story.server.telegram.bot(&other);
+    story.server.telegram.add_fault(Fault {
+        bot: Some(other.bot_id()),
+        method: Some("getMe".into()),
+        chat: None,
+        skip: 0,
+        count: Some(1),
+        executed: false,
+        action: Action::Delay { ms: SLOW_MS },
+    });
+    let replaced = async {
+        story.met().await;
+        story.replace().await.expect(200);
+        story.stored_token().await
+    };
+    let (set, after) = tokio::join!(story.put(&other), replaced);
+    set.refused(409, "token-being-replaced");
+    assert_ne!(before.expose(), after.expose());
+    assert_eq!(story.stored_token().await.expose(), after.expose());
+    assert!(story.knows(&after).await);
+}
+
+#[tokio::test]
+async fn who_lost_a_token_gets_no_other_one_by_the_manager_bot() {
+    let story = Story::new().await;
+    let bot = story.attached().await;
+    let lost = story.stored_token().await;
+    let manager = Token::new(MANAGER_TOKEN).unwrap();
+    let client = &story.server.deps.telegram;
+    // Its owner has another one made elsewhere.
+    let present = client.replace_managed_bot_token(&manager, bot).await.unwrap();
+    let present = Token::new(present).unwrap();
+    story.replace().await.refused(409, "token-revoked");
+    assert!(story.knows(&present).await, "Telegram was asked for nothing");
+    assert_eq!(story.stored_token().await.expose(), lost.expose());
+    story.put(&present).await.expect(200);
+    story.replace().await.expect(200);
+    assert!(!story.knows(&present).await);
+}
+
+#[tokio::test]
+async fn a_replacement_is_found_out_in_the_same_call_however_often_telegram_fails() {
+    let story = Story::new().await;
+    story.attached().await;
+    story.server.telegram.add_fault(Fault {
+        bot: None,
+        method: Some("replaceManagedBotToken".into()),
+        chat: None,
+        skip: 0,
+        count: Some(1),
+        executed: true,
+        action: Action::Reset,
+    });
+    story.faults("getManagedBotToken", 2, Action::Reset);
+    story.replace().await.expect(200);
+    let after = story.stored_token().await;
+    assert!(story.knows(&after).await);
+}
+
+#[tokio::test]
+async fn a_token_is_stored_when_the_store_is_back() {
+    let story = Story::new().await;
+    story.attached().await;
+    let before = story.stored_token().await;
+    story.server.refuse_tokens_for(3);
+    story.put(&before).await.refused(503, "unavailable");
+    story.replace().await.expect(200);
+    let after = story.stored_token().await;
+    assert!(before.expose() != after.expose() && story.knows(&after).await);
+}
+
+#[tokio::test]
+async fn a_node_that_stops_stores_the_token_first() {
+    let story = Story::new().await;
+    story.attached().await;
+    let before = story.stored_token().await;
+    let (api, stop) = (story.server.api.clone(), CancellationToken::new());
+    let node = {
+        let stop = stop.clone();
+        tokio::spawn(async move { api.run(stop).await })
+    };
+    story.fault("replaceManagedBotToken", Action::Delay { ms: SLOW_MS });
+    tokio::select! {
+        answer = story.replace() => panic!("Telegram was not slow enough: {}", answer.text()),
+        () = story.met() => {}
+    }
+    assert!(story.knows(&before).await);
+    stop.cancel();
+    node.await.unwrap();
+    let after = story.stored_token().await;
+    assert!(before.expose() != after.expose() && story.knows(&after).await);
 }
 
 #[tokio::test]

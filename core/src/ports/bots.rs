@@ -32,6 +32,17 @@ pub struct Connection {
     pub webhook_secret: Option<SealedToken>,
 }
 
+/// What became of a token that was to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenChange {
+    /// The bot has it.
+    Set,
+    /// Another bot that is not deleted has this identity; nothing changed.
+    Taken,
+    /// The bot has another token than the one that was seen; nothing changed.
+    Stale,
+}
+
 /// What became of a bot that is to be the staging bot of another, or of none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StagingChange {
@@ -59,26 +70,28 @@ pub trait Bots: Debug + Send + Sync {
     /// All bots that are connected or have an active revision and are not deleted, by id: for the runtime.
     async fn live_bots(&self) -> StoreResult<Vec<BotRow>>;
 
-    /// Stores a token with what Telegram said of it and lifts a suspension. `false`, and nothing changes, if another bot
-    /// that is not deleted has this identity: of any number of concurrent calls for several bots, one bot gets it. `Missing` if
-    /// there is no such bot.
+    /// Stores a token with what Telegram said of it and lifts a suspension, if the bot's token is still the one that was
+    /// `seen` (`None`: it had none). Of any number of concurrent calls for several bots, one bot gets an identity; of those for
+    /// one bot that saw the same, one is stored. A check of the bot's webhook that is under way loses its claim: what it saw is
+    /// of the token before. `Missing` if there is no such bot.
     async fn set_token(
         &self,
         id: &BotId,
+        seen: Option<&SealedToken>,
         token: &SealedToken,
         identity: &TelegramIdentity,
-    ) -> StoreResult<bool>;
+    ) -> StoreResult<TokenChange>;
 
     /// Connects (`Some`) or disconnects (`None`). A check of the bot's webhook that is under way loses its claim: what it
     /// saw is of before. `Missing` if there is no such bot.
     async fn set_connection(&self, id: &BotId, connection: Option<&Connection>) -> StoreResult<()>;
 
-    /// As [`Bots::set_connection`], if the bot still has exactly the connection `seen`; answers whether it had. For undoing a
-    /// connection that one has set, and nothing that somebody else set since.
+    /// As [`Bots::set_connection`], if the bot still has exactly the connection `seen` (`None`: it was not connected); answers
+    /// whether it had. For changing what one has seen or set, and nothing that somebody else set since.
     async fn replace_connection(
         &self,
         id: &BotId,
-        seen: &Connection,
+        seen: Option<&Connection>,
         connection: Option<&Connection>,
     ) -> StoreResult<bool>;
 

@@ -30,6 +30,27 @@ async fn off(owner: &Client) -> Answer {
     owner.post(&path, &json!({})).await
 }
 
+/// Connects by polling while Telegram takes its time to execute `deleteWebhook`, and does something else meanwhile. Answers
+/// what connecting came to.
+async fn poll_and_meanwhile(clinic: &Arc<Clinic>, meanwhile: impl AsyncFnOnce()) -> Answer {
+    let slow = Action::Delay { ms: SLOW_MS };
+    clinic
+        .server
+        .telegram
+        .add_fault(fault("deleteWebhook", Some(1), slow));
+    let connecting = {
+        let clinic = Arc::clone(clinic);
+        tokio::spawn(async move { connect(&clinic.owner, "polling").await })
+    };
+    eventually("it has begun", async || {
+        clinic.server.telegram.faults().is_empty()
+    })
+    .await;
+    meanwhile().await;
+    assert!(!connecting.is_finished(), "Telegram was not slow enough");
+    connecting.await.unwrap()
+}
+
 /// Connects by webhook, slowly, and does something else once that has begun. Answers what connecting came to.
 async fn connect_and_meanwhile(clinic: &Arc<Clinic>, meanwhile: impl AsyncFnOnce()) -> Answer {
     let slow = Action::Delay { ms: SLOW_MS };
@@ -91,6 +112,70 @@ async fn a_bot_that_is_polled_since_has_no_webhook() {
     answer.refused(409, "connection-changed");
     assert_eq!(clinic.info(0).await.url, "");
     assert_eq!(clinic.row(0).await.ingress, Some(IngressMode::Polling));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_that_is_disconnected_before_it_is_polled_stays_off() {
+    let clinic = Arc::new(Clinic::with(1).await);
+    for ingress in ["webhook", "polling"] {
+        connect(&clinic.owner, ingress).await.expect(200);
+        let answer = poll_and_meanwhile(&clinic, async || {
+            off(&clinic.owner).await.expect(200);
+        })
+        .await;
+        answer.refused(409, "connection-changed");
+        assert_eq!(clinic.row(0).await.ingress, None, "by {ingress} before");
+        assert_eq!(clinic.info(0).await.url, "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_that_was_set_meanwhile_is_there_after_polling_was_tried() {
+    let clinic = Arc::new(Clinic::with(0).await);
+    idle_bot(&clinic).await;
+    let answer = poll_and_meanwhile(&clinic, async || {
+        connect(&clinic.owner, "webhook").await.expect(200);
+    })
+    .await;
+    answer.refused(409, "connection-changed");
+    assert_eq!(clinic.row(0).await.ingress, Some(IngressMode::Webhook));
+    assert_eq!(clinic.info(0).await.url, "http://bots.example:8080/wh/bot-00");
+    let secrets: Vec<_> = clinic.set_calls(0).into_iter().map(|call| call.1).collect();
+    assert_eq!(secrets.len(), 2);
+    assert_eq!(secrets[0]["secret_token"], secrets[1]["secret_token"]);
+    // Who wants the same agrees.
+    off(&clinic.owner).await.expect(200);
+    let answer = poll_and_meanwhile(&clinic, async || {
+        connect(&clinic.owner, "polling").await.expect(200);
+    })
+    .await;
+    answer.expect(200);
+    assert_eq!(clinic.row(0).await.ingress, Some(IngressMode::Polling));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_goes_while_the_webhook_is_set_leaves_none_behind() {
+    let clinic = Arc::new(Clinic::with(0).await);
+    idle_bot(&clinic).await;
+    let slow = Action::Delay { ms: SLOW_MS };
+    let telegram = &clinic.server.telegram;
+    telegram.add_fault(fault("setWebhook", Some(1), slow));
+    let connecting = {
+        let clinic = Arc::clone(&clinic);
+        tokio::spawn(async move { connect(&clinic.owner, "webhook").await })
+    };
+    eventually("it has begun", async || telegram.faults().is_empty()).await;
+    connecting.abort();
+    assert!(connecting.await.unwrap_err().is_cancelled());
+    off(&clinic.owner).await.expect(200);
+    assert_eq!(clinic.set_calls(0).len(), 0, "Telegram was not slow enough");
+    let removed = clinic.calls("deleteWebhook").len();
+    eventually("it is removed", async || {
+        clinic.set_calls(0).len() == 1 && clinic.calls("deleteWebhook").len() == removed + 1
+    })
+    .await;
+    assert_eq!(clinic.info(0).await.url, "");
+    assert_eq!(clinic.row(0).await.ingress, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

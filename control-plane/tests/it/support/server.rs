@@ -328,6 +328,17 @@ impl Server {
         database
     }
 
+    /// Has the store refuse every change of a bot's token for so long, as if it were away.
+    pub(crate) fn refuse_tokens_for(&self, secs: u32) {
+        let sql = format!(
+            "CREATE TRIGGER away BEFORE UPDATE OF token ON bots
+             WHEN CAST(strftime('%s', 'now') AS INTEGER) < {}
+             BEGIN SELECT RAISE(ABORT, 'away'); END",
+            std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() + u64::from(secs)
+        );
+        self.by_hand().execute_batch(&sql).unwrap();
+    }
+
     /// Another project of the same owner, with a bot.
     pub(crate) async fn other_project(&self, owner: &Client, bot: &str) -> String {
         let me = owner.get("/auth/me").await.expect(200).json();

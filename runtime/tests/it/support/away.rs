@@ -17,7 +17,8 @@ use botloom_core::ports::{
     Idempotency, IdempotencyClaim, IdempotencyKey, Identities, Leases, Linking, ManagedBots, MemberChange,
     Members, NewBot, NewDeploymentOutcome, NewProjectOutcome, NewVersion, NewVersionOutcome, Page,
     PageRequest, PasswordChange, Profiles, ProjectRemoval, ProjectRename, Projects, Registrar, Revisions,
-    SettledWebhook, StagingChange, StoreError, StoreResult, StoredResponse, Tokens, Versions, Webhooks,
+    SettledWebhook, StagingChange, StoreError, StoreResult, StoredResponse, TokenChange, Tokens, Versions,
+    Webhooks,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
 use uuid::Uuid;
@@ -125,9 +126,9 @@ forward! { Bots
     fn bot(id: &BotId) -> Option<BotRow>;
     fn bots(projects: &[ProjectId], page: &PageRequest) -> Page<BotRow>;
     fn live_bots() -> Vec<BotRow>;
-    fn set_token(id: &BotId, token: &SealedToken, identity: &TelegramIdentity) -> bool;
+    fn set_token(id: &BotId, seen: Option<&SealedToken>, token: &SealedToken, identity: &TelegramIdentity) -> TokenChange;
     fn set_connection(id: &BotId, connection: Option<&Connection>) -> ();
-    fn replace_connection(id: &BotId, seen: &Connection, connection: Option<&Connection>) -> bool;
+    fn replace_connection(id: &BotId, seen: Option<&Connection>, connection: Option<&Connection>) -> bool;
     fn suspend(id: &BotId, version: i64, reason: &str) -> bool;
     fn set_paused(id: &BotId, at: Option<TimestampMs>) -> bool;
     fn rename_bot(id: &BotId, name: &str) -> ();

@@ -8,7 +8,9 @@ use botloom_core::model::{
     ArtifactDigests, BotPassport, BuildInfo, IngressMode, RevJson, RevisionRow, SealedToken, Security,
     TelegramIdentity,
 };
-use botloom_core::ports::{ActiveRevision, ArtifactName, Connection, NewBot, NewVersion, Notice};
+use botloom_core::ports::{
+    ActiveRevision, ArtifactName, Connection, NewBot, NewVersion, Notice, TokenChange,
+};
 use botloom_core::{BotId, Secret, TimestampMs};
 use botloom_telegram::{SetWebhook, Token};
 use bytes::Bytes;
@@ -125,11 +127,10 @@ impl World {
             .vault
             .seal(&Secret::new(token.expose()), &row.token_context());
         let identity = TelegramIdentity { id: number, username };
-        self.ports
-            .catalog
-            .set_token(id, &SealedToken(sealed), &identity)
-            .await
-            .unwrap();
+        let catalog = &self.ports.catalog;
+        let (seen, sealed) = (row.token.as_ref(), SealedToken(sealed));
+        let set = catalog.set_token(id, seen, &sealed, &identity).await;
+        assert_eq!(set.unwrap(), TokenChange::Set);
         self.ports
             .bus
             .publish(Notice::BotChanged { bot: id.clone() })

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::{Subject, a_bot, add_bot, entry, owner, pages, project, rev};
 use crate::ids::{BotId, Epoch, ProjectId};
 use crate::model::{BotRow, IngressMode, SealedToken, TelegramIdentity};
-use crate::ports::{Connection, NewProjectOutcome, PageRequest, StagingChange, StoreError};
+use crate::ports::{
+    Connection, NewProjectOutcome, PageRequest, StagingChange, StoreError, StoreResult, TokenChange,
+};
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
 
@@ -16,6 +18,8 @@ cases!(($) bots_conformance, catalog::bots, Subject, [
     an_id_is_given_once,
     a_bot_needs_a_project,
     a_token_lifts_the_suspension,
+    a_token_is_replaced_while_it_is_the_one_that_was_seen,
+    of_20_tokens_that_saw_the_same_one_is_stored,
     connecting_and_disconnecting,
     a_connection_is_replaced_while_it_is_the_one_that_was_seen,
     a_pause_keeps_its_beginning,
@@ -46,6 +50,19 @@ fn identity(id: i64) -> TelegramIdentity {
     TelegramIdentity {
         id,
         username: format!("bot_{id}"),
+    }
+}
+
+/// Stores a token in the place of whatever the bot has; answers whether the bot has the identity.
+async fn give(catalog: &Subject, id: &BotId, text: &str, number: i64) -> StoreResult<bool> {
+    loop {
+        let seen = catalog.bot(id).await?.and_then(|bot| bot.token);
+        let (new, identity) = (token(text), identity(number));
+        match catalog.set_token(id, seen.as_ref(), &new, &identity).await? {
+            TokenChange::Set => return Ok(true),
+            TokenChange::Taken => return Ok(false),
+            TokenChange::Stale => {}
+        }
     }
 }
 
@@ -111,9 +128,7 @@ async fn a_token_lifts_the_suspension(catalog: Subject) -> CaseResult {
     assert!(catalog.suspend(&id, before.version, "token-revoked").await?);
     let suspended = catalog.bot(&id).await?.ok_or("stored")?.suspended;
     assert_eq!(suspended.as_deref(), Some("token-revoked"));
-    catalog
-        .set_token(&id, &token("new"), &identity(7_100_000_001))
-        .await?;
+    assert!(give(&catalog, &id, "new", 7_100_000_001).await?);
     let bot = catalog.bot(&id).await?.ok_or("stored")?;
     assert_eq!(bot.suspended, None);
     assert_eq!(bot.token, Some(token("new")));
@@ -121,6 +136,47 @@ async fn a_token_lifts_the_suspension(catalog: Subject) -> CaseResult {
     // Who saw the token before says nothing about this one.
     assert!(!catalog.suspend(&id, before.version, "token-revoked").await?);
     assert_eq!(catalog.bot(&id).await?.ok_or("stored")?, bot);
+    Ok(())
+}
+
+async fn a_token_is_replaced_while_it_is_the_one_that_was_seen(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    let set = async |seen: Option<&str>, text: &str, number: i64| {
+        let seen = seen.map(token);
+        let (new, identity) = (token(text), identity(number));
+        catalog.set_token(&id, seen.as_ref(), &new, &identity).await
+    };
+    assert_eq!(set(Some("none was"), "a", 1).await?, TokenChange::Stale);
+    assert_eq!(set(None, "a", 1).await?, TokenChange::Set);
+    let before = catalog.bot(&id).await?;
+    for seen in [None, Some("b")] {
+        assert_eq!(set(seen, "b", 2).await?, TokenChange::Stale);
+        assert_eq!(catalog.bot(&id).await?, before, "{seen:?}");
+    }
+    // What else happens to the bot says nothing about its token.
+    catalog.rename_bot(&id, "Renamed").await?;
+    catalog.set_connection(&id, Some(&webhook())).await?;
+    assert_eq!(set(Some("a"), "b", 2).await?, TokenChange::Set);
+    let bot = catalog.bot(&id).await?.ok_or("stored")?;
+    assert_eq!((bot.token, bot.identity), (Some(token("b")), Some(identity(2))));
+    Ok(())
+}
+
+async fn of_20_tokens_that_saw_the_same_one_is_stored(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    let answers = race(20, |caller| {
+        let (catalog, id) = (Arc::clone(&catalog), id.clone());
+        let new = token(&format!("of {caller}"));
+        async move {
+            let change = catalog.set_token(&id, None, &new, &identity(1)).await;
+            change.map(|change| (change, new))
+        }
+    })
+    .await;
+    let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let set = answers.iter().filter(|(change, _)| *change == TokenChange::Set);
+    let stored = catalog.bot(&id).await?.ok_or("stored")?.token.ok_or("given")?;
+    assert_eq!(set.map(|(_, token)| token).collect::<Vec<_>>(), [&stored]);
     Ok(())
 }
 
@@ -162,30 +218,37 @@ async fn a_connection_is_replaced_while_it_is_the_one_that_was_seen(catalog: Sub
         let bot = catalog.bot(&id).await?.ok_or(StoreError::Missing("bot"))?;
         Ok::<_, StoreError>((bot.ingress, bot.webhook_secret, bot.version))
     };
-    for other in [None, Some(&polling), Some(&resealed)] {
-        catalog.set_connection(&id, other).await?;
+    let seen = webhook();
+    let states = [None, Some(&polling), Some(&resealed), Some(&seen)];
+    for there in states {
+        catalog.set_connection(&id, there).await?;
         let before = now().await?;
-        assert!(
-            !catalog
-                .replace_connection(&id, &webhook(), Some(&polling))
-                .await?
-        );
-        assert_eq!(now().await?, before, "{other:?}");
+        for seen in states.into_iter().filter(|seen| *seen != there) {
+            let replaced = catalog.replace_connection(&id, seen, Some(&polling)).await?;
+            assert!(!replaced, "{there:?}, not {seen:?}");
+        }
+        assert_eq!(now().await?, before, "{there:?}");
     }
     catalog.set_connection(&id, Some(&webhook())).await?;
     catalog.rename_bot(&id, "Renamed").await?;
     let (.., version) = now().await?;
     assert!(
         catalog
-            .replace_connection(&id, &webhook(), Some(&polling))
+            .replace_connection(&id, Some(&webhook()), Some(&polling))
             .await?
     );
     assert_eq!(now().await?, (Some(IngressMode::Polling), None, version + 1));
-    assert!(catalog.replace_connection(&id, &polling, None).await?);
+    assert!(catalog.replace_connection(&id, Some(&polling), None).await?);
     assert_eq!(now().await?, (None, None, version + 2));
-    catalog.set_connection(&id, Some(&webhook())).await?;
+    assert!(catalog.replace_connection(&id, None, Some(&webhook())).await?);
+    assert_eq!(
+        now().await?,
+        (Some(IngressMode::Webhook), Some(token("secret")), version + 3)
+    );
     catalog.delete_bot(&id, T0).await?;
-    assert!(!catalog.replace_connection(&id, &webhook(), None).await?);
+    for seen in [None, Some(&webhook())] {
+        assert!(!catalog.replace_connection(&id, seen, Some(&polling)).await?);
+    }
     Ok(())
 }
 
@@ -221,7 +284,7 @@ async fn renaming(catalog: Subject) -> CaseResult {
 async fn every_change_counts_but_activations(catalog: Subject) -> CaseResult {
     let id = a_bot(&catalog).await?;
     let first = catalog.bot(&id).await?.ok_or("stored")?.version;
-    catalog.set_token(&id, &token("t"), &identity(1)).await?;
+    give(&catalog, &id, "t", 1).await?;
     catalog.set_connection(&id, Some(&webhook())).await?;
     assert!(catalog.suspend(&id, first + 2, "token-revoked").await?);
     catalog.rename_bot(&id, "Other").await?;
@@ -236,7 +299,7 @@ async fn every_change_counts_but_activations(catalog: Subject) -> CaseResult {
 async fn a_deleted_bot_keeps_its_id_and_nothing_else(catalog: Subject) -> CaseResult {
     let id = a_bot(&catalog).await?;
     let project = catalog.bot(&id).await?.ok_or("stored")?.project;
-    catalog.set_token(&id, &token("t"), &identity(42)).await?;
+    give(&catalog, &id, "t", 42).await?;
     catalog.set_connection(&id, Some(&webhook())).await?;
     catalog.activate(&id, Epoch(0), rev("one")).await?;
     assert!(catalog.delete_bot(&id, T0.plus(5)).await?);
@@ -249,7 +312,7 @@ async fn a_deleted_bot_keeps_its_id_and_nothing_else(catalog: Subject) -> CaseRe
     assert_eq!(catalog.live_bots().await?, []);
     assert!(add_bot(&catalog, project, "b-bot").await?);
     let heir = BotId::new("b-bot")?;
-    assert!(catalog.set_token(&heir, &token("t"), &identity(42)).await?);
+    assert!(give(&catalog, &heir, "t", 42).await?);
     Ok(())
 }
 
@@ -258,7 +321,7 @@ async fn changes_need_a_bot(catalog: Subject) -> CaseResult {
     catalog.delete_bot(&deleted, T0).await?;
     for id in [deleted, BotId::new("never-made")?] {
         let answers = [
-            catalog.set_token(&id, &token("t"), &identity(1)).await.map(drop),
+            give(&catalog, &id, "t", 1).await.map(drop),
             catalog.set_connection(&id, Some(&webhook())).await,
             catalog.set_connection(&id, None).await,
             catalog.rename_bot(&id, "x").await,
@@ -279,19 +342,13 @@ async fn a_telegram_bot_belongs_to_one_bot(catalog: Subject) -> CaseResult {
         assert!(add_bot(&catalog, project.id, id).await?);
     }
     let (a, b) = (BotId::new("a-bot")?, BotId::new("b-bot")?);
-    assert!(catalog.set_token(&a, &token("a"), &identity(1)).await?);
+    assert!(give(&catalog, &a, "a", 1).await?);
     let before = catalog.bot(&b).await?;
-    assert!(!catalog.set_token(&b, &token("b"), &identity(1)).await?);
+    assert!(!give(&catalog, &b, "b", 1).await?);
     assert_eq!(catalog.bot(&b).await?, before, "nothing changes");
-    assert!(
-        catalog.set_token(&a, &token("anew"), &identity(1)).await?,
-        "its own"
-    );
-    assert!(catalog.set_token(&a, &token("other"), &identity(3)).await?);
-    assert!(
-        catalog.set_token(&b, &token("b"), &identity(1)).await?,
-        "the old token is gone"
-    );
+    assert!(give(&catalog, &a, "anew", 1).await?, "its own");
+    assert!(give(&catalog, &a, "other", 3).await?);
+    assert!(give(&catalog, &b, "b", 1).await?, "the old token is gone");
     Ok(())
 }
 
@@ -305,7 +362,7 @@ async fn of_20_calls_for_two_bots_one_bot_gets_the_telegram_bot(catalog: Subject
     for round in 1..=5 {
         let answers = race(20, |caller| {
             let (catalog, id) = (Arc::clone(&catalog), ids[caller % 2].clone());
-            async move { catalog.set_token(&id, &token("t"), &identity(round)).await }
+            async move { give(&catalog, &id, "t", round).await }
         })
         .await;
         let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -457,7 +514,7 @@ async fn secrets_are_sealed_anew_unless_the_bot_changed(catalog: Subject) -> Cas
         assert!(add_bot(&catalog, project.id, &name).await?);
         let id = BotId::new(&name)?;
         match number % 3 {
-            0 => assert!(catalog.set_token(&id, &token("old"), &identity(number)).await?),
+            0 => assert!(give(&catalog, &id, "old", number).await?),
             1 => catalog.set_connection(&id, Some(&webhook())).await?,
             _ => {}
         }

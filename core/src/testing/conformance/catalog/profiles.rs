@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Fixture, Subject, a_bot, rev};
 use crate::ids::{BotId, Epoch};
 use crate::model::{IngressMode, ProfileRow, SealedToken, TelegramIdentity};
-use crate::ports::Connection;
+use crate::ports::{Connection, TokenChange};
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
 
@@ -35,7 +35,9 @@ async fn set_token(catalog: &Subject, bot: &BotId) -> Fixture<()> {
         username: "a_bot".to_owned(),
     };
     let token = SealedToken(vec![1]);
-    assert!(catalog.set_token(bot, &token, &identity).await?);
+    let seen = catalog.bot(bot).await?.ok_or("stored")?.token;
+    let set = catalog.set_token(bot, seen.as_ref(), &token, &identity).await?;
+    assert_eq!(set, TokenChange::Set);
     Ok(())
 }
 

@@ -7,10 +7,10 @@ use super::{Fixture, Subject, a_bot, add_bot, owner, pages};
 use crate::hash::Sha256Hash;
 use crate::ids::{BotId, ProjectId};
 use crate::model::{
-    Found, IngressMode, Registered, Registration, SealedToken, Tried, WebhookCheck, WebhookFinding,
-    WebhookState, WebhookStatus, WebhookTally,
+    Found, IngressMode, Registered, Registration, SealedToken, TelegramIdentity, Tried, WebhookCheck,
+    WebhookFinding, WebhookState, WebhookStatus, WebhookTally,
 };
-use crate::ports::{Connection, PageRequest, Registrar, SettledWebhook, StoreError};
+use crate::ports::{Connection, PageRequest, Registrar, SettledWebhook, StoreError, TokenChange};
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
 use crate::time::TimestampMs;
@@ -498,22 +498,32 @@ async fn what_was_seen_before_a_change_of_the_connection_is_not_written(catalog:
         webhook_secret: Some(SealedToken(b"sealed".to_vec())),
     };
     let mut now = T0;
-    for change in 0..5 {
+    for change in 0..6 {
         now = now.plus(LEASE_MS);
         let seen = claim(&catalog, now, 1).await?.remove(0);
         match change {
             0 => catalog.set_connection(id, Some(&connection)).await?,
             1 => assert!(
                 catalog
-                    .replace_connection(id, &connection, Some(&connection))
+                    .replace_connection(id, Some(&connection), Some(&connection))
                     .await?
             ),
-            2 => assert!(
+            2 => {
+                let identity = TelegramIdentity {
+                    id: 7_100_000_001,
+                    username: "a_bot".to_owned(),
+                };
+                let seen = catalog.bot(id).await?.ok_or("stored")?.token;
+                let token = SealedToken(b"token".to_vec());
+                let set = catalog.set_token(id, seen.as_ref(), &token, &identity).await?;
+                assert_eq!(set, TokenChange::Set);
+            }
+            3 => assert!(
                 catalog
                     .begin_registration(id, "new", Registrar::Person, now)
                     .await?
             ),
-            3 => {
+            4 => {
                 let registered = registered("new");
                 catalog
                     .end_registration(id, Registrar::Person, &tried(now), Some(&registered))
