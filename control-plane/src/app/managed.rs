@@ -201,8 +201,8 @@ fn has_token_of(bot: &BotRow, made: &ManagedBot) -> bool {
 }
 
 /// Has Telegram give a bot that the manager bot manages another token, and keeps that; the one before is no use any more. What
-/// waits goes on with the new one. A bot whose token does not hold at Telegram gets none: whoever took it from the bot's users
-/// here is not given it back by the manager bot.
+/// waits goes on with the new one. A stored token that does not hold at Telegram is no right to the next: whoever stored one once
+/// could use the manager bot's power for ever.
 pub(crate) async fn replace_token(app: &App, actor: Actor, id: &BotId) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::SetToken).await?;
     bot.token.as_ref().ok_or(Error::TokenMissing)?;

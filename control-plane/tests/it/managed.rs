@@ -1,4 +1,6 @@
-//! Telegram bots that people make by a link.
+//! Telegram bots that people make by a link, and their tokens.
+//!
+//! Longer than most files: all stories share one installation with a manager bot.
 
 use std::time::Duration;
 
