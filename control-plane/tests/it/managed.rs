@@ -1,4 +1,6 @@
 //! Telegram bots that people make by a link.
+//!
+//! Longer than most files: one manager bot with its people and their links, in every way that the story may go.
 
 use std::time::Duration;
 
