@@ -125,11 +125,12 @@ impl World {
             .vault
             .seal(&Secret::new(token.expose()), &row.token_context());
         let identity = TelegramIdentity { id: number, username };
-        self.ports
+        let set = self
+            .ports
             .catalog
             .set_token(id, &SealedToken(sealed), &identity)
-            .await
-            .unwrap();
+            .await;
+        assert!(set.unwrap(), "no other bot has this Telegram bot");
         self.ports
             .bus
             .publish(Notice::BotChanged { bot: id.clone() })
