@@ -9,6 +9,7 @@ use botloom_core::model::{
 use botloom_core::ports::{Page, PageRequest, Registrar, SettledWebhook, StoreError, StoreResult, Webhooks};
 use botloom_core::time::TimestampMs;
 use serde::Deserialize;
+use serde_json::Value;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, query};
@@ -213,20 +214,22 @@ impl Webhooks for SqlCatalog {
         tried: &Tried,
         registered: Option<&Registered>,
     ) -> StoreResult<()> {
-        let also = match by {
-            Registrar::Person => format!("{END_CLAIM}, "),
-            Registrar::Check { .. } => String::new(),
+        let (also, fence) = match by {
+            Registrar::Person => (format!("{END_CLAIM}, "), None),
+            Registrar::Check { claim, .. } => (String::new(), Some(claim.fence)),
         };
         let update = query(AssertSqlSafe(format!(
             "UPDATE webhook_checks SET {also}tried = $2, tried_at = $3, registered = COALESCE($4, registered), \
              secret = COALESCE($5, secret), registering = NULL, \
-             next_at = CASE WHEN $4 IS NOT NULL AND next_at > $3 THEN $3 ELSE next_at END WHERE bot_id = $1"
+             next_at = CASE WHEN $4 IS NOT NULL AND next_at > $3 THEN $3 ELSE next_at END \
+             WHERE bot_id = $1 AND fence = COALESCE($6, fence)"
         )))
         .bind(bot.as_str())
         .bind(tried.fingerprint.to_string())
         .bind(tried.at.0)
         .bind(registered.map(|registered| &*registered.url))
-        .bind(registered.map(|registered| registered.secret.to_string()));
+        .bind(registered.map(|registered| registered.secret.to_string()))
+        .bind(fence);
         self.db.execute(update).await.map(drop)
     }
 
@@ -312,18 +315,21 @@ fn settle(settled: &SettledWebhook) -> StoreResult<Query<'_, Any, AnyArguments>>
         .bind(seen.as_ref().map(|seen| seen.secret.to_string())))
 }
 
-/// A finding as it is stored: with a code that a newer version may have made up.
+/// A finding as it is stored: with a code that a newer version may have made up, and a detail that it may write otherwise.
 #[derive(Debug, Deserialize)]
 struct StoredFinding {
     finding: String,
-    detail: Option<String>,
+    detail: Option<Value>,
 }
 
 impl From<StoredFinding> for Found {
     fn from(stored: StoredFinding) -> Self {
         Self {
             finding: finding(&stored.finding),
-            detail: stored.detail,
+            detail: match stored.detail {
+                Some(Value::String(detail)) => Some(detail),
+                _ => None,
+            },
         }
     }
 }
@@ -345,8 +351,13 @@ pub(super) async fn end_webhook_claim(connection: &mut AnyConnection, bot: &BotI
     update.bind(bot.as_str()).execute_in(connection).await.map(drop)
 }
 
+/// What was found and tried is as good as never seen if it cannot be read: the next check finds it anew. A check that
+/// cannot be read at all would be due for ever, before all others.
 fn check(row: &AnyRow) -> StoreResult<WebhookCheck> {
-    let tried = match (row.opt_parsed("tried")?, row.opt_int("tried_at")?) {
+    let tried = match (
+        row.opt_parsed("tried").unwrap_or_default(),
+        row.opt_int("tried_at")?,
+    ) {
         (Some(fingerprint), Some(at)) => Some(Tried {
             fingerprint,
             at: TimestampMs(at),
@@ -359,7 +370,8 @@ fn check(row: &AnyRow) -> StoreResult<WebhookCheck> {
         state: WebhookState {
             status: status(row)?,
             findings: row
-                .json::<Vec<StoredFinding>>("findings")?
+                .json::<Vec<StoredFinding>>("findings")
+                .unwrap_or_default()
                 .into_iter()
                 .map(Found::from)
                 .collect(),
@@ -374,7 +386,7 @@ fn check(row: &AnyRow) -> StoreResult<WebhookCheck> {
         registration: Registration {
             registered: row.opt_text("registered")?,
             registering: row.opt_text("registering")?,
-            secret: row.opt_parsed("secret")?,
+            secret: row.opt_parsed("secret").unwrap_or_default(),
             tried,
         },
     })

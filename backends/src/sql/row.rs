@@ -1,5 +1,6 @@
 //! Columns to the types of the rows; what cannot be read is corrupt.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -74,7 +75,7 @@ impl RowExt for AnyRow {
     }
 }
 
-/// Between two warnings of rows that cannot be read: some lists are read every second.
+/// Between two warnings of rows of one list that cannot be read: some lists are read every second.
 const WARN_EVERY: Duration = Duration::from_mins(1);
 
 /// Reads the rows of a list. A row that cannot be read is passed over, and the others go on without it: while nodes are
@@ -84,15 +85,15 @@ pub(crate) fn readable<T>(
     rows: &[AnyRow],
     read: impl Fn(&AnyRow) -> StoreResult<T>,
 ) -> StoreResult<Vec<T>> {
-    static WARNED: Mutex<Option<Instant>> = Mutex::new(None);
+    static WARNED: Mutex<BTreeMap<String, Instant>> = Mutex::new(BTreeMap::new());
     let mut items = Vec::with_capacity(rows.len());
     for row in rows {
         match read(row) {
             Ok(item) => items.push(item),
             Err(StoreError::Corrupt(reason)) => {
                 let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
-                if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-                    *warned = Some(Instant::now());
+                if warned.get(list).is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                    warned.insert(list.to_owned(), Instant::now());
                     tracing::warn!(list, reason, "a row cannot be read and is passed over");
                 }
             }

@@ -139,7 +139,10 @@ async fn checks_go_on<H: AsyncFn(&str)>(world: &World<H>) {
          '[{\"finding\":\"webhook-foreign\",\"detail\":\"x.example\"},{\"finding\":\"moon-phase\",\"phase\":3}]' \
          WHERE bot_id = 'a-bot'; \
          UPDATE webhook_checks SET status = 'eclipsed', codes = 'moon-phase', findings = \
-         '[{\"finding\":\"moon-phase\",\"detail\":\"full\"}]' WHERE bot_id = 'b-bot'",
+         '[{\"finding\":\"moon-phase\",\"detail\":\"full\"},{\"finding\":\"moon-phase\",\"detail\":{\"at\":1}}]' \
+         WHERE bot_id = 'b-bot'; \
+         UPDATE webhook_checks SET findings = 'none of our words', tried = 'nor that', secret = 'nor that', tried_at = 1 \
+         WHERE bot_id = 'c-bot'",
     )
     .await;
     let found = |finding, detail: Option<&str>| Found {
@@ -156,7 +159,10 @@ async fn checks_go_on<H: AsyncFn(&str)>(world: &World<H>) {
         ),
         (
             WebhookStatus::Unknown,
-            vec![found(WebhookFinding::Unknown, Some("full"))],
+            vec![
+                found(WebhookFinding::Unknown, Some("full")),
+                found(WebhookFinding::Unknown, None),
+            ],
         ),
         (WebhookStatus::Unknown, Vec::new()),
     ];

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::app::{Error, managed};
+use crate::app::managed;
 use crate::state::App;
 
 /// Name of the lease.
@@ -133,18 +133,17 @@ async fn take(app: &App, me: Uuid, updates: &[Box<RawValue>], progress: &mut Pro
         if let Some((username, made)) = &read.made {
             match managed::made(app, username, made).await {
                 Ok(()) => {}
-                // Nothing failed yet: it is to be asked for later.
-                Err(Error::TelegramUnavailable {
-                    wait_secs: Some(secs),
-                    ..
-                }) => return Duration::from_secs(secs.into()),
-                Err(error)
-                    if matches!(error.kind(), Kind::Unavailable | Kind::Internal)
-                        && progress.failed < TRIES =>
-                {
-                    progress.failed += 1;
-                    tracing::warn!(?error, "a managed bot is taken in later");
-                    return AGAIN;
+                Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Internal) => {
+                    // Nothing failed if the manager bot is to wait. A new bot's own wait is one try of several.
+                    if let Some(left) = app.manager_rest.left() {
+                        return left;
+                    }
+                    if progress.failed < TRIES {
+                        progress.failed += 1;
+                        tracing::warn!(?error, "a managed bot is taken in later");
+                        return AGAIN;
+                    }
+                    tracing::warn!(bot = made.id, ?error, "a managed bot was not taken in");
                 }
                 Err(error) => tracing::warn!(bot = made.id, ?error, "a managed bot was not taken in"),
             }

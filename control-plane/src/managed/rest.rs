@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// What is believed of a wait: nobody asks for more than an hour, and a mistake must end by itself.
+const LONGEST_SECS: u32 = 3_600;
+
 /// The end of the wait.
 #[derive(Debug, Default)]
 pub(crate) struct Rest(Mutex<Option<Instant>>);
@@ -12,7 +15,7 @@ pub(crate) struct Rest(Mutex<Option<Instant>>);
 impl Rest {
     /// Telegram said so many seconds; a longer wait stays.
     pub(crate) fn begin(&self, secs: u32) {
-        let end = Instant::now() + Duration::from_secs(secs.into());
+        let end = Instant::now() + Duration::from_secs(secs.min(LONGEST_SECS).into());
         let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *until = (*until).max(Some(end));
     }
@@ -44,5 +47,7 @@ mod tests {
         rest.begin(3_600);
         rest.begin(2);
         assert_eq!(rest.secs_left(), Some(3_600));
+        rest.begin(u32::MAX);
+        assert_eq!(rest.secs_left(), Some(3_600), "not more than is believed");
     }
 }

@@ -169,6 +169,9 @@ async fn another_bots_token_begins_its_updates_anew() {
         .simulator
         .inject(other.number, update(1, bob.id, "new"))
         .unwrap();
+    // A Telegram bot has one bot here at a time.
+    let at = world.ports.clock.now();
+    assert!(world.ports.catalog.delete_bot(&other.id, at).await.unwrap());
     world.set_token(&bot.id, &other.token).await;
     eventually("what waited for the other bot is answered", async || {
         world.texts(&other, bob.id) == ["1 new"]

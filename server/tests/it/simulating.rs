@@ -14,6 +14,7 @@ use crate::support::api::Api;
 use crate::support::process::Server;
 use crate::support::specs::pizza;
 use crate::support::stub::Stub;
+use crate::support::world::PATIENCE;
 
 fn texts(turn: &Value) -> Vec<&str> {
     let messages = turn["messages"].as_array().unwrap();
@@ -177,9 +178,12 @@ impl ClosedShop {
     }
 
     async fn until_asked(&self, times: usize) {
-        while self.asked.load(Ordering::SeqCst) < times {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let asked = async {
+            while self.asked.load(Ordering::SeqCst) < times {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked).await.unwrap();
     }
 }
 

@@ -126,7 +126,8 @@ impl RedisLanes {
             for (name, stamp) in self.scores(&key("odl")).await? {
                 let (lane, until) = (lane_of(&name)?, moment(stamp / 4_096.0));
                 if until > now {
-                    let flood_wait = waits.contains_key(&name);
+                    // Nodes of older versions leave entries behind; their moments tell that they are over.
+                    let flood_wait = waits.get(&name).is_some_and(|end| TimestampMs(*end) > now);
                     teller
                         .tell(LaneItem::OutDelay {
                             lane,

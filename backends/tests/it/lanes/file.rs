@@ -1,4 +1,6 @@
 //! What is special about the file: restarts, space, locks, versions, callers that give up.
+//!
+//! Longer than most files: each story makes a file as it was at some moment, with helpers that all of them share.
 
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;

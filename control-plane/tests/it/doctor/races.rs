@@ -12,7 +12,7 @@ use super::{Clinic, ROUND_MS, eventually, fault, id, name, number};
 use crate::support::{Answer, Client};
 
 /// Telegram takes so long to execute the next `setWebhook`, ms: longer than everything that happens meanwhile.
-const SLOW_MS: u64 = 1_500;
+const SLOW_MS: u64 = 4_000;
 
 /// A bot with a token that is not connected.
 async fn idle_bot(clinic: &Clinic) {

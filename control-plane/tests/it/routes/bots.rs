@@ -1,3 +1,7 @@
+//! Bots: made, connected, renamed, deleted.
+//!
+//! Longer than most files: every route of a bot, with the same bot and the same Telegram behind it.
+
 use botloom_core::hash::{RevHash, Sha256Hash};
 use botloom_core::ids::{BotId, Epoch};
 use botloom_core::model::{IngressMode, SealedToken};

@@ -130,7 +130,11 @@ impl World {
         let catalog = &self.ports.catalog;
         let (seen, sealed) = (row.token.as_ref(), SealedToken(sealed));
         let set = catalog.set_token(id, seen, &sealed, &identity).await;
-        assert_eq!(set.unwrap(), TokenChange::Set);
+        assert_eq!(
+            set.unwrap(),
+            TokenChange::Set,
+            "another bot has this Telegram bot"
+        );
         self.ports
             .bus
             .publish(Notice::BotChanged { bot: id.clone() })

@@ -1,4 +1,6 @@
 //! Checks of webhooks.
+//!
+//! Longer than most files: every case of one port, with the few helpers that they share.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ cases!(($) webhooks_conformance, catalog::webhooks, Subject, [
     bots_are_counted_by_status_and_findings,
     an_address_is_ours_from_the_beginning_of_its_registration,
     what_is_being_registered_is_not_judged,
+    a_check_that_lost_its_claim_ends_no_registration,
     a_refusal_registers_nothing,
     what_was_seen_before_a_change_of_the_connection_is_not_written,
     a_check_sets_right_under_its_own_claim_only,
@@ -454,6 +457,27 @@ async fn what_is_being_registered_is_not_judged(catalog: Subject) -> CaseResult 
         )
         .await?;
     assert!(due(later.plus(2)).await?.contains(&ids[0]), "the end was told");
+    Ok(())
+}
+
+async fn a_check_that_lost_its_claim_ends_no_registration(catalog: Subject) -> CaseResult {
+    let (_, ids) = connected(&catalog, 1).await?;
+    let claimed = claim(&catalog, T0, 1).await?.remove(0);
+    let by = || Registrar::Check {
+        claim: &claimed,
+        before: "old",
+    };
+    assert!(catalog.begin_registration(&ids[0], "repaired", by(), T0).await?);
+    // Meanwhile somebody connects the bot anew, and Telegram has not answered them yet.
+    catalog
+        .begin_registration(&ids[0], "person's", Registrar::Person, T0.plus(9))
+        .await?;
+    let under_way = catalog.webhook_check(&ids[0]).await?;
+    catalog
+        .end_registration(&ids[0], by(), &tried(T0.plus(1)), Some(&registered("repaired")))
+        .await?;
+    assert_eq!(catalog.webhook_check(&ids[0]).await?, under_way);
+    assert_eq!(claim(&catalog, T0.plus(8), 1).await?, [], "it is not judged yet");
     Ok(())
 }
 
