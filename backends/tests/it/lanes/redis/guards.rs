@@ -25,7 +25,8 @@ use crate::lanes::same::{Both, LIMITS, Op, op};
 use crate::support::redis::{RedisServer, patient};
 
 /// Guards against calls at the same moment, or against what is rare in the histories; each has a test below.
-const NOT_IN_HISTORIES: [&str; 21] = [
+const NOT_IN_HISTORIES: [&str; 23] = [
+    "begin-note",
     "commit-revision",
     "forget-layout",
     "free-layout",
@@ -35,6 +36,7 @@ const NOT_IN_HISTORIES: [&str; 21] = [
     "look-layout",
     "park-layout",
     "repair-once",
+    "replay-cap",
     "replay-layout",
     "replay-once",
     "set-aside-layout",
@@ -177,6 +179,24 @@ async fn a_letter_is_replayed_once_by_however_many() {
 }
 
 #[tokio::test]
+async fn a_letter_comes_back_only_where_there_is_room() {
+    let server = RedisServer::start(&["--appendfsync", "no"]).await;
+    for (check, is_full) in [("", true), ("replay-cap", false)] {
+        let lanes = without(&server, check).await;
+        let (lane, most) = (lane(0, 1), i64::try_from(LIMITS.queue_cap).unwrap());
+        let id = lanes.set_aside(letter(&lane)).await.unwrap();
+        let items = (1..=most).map(|id| item(&lane, id, false)).collect();
+        lanes.ingest(items).await.unwrap();
+        let replayed = lanes.replay(&lane.bot, &id).await;
+        assert_eq!(
+            matches!(replayed, Err(StoreError::Full)),
+            is_full,
+            "without {check}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn only_a_drained_bot_is_spread_anew() {
     let server = RedisServer::start(&["--appendfsync", "no"]).await;
     for (check, expected) in [("", SetSpread::Busy), ("spread-drained", SetSpread::Set)] {
@@ -261,8 +281,8 @@ async fn queue_message(lanes: &RedisLanes) {
     lanes.commit(vec![commit]).await.unwrap();
 }
 
-/// Whether a message counts as maybe sent that was begun, answered ("not now"), leased again and not begun.
-async fn is_in_doubt(server: &RedisServer, check: &str) -> bool {
+/// Whether a message counts as maybe sent that was begun, and, if it was `answered` ("not now"), leased again and not begun.
+async fn is_in_doubt(server: &RedisServer, check: &str, answered: bool) -> bool {
     server.command::<()>(&cmd("FLUSHALL")).await.unwrap();
     let link = RedisLink::connect(&server.url(), patient(1)).await.unwrap();
     let clock = LaneKit::clock();
@@ -272,25 +292,29 @@ async fn is_in_doubt(server: &RedisServer, check: &str) -> bool {
     queue_message(&lanes).await;
     let turn = lanes.claim_out(1).await.unwrap().0.remove(0);
     assert!(lanes.begin_send(&turn.lease).await.unwrap());
-    let answered = AckOut {
-        lease: turn.lease,
-        sent: 0,
-        dead: None,
-        dead_all: false,
-        after: AfterAck::Release,
-    };
-    lanes.ack_out(vec![answered]).await.unwrap();
-    assert_eq!(lanes.claim_out(1).await.unwrap().0.len(), 1);
+    if answered {
+        let not_now = AckOut {
+            lease: turn.lease,
+            sent: 0,
+            dead: None,
+            dead_all: false,
+            after: AfterAck::Release,
+        };
+        lanes.ack_out(vec![not_now]).await.unwrap();
+        assert_eq!(lanes.claim_out(1).await.unwrap().0.len(), 1);
+    }
     clock.advance(LIMITS.out_lease_ms + 1);
     let turn = lanes.claim_out(1).await.unwrap().0.remove(0);
     turn.messages[0].maybe_sent
 }
 
 #[tokio::test]
-async fn a_message_that_was_answered_is_in_no_doubt() {
+async fn a_message_is_in_doubt_from_its_begin_to_its_answer() {
     let server = RedisServer::start(&["--appendfsync", "no"]).await;
-    assert!(!is_in_doubt(&server, "").await);
-    assert!(is_in_doubt(&server, "answered-is-no-doubt").await);
+    assert!(is_in_doubt(&server, "", false).await);
+    assert!(!is_in_doubt(&server, "begin-note", false).await);
+    assert!(!is_in_doubt(&server, "", true).await);
+    assert!(is_in_doubt(&server, "answered-is-no-doubt", true).await);
 }
 
 /// What a person who helps a chat does to a message that failed before Telegram asked for a pause.
