@@ -74,15 +74,17 @@ impl Shared {
     pub(crate) fn now(&self) -> TimestampMs {
         self.deps.ports.clock.now()
     }
+}
 
-    /// Does `work` to its end, also if whoever asked for it goes. A shutdown waits for it: [`ControlPlane::settled`].
-    pub(crate) async fn see_through<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
-        let done = self.unfinished.spawn(work.in_current_span()).await;
-        done.map_err(|_| Error::Internal("what was to be seen through panicked"))?
-    }
+/// Does work to its end, also if whoever asked for it goes. A shutdown waits for it: [`ControlPlane::settled`].
+pub(crate) async fn see_through<T, F>(app: &App, work: impl FnOnce(App) -> F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Error>> + Send + 'static,
+{
+    let work = work(app.clone()).in_current_span();
+    let done = app.unfinished.spawn(work).await;
+    done.map_err(|_| Error::Internal("what was to be seen through panicked"))?
 }
 
 /// The HTTP API. Clones are the same API.

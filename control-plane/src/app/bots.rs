@@ -11,7 +11,7 @@ use botloom_telegram::Token;
 use super::actor::{Actor, verb};
 use super::{Error, access, audit, connection, telegram};
 use crate::auth::policy::{self, Action};
-use crate::state::App;
+use crate::state::{App, see_through};
 
 /// Bots of the user's projects, by id.
 pub(crate) async fn list(app: &App, actor: Actor, page: &PageRequest) -> Result<Page<BotRow>, Error> {
@@ -144,8 +144,13 @@ pub(crate) async fn set_token(app: &App, actor: Actor, id: &BotId, text: &Secret
         id: me.id,
         username: me.username,
     };
-    store_token(app, &bot, text, &identity).await?;
-    go_on_with_token(app, actor, &bot, verb::BOT_TOKEN_SET).await
+    let text = text.clone();
+    // A bot whose token is stored and whose webhook is not set under it would be silent.
+    see_through(app, |app| async move {
+        store_token(&app, &bot, &text, &identity).await?;
+        go_on_with_token(&app, actor, &bot, verb::BOT_TOKEN_SET).await
+    })
+    .await
 }
 
 /// Keeps a token of this Telegram bot sealed, in the place of the one that the bot was `seen` with. Another one that somebody

@@ -12,16 +12,13 @@ use super::bots::{changed, reread};
 use super::webhook::{Wanted, fresh_secret, register, take_back, wants_webhook};
 use super::{Error, access, audit, telegram};
 use crate::auth::policy::Action;
-use crate::state::App;
+use crate::state::{App, see_through};
 
 /// Connects a bot, or connects it anew.
 pub(crate) async fn connect(app: &App, actor: Actor, id: &BotId, mode: IngressMode) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::Connect).await?;
-    let work = {
-        let app = app.clone();
-        async move { connected(&app, actor, bot, mode).await }
-    };
-    app.see_through(work).await
+    // What is set at Telegram for a bot that was disconnected meanwhile has to be taken back.
+    see_through(app, |app| async move { connected(&app, actor, bot, mode).await }).await
 }
 
 async fn connected(app: &App, actor: Actor, bot: BotRow, mode: IngressMode) -> Result<BotRow, Error> {
@@ -40,24 +37,15 @@ async fn connected(app: &App, actor: Actor, bot: BotRow, mode: IngressMode) -> R
     Ok(bot)
 }
 
-/// Makes store and Telegram agree that the bot takes updates in this way, also if whoever asked for it goes meanwhile. May be
-/// repeated. `bot`: as it was seen; what somebody else made of its connection since holds. What Telegram refuses, or leaves
-/// open, is noted with how the bot takes updates since.
+/// Makes store and Telegram agree that the bot takes updates in this way. May be repeated, and must be seen through
+/// ([`see_through`]). `bot`: as it was seen; what somebody else made of its connection since holds. What Telegram refuses, or
+/// leaves open, is noted with how the bot takes updates since.
 pub(crate) async fn establish(
     app: &App,
     actor: Actor,
     bot: BotRow,
     mode: IngressMode,
 ) -> Result<BotRow, Error> {
-    let work = {
-        let app = app.clone();
-        async move { agree(&app, actor, bot, mode).await }
-    };
-    // What is set at Telegram for a bot that was disconnected meanwhile has to be taken back.
-    app.see_through(work).await
-}
-
-async fn agree(app: &App, actor: Actor, bot: BotRow, mode: IngressMode) -> Result<BotRow, Error> {
     let token = telegram::token(app, &bot)?;
     let outcome = match mode {
         IngressMode::Webhook => by_webhook(app, &bot, &token).await,

@@ -17,6 +17,7 @@ pub(crate) mod generations;
 pub(crate) mod invitations;
 pub(crate) mod letters_in_bulk;
 pub(crate) mod managed;
+pub(crate) mod managed_token;
 pub(crate) mod members;
 pub(crate) mod memory;
 pub(crate) mod projects;

@@ -8,7 +8,7 @@ use super::actor::{Actor, verb};
 use super::{Error, access, audit, connection};
 use crate::auth::policy::{self, Action};
 use crate::doctor;
-use crate::state::App;
+use crate::state::{App, see_through};
 
 /// How far an installation is with setting its webhooks right.
 #[derive(Debug)]
@@ -76,13 +76,13 @@ pub(crate) async fn of_bot(app: &App, bot: &BotRow) -> Result<Option<WebhookChec
 pub(crate) async fn reclaim(app: &App, actor: Actor, id: &BotId) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::Connect).await?;
     let ingress = bot.ingress.ok_or(Error::BotNotConnected)?;
-    let bot = connection::establish(app, actor, bot, ingress).await?;
-    audit::note(
-        app,
-        actor.did_to_bot(app, verb::WEBHOOK_RECLAIMED, id, bot.project),
-    )
-    .await;
-    let catalog = &app.deps.ports.catalog;
-    catalog.hasten_webhook_check(id, app.now()).await?;
-    Ok(bot)
+    see_through(app, |app| async move {
+        let bot = connection::establish(&app, actor, bot, ingress).await?;
+        let entry = actor.did_to_bot(&app, verb::WEBHOOK_RECLAIMED, &bot.id, bot.project);
+        audit::note(&app, entry).await;
+        let catalog = &app.deps.ports.catalog;
+        catalog.hasten_webhook_check(&bot.id, app.now()).await?;
+        Ok(bot)
+    })
+    .await
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::bots::BotView;
 use super::path::One;
-use crate::app::managed;
+use crate::app::{managed, managed_token};
 use crate::auth::caller::{Caller, Person};
 use crate::http::answer::Answer;
 use crate::http::body::Body;
@@ -197,6 +197,6 @@ pub(crate) async fn replace_managed_token(
     caller: Caller,
     One(id): One<BotId>,
 ) -> Result<Json<BotView>, Problem> {
-    let bot = managed::replace_token(&app, caller.actor, &id).await?;
+    let bot = managed_token::replace_token(&app, caller.actor, &id).await?;
     Ok(Json(BotView::of(bot, &app.options)))
 }
