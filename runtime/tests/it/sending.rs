@@ -33,6 +33,16 @@ fn answer(code: u16, retry_after: Option<u32>) -> Action {
     }
 }
 
+/// The refusal of one message, which says nothing about its chat.
+fn malformed() -> Action {
+    Action::Answer {
+        code: 400,
+        description: Some("Bad Request: can't parse entities".into()),
+        retry_after: None,
+        migrate_to_chat_id: None,
+    }
+}
+
 fn numbered(count: usize, text: &str) -> Vec<String> {
     (1..=count).map(|nth| format!("{nth} {text}")).collect()
 }
@@ -105,7 +115,7 @@ async fn nobody_sends_against_a_pause_that_telegram_asked_for() {
     let world = World::new().await;
     let bot = world.bot("helped", ECHO).await;
     // One message is set aside, the next fails once and is then told to wait.
-    for answer in [answer(400, None), answer(502, None), answer(429, Some(10))] {
+    for answer in [malformed(), answer(502, None), answer(429, Some(10))] {
         world.simulator.add_fault(fault(Some(5), 1, answer));
     }
     say(&world, &bot, 5, 0..3).await;
@@ -190,15 +200,9 @@ async fn server_errors_are_tried_again_in_order() {
 async fn what_telegram_never_takes_steps_aside() {
     let world = World::new().await;
     let bot = world.bot("malformed", ECHO).await;
-    let refusal = Action::Answer {
-        code: 400,
-        description: Some("Bad Request: can't parse entities".into()),
-        retry_after: None,
-        migrate_to_chat_id: None,
-    };
     world.simulator.add_fault(Fault {
         skip: 1,
-        ..fault(Some(5), 1, refusal)
+        ..fault(Some(5), 1, malformed())
     });
     say(&world, &bot, 5, 0..3).await;
     eventually("the others arrive", async || world.texts(&bot, 5).len() == 2).await;
