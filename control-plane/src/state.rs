@@ -9,7 +9,6 @@ use botloom_core::TimestampMs;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
 
 use crate::app::{self, Error};
 use crate::auth::attempts::Attempts;
@@ -76,15 +75,10 @@ impl Shared {
     }
 }
 
-/// Does work to its end, also if whoever asked for it goes. A shutdown waits for it: [`ControlPlane::settled`].
-pub(crate) async fn see_through<T, F>(app: &App, work: impl FnOnce(App) -> F) -> Result<T, Error>
-where
-    T: Send + 'static,
-    F: Future<Output = Result<T, Error>> + Send + 'static,
-{
-    let work = work(app.clone()).in_current_span();
-    let done = app.unfinished.spawn(work).await;
-    done.map_err(|_| Error::Internal("what was to be seen through panicked"))?
+/// Does work that a shutdown waits for: [`ControlPlane::settled`]. That it goes on when whoever asked for it hangs up holds for
+/// every request that changes something.
+pub(crate) async fn see_through<T>(app: &App, work: impl Future<Output = T>) -> T {
+    app.unfinished.track_future(work).await
 }
 
 /// The HTTP API. Clones are the same API.

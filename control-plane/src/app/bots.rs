@@ -144,11 +144,10 @@ pub(crate) async fn set_token(app: &App, actor: Actor, id: &BotId, text: &Secret
         id: me.id,
         username: me.username,
     };
-    let text = text.clone();
     // A bot whose token is stored and whose webhook is not set under it would be silent.
-    see_through(app, |app| async move {
-        store_token(&app, &bot, &text, &identity).await?;
-        go_on_with_token(&app, actor, &bot, verb::BOT_TOKEN_SET).await
+    see_through(app, async {
+        store_token(app, &bot, text, &identity).await?;
+        go_on_with_token(app, actor, &bot, verb::BOT_TOKEN_SET).await
     })
     .await
 }

@@ -18,7 +18,7 @@ use crate::state::{App, see_through};
 pub(crate) async fn connect(app: &App, actor: Actor, id: &BotId, mode: IngressMode) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::Connect).await?;
     // What is set at Telegram for a bot that was disconnected meanwhile has to be taken back.
-    see_through(app, |app| async move { connected(&app, actor, bot, mode).await }).await
+    see_through(app, connected(app, actor, bot, mode)).await
 }
 
 async fn connected(app: &App, actor: Actor, bot: BotRow, mode: IngressMode) -> Result<BotRow, Error> {

@@ -37,12 +37,8 @@ pub(crate) async fn replace_token(app: &App, actor: Actor, id: &BotId) -> Result
     let bot = access::bot(app, actor, id, Action::SetToken).await?;
     bot.token.as_ref().ok_or(Error::TokenMissing)?;
     manager(app)?;
-    // Whoever asked may be gone before it is stored: the token of Telegram would be known to nobody.
-    see_through(
-        app,
-        |app| async move { replace_alone(&app, actor, &bot.id).await },
-    )
-    .await
+    // A node that ended before it is stored would leave the bot with a token that nobody knows.
+    see_through(app, replace_alone(app, actor, &bot.id)).await
 }
 
 async fn replace_alone(app: &App, actor: Actor, id: &BotId) -> Result<BotRow, Error> {

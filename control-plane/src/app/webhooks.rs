@@ -76,10 +76,10 @@ pub(crate) async fn of_bot(app: &App, bot: &BotRow) -> Result<Option<WebhookChec
 pub(crate) async fn reclaim(app: &App, actor: Actor, id: &BotId) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::Connect).await?;
     let ingress = bot.ingress.ok_or(Error::BotNotConnected)?;
-    see_through(app, |app| async move {
-        let bot = connection::establish(&app, actor, bot, ingress).await?;
-        let entry = actor.did_to_bot(&app, verb::WEBHOOK_RECLAIMED, &bot.id, bot.project);
-        audit::note(&app, entry).await;
+    see_through(app, async {
+        let bot = connection::establish(app, actor, bot, ingress).await?;
+        let entry = actor.did_to_bot(app, verb::WEBHOOK_RECLAIMED, &bot.id, bot.project);
+        audit::note(app, entry).await;
         let catalog = &app.deps.ports.catalog;
         catalog.hasten_webhook_check(&bot.id, app.now()).await?;
         Ok(bot)
