@@ -1,12 +1,13 @@
 //! The API as a whole: what every handler shares, and the handle that the composition root holds.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::FromRef;
 use botloom_core::TimestampMs;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -59,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) running: Running,
     /// What must not stop half done.
     pub(crate) unfinished: TaskTracker,
+    /// How long a shutdown waits for it, once there is one.
+    settles_until: OnceLock<Instant>,
     /// Ends event streams, so that a shutdown need not wait for them.
     pub(crate) stop: CancellationToken,
 }
@@ -121,6 +124,7 @@ impl ControlPlane {
             questions: Arc::new(Semaphore::new(QUESTIONS)),
             running: Running::default(),
             unfinished: TaskTracker::new(),
+            settles_until: OnceLock::new(),
             deps,
             options,
             stop: shutdown,
@@ -156,14 +160,16 @@ impl ControlPlane {
     }
 
     /// Waits until nothing is half done any more that was begun for somebody: tokens that Telegram is replacing, webhooks that
-    /// it is setting. At most three times [`Options::telegram_timeout`]. For shutdowns: stores must stay open so long.
+    /// it is setting. Until three times [`Options::telegram_timeout`] after the first who waits. For shutdowns: stores must stay
+    /// open so long.
     pub async fn settled(&self) {
         let Shared {
             unfinished, options, ..
         } = &*self.app;
         unfinished.close();
         let longest = options.telegram_timeout * CALLS_AT_THE_END;
-        if tokio::time::timeout(longest, unfinished.wait()).await.is_err() {
+        let end = *self.app.settles_until.get_or_init(|| Instant::now() + longest);
+        if tokio::time::timeout_at(end, unfinished.wait()).await.is_err() {
             tracing::warn!(
                 left = unfinished.len(),
                 "what Telegram was asked for is left half done"

@@ -341,6 +341,11 @@ async fn beat(nodes: Arc<dyn Nodes>, generates: bool, stop: CancellationToken) {
 }
 
 impl Node {
+    /// The API, where the node has one.
+    pub(crate) fn api(&self) -> Option<ControlPlane> {
+        self.api.clone()
+    }
+
     /// Answers HTTP until `stop`, then lets everything end and closes the storage.
     pub(crate) async fn serve(self, listener: TcpListener, stop: CancellationToken) -> CommandResult {
         let callers = Callers::new(self.proxies);

@@ -145,7 +145,8 @@ impl Bots for SqlCatalog {
         }
         let updated = query(
             "UPDATE bots SET token = $2, telegram_id = $3, telegram_username = $4, suspended = NULL, \
-             version = version + 1 WHERE id = $1 AND deleted_at IS NULL AND token IS NOT DISTINCT FROM $5",
+             version = version + 1 WHERE id = $1 AND deleted_at IS NULL AND token IS NOT DISTINCT FROM $5 \
+             AND (ingress IS NULL OR telegram_id IS NULL OR telegram_id = $3)",
         )
         .bind(id.as_str())
         .bind(&*token.0)
@@ -155,13 +156,16 @@ impl Bots for SqlCatalog {
         .execute_in(tx.connection())
         .await?;
         if updated == 0 {
-            let there = query("SELECT id FROM bots WHERE id = $1 AND deleted_at IS NULL")
+            let there = query("SELECT token FROM bots WHERE id = $1 AND deleted_at IS NULL")
                 .bind(id.as_str())
                 .optional_in(tx.connection())
                 .await?;
-            return there
-                .map(|_| TokenChange::Stale)
-                .ok_or(StoreError::Missing("bot"));
+            let present = there.ok_or(StoreError::Missing("bot"))?.opt_bytes("token")?;
+            return Ok(if present.as_ref() == seen.map(|seen| &seen.0) {
+                TokenChange::Connected
+            } else {
+                TokenChange::Stale
+            });
         }
         end_webhook_claim(tx.connection(), id).await?;
         tx.commit().await?;

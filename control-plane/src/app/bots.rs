@@ -168,6 +168,7 @@ pub(crate) async fn store_token(
         match change.await? {
             TokenChange::Set => return Ok(()),
             TokenChange::Taken => return Err(Error::BotAlreadyRegistered),
+            TokenChange::Connected => return Err(Error::BotConnected),
             TokenChange::Stale => {}
         }
         let now = reread(app, &seen.id).await?;
@@ -207,6 +208,8 @@ pub(crate) async fn delete(app: &App, actor: Actor, id: &BotId) -> Result<(), Er
     let bot = catalog.bot(id).await?.ok_or(Error::NotFound)?;
     access::project(app, actor, bot.project, Action::DeleteBot).await?;
     if bot.deleted_at.is_none() && bot.ingress.is_some() {
+        // First, so that no check sets the webhook once more.
+        catalog.set_connection(id, None).await?;
         let removed = connection::remove_webhook(app, &bot).await;
         if let Err(error) = removed {
             tracing::warn!(bot = %id, ?error, "the webhook of a bot that is being deleted stays set");

@@ -14,6 +14,9 @@ use super::{Error, access, audit, telegram};
 use crate::auth::policy::Action;
 use crate::state::{App, see_through};
 
+/// How often a webhook is asked for while others ask for the same.
+const WEBHOOK_TRIES: u32 = 3;
+
 /// Connects a bot, or connects it anew.
 pub(crate) async fn connect(app: &App, actor: Actor, id: &BotId, mode: IngressMode) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::Connect).await?;
@@ -85,7 +88,25 @@ fn shown(ingress: Option<IngressMode>) -> &'static str {
     ingress.map_or("disconnected", IngressMode::as_str)
 }
 
+/// Asks for the webhook; once more where the row is another one by then, and still wants it: somebody else connected the bot in
+/// the same way, or what is sealed was sealed anew.
 async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error> {
+    let (mut seen, mut token) = (bot.clone(), token.clone());
+    for _ in 0..WEBHOOK_TRIES {
+        match webhook_once(app, &seen, &token).await? {
+            Some(()) => return Ok(()),
+            None => seen = reread(app, &bot.id).await?,
+        }
+        if !wants_webhook(&seen, bot) {
+            break;
+        }
+        token = telegram::token(app, &seen)?;
+    }
+    Err(Error::ConnectionChanged)
+}
+
+/// `None`: the bot's connection is not the one that was `seen`.
+async fn webhook_once(app: &App, bot: &BotRow, token: &Token) -> Result<Option<()>, Error> {
     let catalog = &app.deps.ports.catalog;
     let context = bot.webhook_context();
     // Telegram may still deliver under the secret it has: keep it while the bot is connected. One that cannot be opened
@@ -109,7 +130,7 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
         .replace_connection(&bot.id, connection_of(bot).as_ref(), Some(&connection))
         .await?
     {
-        return Err(Error::ConnectionChanged);
+        return Ok(None);
     }
     changed(app, &bot.id).await;
     let now = "Whether the webhook is set is not known; connect again.";
@@ -120,7 +141,7 @@ async fn by_webhook(app: &App, bot: &BotRow, token: &Token) -> Result<(), Error>
         Err(error @ (Error::TelegramRefused(_) | Error::TokenRejected)) => error,
         outcome => {
             if !take_back(app, bot, token).await? {
-                return outcome;
+                return outcome.map(Some);
             }
             Error::ConnectionChanged
         }
@@ -195,6 +216,11 @@ async fn set_again(app: &App, bot: &BotRow) -> Result<(), Error> {
 /// Stops taking updates, then tells Telegram. Repeating it tells Telegram again.
 pub(crate) async fn disconnect(app: &App, actor: Actor, id: &BotId) -> Result<BotRow, Error> {
     let bot = access::bot(app, actor, id, Action::Connect).await?;
+    see_through(app, disconnected(app, actor, &bot)).await
+}
+
+async fn disconnected(app: &App, actor: Actor, bot: &BotRow) -> Result<BotRow, Error> {
+    let id = &bot.id;
     if bot.ingress.is_some() {
         app.deps.ports.catalog.set_connection(id, None).await?;
         let mut entry = actor.did_to_bot(app, verb::BOT_DISCONNECTED, id, bot.project);
@@ -208,7 +234,12 @@ pub(crate) async fn disconnect(app: &App, actor: Actor, id: &BotId) -> Result<Bo
             .await?;
     }
     if bot.token.is_some() {
-        remove_webhook(app, &bot).await?;
+        remove_webhook(app, bot).await?;
+        let now = reread(app, id).await?;
+        if wants_webhook(&now, bot) {
+            // Somebody connected the bot while Telegram was removing its webhook.
+            set_again(app, &now).await?;
+        }
     }
     reread(app, id).await
 }

@@ -116,7 +116,8 @@ async fn find_out(app: &App, manager: &Token, identity: &TelegramIdentity) -> Re
     let until = Instant::now() + FINDING_OUT;
     loop {
         let asking = app.deps.telegram.get_managed_bot_token(manager, identity.id);
-        let asked = ask_as_manager(app, "getManagedBotToken", UNKNOWN, asking).await;
+        // Also where the manager bot was told to wait with something else.
+        let asked = telegram::ask(app, "getManagedBotToken", UNKNOWN, asking).await;
         let Err(Error::TelegramUnavailable { wait_secs, .. }) = &asked else {
             return asked;
         };

@@ -118,7 +118,12 @@ async fn handle(app: &App, request: Request, next: Next, route: &str, site: Opti
         }
         Err(_) => {
             tracing::error!("a request ran into the deadline");
-            Problem::new(code::UNAVAILABLE, "The answer took too long; try again.")
+            let detail = if changes {
+                "The answer took too long, and what was asked for goes on; look before you ask again."
+            } else {
+                "The answer took too long; try again."
+            };
+            Problem::new(code::UNAVAILABLE, detail)
                 .retry_after(1)
                 .into_response()
         }

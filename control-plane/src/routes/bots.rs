@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use botloom_core::TimestampMs;
+use botloom_core::hash::Sha256Hash;
 use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{BotRow, IngressMode};
 use botloom_core::secret::Secret;
@@ -288,9 +289,11 @@ pub(crate) async fn get_bot(
     };
     let check = webhooks::of_bot(&app, &bot).await?;
     let waiting = waiting_updates.map_or_else(String::new, |waiting| format!("-{waiting}"));
-    let checked = check
-        .as_ref()
-        .map_or_else(String::new, |check| format!("-check{}", check.fence));
+    let health = check.as_ref().map(|check| WebhookHealth::of(&check.state));
+    let checked = health.as_ref().map_or_else(String::new, |health| {
+        let shown = serde_json::to_vec(health).unwrap_or_default();
+        format!("-check{}", Sha256Hash::of(shown))
+    });
     let profile = bots::profile(&app, &bot).await?;
     let published = profile
         .as_ref()
@@ -312,12 +315,9 @@ pub(crate) async fn get_bot(
         waiting_updates,
         ..BotView::of(bot, &app.options)
     };
-    if let Some(check) = check {
+    if health.is_some() {
         let url = view.telegram.webhook.and_then(|webhook| webhook.url);
-        view.telegram.webhook = Some(WebhookView {
-            url,
-            health: Some(WebhookHealth::of(&check.state)),
-        });
+        view.telegram.webhook = Some(WebhookView { url, health });
     }
     view.telegram.profile = profile.map(ProfileView::of);
     etag::tagged(&headers, &tag, Json(view))

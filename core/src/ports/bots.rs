@@ -41,6 +41,8 @@ pub enum TokenChange {
     Taken,
     /// The bot has another token than the one that was seen; nothing changed.
     Stale,
+    /// The bot takes the updates of another Telegram bot; nothing changed.
+    Connected,
 }
 
 /// What became of a bot that is to be the staging bot of another, or of none.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use botloom_control_plane::ControlPlane;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -57,6 +58,7 @@ async fn run(config: Config, metrics: PrometheusHandle) -> CommandResult {
     greet(&config, node.has_owner);
     tracing::info!(address = %config.listen, "ready");
 
+    let api = node.api();
     let serving = tokio::spawn(node.serve(listener, stop.clone()));
     let name = signals.next().await;
     tracing::info!(signal = name, within = ?config.drain, "draining");
@@ -66,13 +68,23 @@ async fn run(config: Config, metrics: PrometheusHandle) -> CommandResult {
             ended.map_err(|error| start("the server task ended", &error))??;
             tracing::info!("drained");
         }
-        // A little longer than each part's own limit, so that a part that keeps to its limit is not cut off.
-        () = tokio::time::sleep(config.drain + Duration::from_millis(500)) => {
+        () = overdue(&config, api) => {
             tracing::warn!("not everything ended in time; what is left is taken up after the next start");
         }
         name = signals.next() => tracing::warn!(signal = name, "told again: stopping at once"),
     }
     Ok(())
+}
+
+/// Waits for the moment from which nothing is waited for any more.
+async fn overdue(config: &Config, api: Option<ControlPlane>) {
+    tokio::time::sleep(config.drain).await;
+    if let Some(api) = api {
+        // A token that Telegram has replaced and nobody has stored would be lost.
+        api.settled().await;
+    }
+    // A little longer than each part's own limit, so that a part that keeps to its limit is not cut off.
+    tokio::time::sleep(Duration::from_millis(500)).await;
 }
 
 /// What an operator sees first: where it is, and the way to the first reply.

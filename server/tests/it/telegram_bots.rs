@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use botloom_telegram::Token;
-use botloom_telegram::simulator::{BotProfile, Renamed};
+use botloom_telegram::simulator::{Action, BotProfile, Fault, Renamed};
 use serde_json::{Value, json};
 
 use crate::support::api::{EMAIL, PASSWORD};
@@ -71,7 +71,8 @@ async fn descriptions_follow_deployments_and_rollbacks(storage: Storage) {
 
 async fn a_bot_is_made_by_a_link(storage: Storage) {
     let manager = "7100000041:AA-token-of-a-manager";
-    let world = World::start(storage, &[("BOTLOOM_MANAGER_BOT_TOKEN", manager)]).await;
+    let settings = [("BOTLOOM_MANAGER_BOT_TOKEN", manager), ("BOTLOOM_DRAIN_S", "1")];
+    let mut world = World::start(storage, &settings).await;
     let number = world.telegram.bot(&Token::new(manager).unwrap());
     world.telegram.set_manages(number, true).unwrap();
     let bot = world.api.create_bot(&specs::chain("by-link", "")).await;
@@ -156,4 +157,25 @@ async fn a_bot_is_made_by_a_link(storage: Storage) {
         let expected: Vec<String> = (first..first + 6).map(|n| format!("{}->{n}", n - 1)).collect();
         assert_eq!(told, expected, "by {ingress}");
     }
+
+    // A node that is told to end while Telegram replaces the token keeps the new one, also where a drain is shorter.
+    world.telegram.add_fault(Fault {
+        bot: None,
+        method: Some("replaceManagedBotToken".into()),
+        chat: None,
+        skip: 0,
+        count: Some(1),
+        executed: false,
+        action: Action::Delay { ms: 4_000 },
+    });
+    let (api, path) = (world.api.clone(), format!("{path}/token"));
+    let asking = tokio::spawn(async move { api.post(&path, &Value::Null).await });
+    while !world.telegram.faults().is_empty() {
+        assert!(!asking.is_finished(), "{}", world.logs());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.stop().await;
+    asking.abort();
+    world.all_again().await;
+    assert_eq!(world.ask(made, ada, "/n 14", 1).await, ["13->14"]);
 }

@@ -19,6 +19,7 @@ cases!(($) bots_conformance, catalog::bots, Subject, [
     a_bot_needs_a_project,
     a_token_lifts_the_suspension,
     a_token_is_replaced_while_it_is_the_one_that_was_seen,
+    a_connected_bot_stays_the_telegram_bot_that_it_is,
     of_20_tokens_that_saw_the_same_one_is_stored,
     connecting_and_disconnecting,
     a_connection_is_replaced_while_it_is_the_one_that_was_seen,
@@ -62,6 +63,7 @@ async fn give(catalog: &Subject, id: &BotId, text: &str, number: i64) -> StoreRe
             TokenChange::Set => return Ok(true),
             TokenChange::Taken => return Ok(false),
             TokenChange::Stale => {}
+            TokenChange::Connected => return Err(StoreError::Missing("a bot that is off")),
         }
     }
 }
@@ -155,10 +157,27 @@ async fn a_token_is_replaced_while_it_is_the_one_that_was_seen(catalog: Subject)
     }
     // What else happens to the bot says nothing about its token.
     catalog.rename_bot(&id, "Renamed").await?;
-    catalog.set_connection(&id, Some(&webhook())).await?;
     assert_eq!(set(Some("a"), "b", 2).await?, TokenChange::Set);
     let bot = catalog.bot(&id).await?.ok_or("stored")?;
     assert_eq!((bot.token, bot.identity), (Some(token("b")), Some(identity(2))));
+    Ok(())
+}
+
+async fn a_connected_bot_stays_the_telegram_bot_that_it_is(catalog: Subject) -> CaseResult {
+    let id = a_bot(&catalog).await?;
+    let set = async |seen: &str, text: &str, number: i64| {
+        let (seen, new, identity) = (token(seen), token(text), identity(number));
+        catalog.set_token(&id, Some(&seen), &new, &identity).await
+    };
+    assert!(give(&catalog, &id, "a", 1).await?);
+    catalog.set_connection(&id, Some(&webhook())).await?;
+    let before = catalog.bot(&id).await?;
+    assert_eq!(set("a", "b", 2).await?, TokenChange::Connected);
+    assert_eq!(set("b", "c", 2).await?, TokenChange::Stale);
+    assert_eq!(catalog.bot(&id).await?, before);
+    assert_eq!(set("a", "b", 1).await?, TokenChange::Set);
+    catalog.set_connection(&id, None).await?;
+    assert_eq!(set("b", "c", 2).await?, TokenChange::Set);
     Ok(())
 }
 
