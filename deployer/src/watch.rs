@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use botloom_core::event::BotEvent;
+use botloom_core::ids::Epoch;
 use botloom_core::model::{BotRow, Deployment, Stage, TaskStatus};
-use botloom_core::ports::{NewDeploymentOutcome, OutcomeCounts, StoreResult};
+use botloom_core::ports::{NewDeploymentOutcome, OutcomeCounts, PageRequest, StoreResult};
 use botloom_core::time::TimestampMs;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,8 @@ const AT_LEAST_FAILED: u64 = 2;
 const ONE_IN: u64 = 20;
 /// A watch that nobody looked at for so long after its end is given up, ms.
 const STALE_MS: i64 = 5 * 60_000;
+/// So many deployments of the same revision do not end its watch.
+const AGAIN: u32 = 20;
 /// So many times the share of the revision before is not too much either.
 const TIMES_BEFORE: u64 = 3;
 
@@ -94,7 +97,7 @@ async fn judge(deps: &Deps, row: Deployment) -> StoreResult<()> {
     let Some(bot) = ports.catalog.bot(&row.bot).await? else {
         return Ok(());
     };
-    if bot.epoch != epoch || bot.deleted_at.is_some() {
+    if bot.deleted_at.is_some() || !only_again(deps, &row, epoch, bot.epoch).await? {
         // If a rollback of ours did that, whoever started it may have died before it could say so.
         let started = ports.catalog.deployment(&row.task.of_its_rollback()).await?;
         return end(deps, &bot, row, started.and_then(|rollback| rollback.reason)).await;
@@ -106,14 +109,34 @@ async fn judge(deps: &Deps, row: Deployment) -> StoreResult<()> {
     if bot.paused_at.is_some() {
         return postpone(deps, row, now).await;
     }
-    let after = ports.outcomes.counts(&row.bot, epoch).await?;
+    let mut after = ports.outcomes.counts(&row.bot, bot.epoch).await?;
+    if bot.epoch != epoch {
+        let earlier = ports.outcomes.counts(&row.bot, epoch).await?;
+        after.ok = after.ok.saturating_add(earlier.ok);
+        after.failed = after.failed.saturating_add(earlier.failed);
+    }
     let before = ports.outcomes.counts(&row.bot, row.seen_epoch).await?;
     let over = until <= now;
     match verdict(after, before, over) {
-        Some(reason) => roll_back(deps, &bot, row, epoch, reason).await,
+        Some(reason) => roll_back(deps, &bot, row, reason).await,
         None if over => end(deps, &bot, row, None).await,
         None => Ok(()),
     }
+}
+
+/// Whether since the flip to `epoch` nothing else went live than the same revision once more: that is no reason to trust it.
+async fn only_again(deps: &Deps, row: &Deployment, epoch: Epoch, now: Epoch) -> StoreResult<bool> {
+    if now == epoch {
+        return Ok(true);
+    }
+    let newest = PageRequest {
+        limit: AGAIN,
+        ..PageRequest::default()
+    };
+    let page = deps.ports.catalog.deployments(&row.bot, &newest).await?;
+    let flips = page.items.iter().filter(|later| later.epoch > Some(epoch));
+    let again = flips.filter(|later| later.to_rev == row.to_rev && later.from_rev == Some(row.to_rev));
+    Ok(now.0.checked_sub(epoch.0) == Some(again.count() as u64))
 }
 
 /// A bot that is paused shows nothing: its minute begins when it goes on. Written now and then, not at every look.
@@ -131,13 +154,7 @@ async fn postpone(deps: &Deps, row: Deployment, now: TimestampMs) -> StoreResult
 }
 
 /// Starts the rollback unless another deployment of the bot is under way: then the next look decides anew.
-async fn roll_back(
-    deps: &Deps,
-    bot: &BotRow,
-    row: Deployment,
-    epoch: botloom_core::Epoch,
-    reason: String,
-) -> StoreResult<()> {
+async fn roll_back(deps: &Deps, bot: &BotRow, row: Deployment, reason: String) -> StoreResult<()> {
     let ports = &deps.ports;
     let Some(to_rev) = row.from_rev else {
         return Ok(());
@@ -155,7 +172,7 @@ async fn roll_back(
         stages: Vec::new(),
         from_rev: Some(row.to_rev),
         to_rev,
-        seen_epoch: epoch,
+        seen_epoch: bot.epoch,
         epoch: None,
         rollback: true,
         min_sandboxes: row.min_sandboxes,

@@ -104,9 +104,10 @@ impl Deployments for SqlCatalog {
 
     async fn previous_revision(&self, bot: &BotId) -> StoreResult<Option<RevHash>> {
         let last_flip = query(
-            // What was found unhealthy, and its way back, count as if they had not been.
+            // What was found unhealthy, and its way back, count as if they had not been; so does a revision that was deployed
+            // while it was live.
             "SELECT from_rev FROM deployments WHERE bot_id = $1 AND epoch IS NOT NULL AND reason IS NULL \
-             ORDER BY epoch DESC LIMIT 1",
+             AND from_rev IS DISTINCT FROM to_rev ORDER BY epoch DESC LIMIT 1",
         )
         .bind(bot.as_str())
         .optional(&self.db)

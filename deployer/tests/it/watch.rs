@@ -254,6 +254,30 @@ async fn a_revision_that_is_no_longer_live_is_let_go() {
 }
 
 #[tokio::test]
+async fn the_same_revision_once_more_does_not_end_the_watch() {
+    let installation = Installation::new().await;
+    let row = installation.flipped().await;
+    installation.count(2, counts(15, 2)).await;
+    let again = installation
+        .ask_for(installation.second, Epoch(2), Some(installation.second))
+        .await;
+    assert_eq!(installation.deployed(again).await.epoch, Some(Epoch(3)));
+    look(&installation.deps()).await.unwrap();
+    assert_eq!(
+        installation.watched().await,
+        [row.task],
+        "17 updates are not enough yet"
+    );
+    installation.count(3, counts(1, 2)).await;
+    look(&installation.deps()).await.unwrap();
+    let back = installation.read(row.task.of_its_rollback()).await.unwrap();
+    assert_eq!((back.to_rev, back.seen_epoch), (installation.rev, Epoch(3)));
+    installation.deployed(back.task).await;
+    let bot = installation.storage.ports.catalog.bot(&installation.bot).await;
+    assert_eq!(bot.unwrap().unwrap().active_rev, Some(installation.rev));
+}
+
+#[tokio::test]
 async fn a_deployment_under_way_is_waited_for() {
     let installation = Installation::new().await;
     let row = installation.flipped().await;

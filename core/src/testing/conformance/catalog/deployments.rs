@@ -320,6 +320,7 @@ async fn the_previous_revision_follows_flips_and_rollbacks(catalog: Subject) -> 
     let story = [
         (a, true, None),
         (b, true, Some(a)),
+        (b, true, Some(a)),  // once more
         (c, false, Some(a)), // failed before its flip
         (a, true, Some(b)),  // rolled back
         (c, true, Some(a)),
