@@ -34,7 +34,8 @@ const MAX_WAIT: u64 = 366 * 24 * 3600;
 /// When a conversation begins that does not say: 2026-01-01T12:00:00Z.
 const BEGINS: i64 = 1_767_268_800_000;
 /// The latest beginning, 2100-01-01, in ms.
-const LATEST: u64 = 4_102_444_800_000;
+const LATEST: i64 = 4_102_444_800_000;
+const BEGINS_RULE: &str = "must be a time from 1970 to 2100, like 2026-01-01T12:00:00Z";
 
 /// A conversation to be had.
 #[derive(Debug, ToSchema)]
@@ -49,9 +50,9 @@ pub(crate) struct Simulate {
     /// Number of a version.
     #[schema(value_type = Option<u32>)]
     version: Option<u64>,
-    /// Virtual time of the beginning, milliseconds since 1970; 2026-01-01T12:00:00Z where absent.
-    #[schema(value_type = Option<u64>)]
-    begins: Option<u64>,
+    /// Virtual time of the beginning, RFC 3339, from 1970 to 2100; 2026-01-01T12:00:00Z where absent.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    begins: Option<TimestampMs>,
     /// What happens, in order, as in a `chat.json`: `{"send": "/start"}`, `{"user": {"id": 2, "firstName": "Bo"}}`,
     /// `{"wait": 60}`, `{"api": {"method": "GET", "url": "…", "status": 200, "body": {}}}`. A button is pressed by sending
     /// its text. At most 200 entries.
@@ -82,7 +83,10 @@ impl FromFields for Simulate {
         let spec = fields.optional_object("spec");
         let bot_id = fields.optional_parsed("botId", BOT_ID_RULE);
         let version = fields.optional_integer("version", 1..=u64::from(u32::MAX));
-        let begins = fields.optional_integer("begins", 0..=LATEST);
+        let begins = fields.optional_parsed::<TimestampMs>("begins", BEGINS_RULE);
+        if begins.is_some_and(|begins| !(0..=LATEST).contains(&begins.0)) {
+            fields.refused("begins", BEGINS_RULE);
+        }
         let script = fields.list("script", MAX_ENTRIES, fault);
         if spec.is_some() == (bot_id.is_some() && version.is_some()) || bot_id.is_some() != version.is_some()
         {
@@ -278,14 +282,10 @@ pub(crate) async fn simulate(
         (None, Some(bot), Some(version)) => Partner::Version(bot, u32::try_from(version).unwrap_or(u32::MAX)),
         _ => return Err(Problem::internal()),
     };
-    let begins = request
-        .begins
-        .and_then(|ms| i64::try_from(ms).ok())
-        .unwrap_or(BEGINS);
     let sent = |(index, entry): (usize, &Entry)| matches!(entry, Entry::Send { .. }).then_some(index);
     let places: Vec<usize> = request.script.iter().enumerate().filter_map(sent).collect();
     let http = request.http.map_or(SimulatedHttp::Prepared, |http| http.0);
-    let begins = TimestampMs(begins);
+    let begins = request.begins.unwrap_or(TimestampMs(BEGINS));
     let happenings = happenings(request.script);
     let _place = match http {
         SimulatedHttp::Prepared => None,

@@ -138,7 +138,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     secret(
         "BOTLOOM_OWNER_PASSWORD",
-        "Password of the first owner, at least 10 characters.",
+        "Password of the first owner, at least 8 characters.",
     ),
     setting(
         "BOTLOOM_OIDC_ISSUER",

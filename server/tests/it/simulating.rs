@@ -78,7 +78,8 @@ async fn a_pizza_is_ordered_and_nothing_is_left_of_it() {
     api.create_bot(&pizza()).await;
     api.post("/spec", &pizza()).await;
     let script = json!([{ "send": "/order" }, { "send": "30" }, { "send": "+4930123456" }]);
-    let body = json!({ "botId": "pizza-demo", "version": 1, "begins": 0, "script": script });
+    let body =
+        json!({ "botId": "pizza-demo", "version": 1, "begins": "1970-01-01T00:00:00Z", "script": script });
     let told = api.post("/simulate", &body).await.json();
     assert_eq!(told["turns"][0]["at"], "1970-01-01T00:00:00.000Z");
     assert_eq!(told["turns"][2]["calls"][0]["answered"], false, "{told}");

@@ -19,6 +19,11 @@ async fn a_simulation_is_asked_for_properly() {
         ),
         (json!({ "botId": "a-bot", "script": hello }), "/spec"),
         (json!({ "spec": fine }), "/script"),
+        (json!({ "spec": fine, "script": hello, "begins": 0 }), "/begins"),
+        (
+            json!({ "spec": fine, "script": hello, "begins": "2100-01-02T00:00:00Z" }),
+            "/begins",
+        ),
         (json!({ "spec": fine, "script": too_many }), "/script"),
         (
             json!({ "spec": fine, "script": [{ "send": "x" }, { "send": "" }] }),
