@@ -12,7 +12,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::support::{Client, PATIENCE, Server, revision_of, spec, until_state};
+use crate::support::{Client, PATIENCE, Server, Setup, revision_of, spec, until_state};
 
 const TOKEN: &str = "7100000001:AA-a-token-of-a-bot";
 const TELEGRAM_ID: i64 = 7_100_000_001;
@@ -28,7 +28,7 @@ struct Story {
 
 impl Story {
     async fn new() -> Self {
-        let server = Server::start().await;
+        let server = Server::start_with(Setup::patient()).await;
         let owner = server.with_bot().await;
         let story = Self {
             server,
@@ -400,12 +400,13 @@ async fn a_killed_node_forgets_nothing_that_telegram_may_have() {
 async fn only_the_newest_revision_is_published() {
     let mut story = Box::pin(Story::new()).await;
     let _node = story.node();
-    story.fault("setMyCommands", false, Action::Delay { ms: 700 });
+    story.fault("setMyCommands", false, Action::Hold);
     story.flip(&bilingual("Alt")).await;
     story.met().await;
     let mut newer = bilingual("Neu");
     newer["localization"]["en"]["about"] = json!("New");
     story.flip(&newer).await;
+    story.server.telegram.clear_faults();
     story.published().await;
     let filter = Filter {
         method: Some("setMyDescription".into()),

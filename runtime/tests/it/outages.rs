@@ -50,19 +50,20 @@ async fn loaded_bots_run_without_catalog_and_artifacts() {
 async fn a_send_is_noted_however_late() {
     let world = World::new().await;
     let bot = world.bot("late-note", ECHO).await;
-    let slow = Fault {
+    let held = Fault {
         bot: None,
         method: Some("sendMessage".into()),
         chat: None,
         skip: 0,
         count: Some(1),
         executed: false,
-        action: Action::Delay { ms: 500 },
+        action: Action::Hold,
     };
-    world.simulator.add_fault(slow);
+    world.simulator.add_fault(held);
     world.deliver(&bot, &text_update(1, 5, "x")).await;
     eventually("it is on its way", async || world.simulator.faults().is_empty()).await;
     world.outbox.away(true);
+    world.simulator.clear_faults();
     tokio::time::sleep(Duration::from_secs(9)).await;
     world.outbox.away(false);
     world.settled().await;

@@ -90,7 +90,9 @@ fn calls(world: &World, bot: &Bot, chat: i64) -> Vec<(u16, i64)> {
 async fn a_pause_asked_of_one_chat_delays_that_chat_alone() {
     let world = World::new().await;
     let bot = world.bot("flooding", ECHO).await;
-    world.simulator.add_fault(fault(Some(5), 1, answer(429, Some(3))));
+    world
+        .simulator
+        .add_fault(fault(Some(5), 1, answer(429, Some(12))));
     say(&world, &bot, 5, 0..3).await;
     say(&world, &bot, 6, 0..3).await;
     eventually("the other chat is served", async || {
@@ -99,7 +101,7 @@ async fn a_pause_asked_of_one_chat_delays_that_chat_alone() {
     .await;
     assert!(
         world.texts(&bot, 5).is_empty(),
-        "the chat was told to wait for 3 s"
+        "the chat was told to wait for 12 s"
     );
     eventually("the pause ends", async || world.texts(&bot, 5).len() == 3).await;
     assert_eq!(world.texts(&bot, 5), numbered(3, "x"));
@@ -115,12 +117,12 @@ async fn nobody_sends_against_a_pause_that_telegram_asked_for() {
     let world = World::new().await;
     let bot = world.bot("helped", ECHO).await;
     // One message is set aside, the next fails once and is then told to wait.
-    for answer in [malformed(), answer(502, None), answer(429, Some(10))] {
+    for answer in [malformed(), answer(502, None), answer(429, Some(20))] {
         world.simulator.add_fault(fault(Some(5), 1, answer));
     }
     say(&world, &bot, 5, 0..3).await;
     eventually("Telegram asks for a pause", async || {
-        statuses(&world, &bot, 5) == [400, 502, 429]
+        statuses(&world, &bot, 5).starts_with(&[400, 502, 429])
     })
     .await;
     let lane = Lane {
@@ -152,7 +154,7 @@ async fn nobody_sends_against_a_pause_that_telegram_asked_for() {
     let calls = calls(&world, &bot, 5);
     let asked = calls.iter().position(|(status, _)| *status == 429).unwrap();
     let (_, at) = calls[asked];
-    let early = calls[asked + 1..].iter().filter(|call| call.1 < at + 10_000);
+    let early = calls[asked + 1..].iter().filter(|call| call.1 < at + 20_000);
     assert_eq!(early.count(), 0, "sends within the pause: {calls:?}");
 }
 
@@ -163,7 +165,7 @@ async fn several_chats_told_to_pause_mean_the_bot() {
     for chat in 1..=3 {
         world.simulator.add_fault(Fault {
             bot: Some(bot.number),
-            ..fault(Some(chat), 1, answer(429, Some(2)))
+            ..fault(Some(chat), 1, answer(429, Some(12)))
         });
         say(&world, &bot, chat, 0..1).await;
     }

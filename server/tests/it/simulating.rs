@@ -1,11 +1,12 @@
 //! `POST /simulate`: a conversation with a bot that is not live.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -152,7 +153,8 @@ async fn calls_are_real_ones_if_that_is_asked_for() {
 /// A shop that answers nobody before it opens.
 struct ClosedShop {
     address: SocketAddr,
-    asked: Arc<AtomicUsize>,
+    /// A key for each question, however often it is repeated.
+    asked: Arc<Mutex<HashSet<HeaderValue>>>,
     open: watch::Sender<bool>,
 }
 
@@ -160,11 +162,11 @@ impl ClosedShop {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (asked, open) = (Arc::new(AtomicUsize::new(0)), watch::Sender::new(false));
-        let (count, opens) = (Arc::clone(&asked), open.subscribe());
-        let answer = move || {
+        let (asked, open) = (Arc::default(), watch::Sender::new(false));
+        let (keys, opens) = (Arc::<Mutex<HashSet<_>>>::clone(&asked), open.subscribe());
+        let answer = move |headers: HeaderMap| {
             let mut opens = opens.clone();
-            count.fetch_add(1, Ordering::SeqCst);
+            keys.lock().unwrap().insert(headers["idempotency-key"].clone());
             async move {
                 opens.wait_for(|open| *open).await.unwrap();
                 (
@@ -180,12 +182,23 @@ impl ClosedShop {
 
     async fn until_asked(&self, times: usize) {
         let asked = async {
-            while self.asked.load(Ordering::SeqCst) < times {
+            while self.asked.lock().unwrap().len() < times {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         tokio::time::timeout(PATIENCE, asked).await.unwrap();
     }
+}
+
+/// The example bot, which waits for the shop as long as a bot may: longer than a whole conversation with real calls.
+fn patient_pizza() -> Value {
+    let mut spec = pizza();
+    let flows = spec["flows"].as_array_mut().unwrap().iter_mut();
+    let mut steps = flows.flat_map(|flow| flow["steps"].as_array_mut().unwrap());
+    let price = steps.find(|step| step["id"] == "price").unwrap();
+    price["timeoutMs"] = json!(5_000);
+    price["retries"] = json!(3);
+    spec
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -200,7 +213,7 @@ async fn everybody_makes_real_calls_in_one_conversation_at_a_time() {
     let ann = Api::set_up(&server).await;
     let bob = ann.invite(&server, "bob@example.com", "editor").await;
     let script = json!([{ "send": "/order" }, { "send": "40" }, { "send": "+4930123456" }]);
-    let prepared = json!({ "spec": pizza(), "script": script });
+    let prepared = json!({ "spec": patient_pizza(), "script": script });
     let mut live = prepared.clone();
     live["http"] = json!("live");
     let begin = |api: &Api| {
@@ -215,9 +228,9 @@ async fn everybody_makes_real_calls_in_one_conversation_at_a_time() {
     let kind = second.json()["type"].as_str().unwrap().to_owned();
     assert!(kind.ends_with("/too-many-simulations"), "{kind}");
     assert_eq!(second.header("retry-after"), "12");
-    assert_eq!(ann.post_once("/simulate", &prepared).await.status, 200);
     // The other place of the node is there for others.
     let bobs = begin(&bob);
+    assert_eq!(ann.post_once("/simulate", &prepared).await.status, 200);
     shop.until_asked(2).await;
     assert_eq!(bob.post_once("/simulate", &live).await.status, 429);
 

@@ -58,6 +58,9 @@ pub enum Action {
         /// Real milliseconds.
         ms: u64,
     },
+    /// The usual answer, once all faults were ended or everything was forgotten: the call waits for that, however long it
+    /// takes. A caller that goes, or the end of the simulator, ends the waiting, and the call is not executed.
+    Hold,
     /// A closed connection.
     Reset,
 }

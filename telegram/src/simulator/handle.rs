@@ -359,14 +359,15 @@ impl Handle {
         self.shared.world().faults.add(fault);
     }
 
-    /// The faults that are not used up.
+    /// The faults that are not used up. Once one that holds calls is not among them, its last call is held.
     pub fn faults(&self) -> Vec<Fault> {
         self.shared.world().faults.list().to_vec()
     }
 
-    /// Ends all faults.
+    /// Ends all faults. Calls that are held go on.
     pub fn clear_faults(&self) {
         self.shared.world().faults.clear();
+        self.shared.opened.notify_waiters();
     }
 
     /// Makes trouble on the way to a bot's webhook, in place of the trouble before.
@@ -386,5 +387,6 @@ impl Handle {
             bot.end_poll_for_webhook();
         }
         *world = World::new(&self.shared.options);
+        self.shared.opened.notify_waiters();
     }
 }

@@ -226,6 +226,41 @@ async fn hanging_and_cut_connections() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_held_is_executed_when_the_faults_are_ended() {
+    let s = Scene::new().await;
+    let sent = || s.sim.counters().calls.get("sendMessage").copied();
+    let until_held = async || {
+        while !s.sim.faults().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    s.sim.add_fault(fault(Action::Hold));
+    let opened = async {
+        until_held().await;
+        s.call("getMe", json!({})).await.expect("others are not held");
+        assert_eq!(sent(), None, "nothing is done before");
+        s.sim.clear_faults();
+    };
+    let (held, ()) = tokio::join!(s.text("held"), opened);
+    held.unwrap();
+    assert_eq!(sent(), Some(1));
+    // One whose caller went is not executed, nor one that the end of the simulator finds.
+    s.sim.add_fault(fault(Action::Hold));
+    tokio::select! {
+        outcome = s.text("given up") => panic!("{outcome:?}"),
+        () = until_held() => {}
+    }
+    s.sim.add_fault(fault(Action::Hold));
+    let ended = async {
+        until_held().await;
+        s.sim.shutdown().await;
+    };
+    let (held, ()) = tokio::join!(s.text("held for ever"), ended);
+    assert!(matches!(held, Err(CallError::Ambiguous { .. })), "{held:?}");
+    assert_eq!(sent(), Some(1));
+}
+
+#[tokio::test]
 async fn counters_without_entries() {
     let s = Scene::with(Options {
         journal: JournalMode::Counters,

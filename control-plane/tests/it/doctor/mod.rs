@@ -51,6 +51,7 @@ struct Clinic {
     server: Server,
     owner: Client,
     public: Option<String>,
+    telegram_timeout: Duration,
 }
 
 fn number(bot: usize) -> i64 {
@@ -97,8 +98,17 @@ impl Clinic {
         Self::at(PUBLIC, bots).await
     }
 
+    /// As [`Clinic::with`], for stories in which Telegram holds calls. A node that dies holds up others for longer.
+    async fn patient(bots: usize) -> Self {
+        Self::set_up(Setup::patient(), PUBLIC, bots).await
+    }
+
     async fn at(public: &str, bots: usize) -> Self {
-        let mut setup = Setup::default();
+        Self::set_up(Setup::default(), public, bots).await
+    }
+
+    async fn set_up(mut setup: Setup, public: &str, bots: usize) -> Self {
+        let telegram_timeout = setup.options.telegram_timeout;
         setup.options.public_url = Some(public.parse().unwrap());
         let limits = &mut setup.options.limits;
         for burst in [&mut limits.user_burst, &mut limits.address_burst] {
@@ -110,6 +120,7 @@ impl Clinic {
             server,
             owner,
             public: Some(public.to_owned()),
+            telegram_timeout,
         };
         for bot in 0..bots {
             clinic.bot(bot, "webhook").await;
@@ -134,6 +145,7 @@ impl Clinic {
         let mut options = Setup::default().options;
         options.public_url = self.public.as_ref().map(|url| url.parse().unwrap());
         options.telegram_api_root = self.server.telegram.url();
+        options.telegram_timeout = self.telegram_timeout;
         options.webhook_look = Duration::from_millis(20);
         let stop = CancellationToken::new();
         let api = ControlPlane::new(self.server.deps.clone(), options, stop.clone()).unwrap();

@@ -7,12 +7,14 @@ use botloom_core::ports::Connection;
 use botloom_core::secret::Secret;
 use botloom_telegram::simulator::{Action, Fault};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use super::{Clinic, ROUND_MS, eventually, fault, id, name, number};
 use crate::support::{Answer, Client};
 
-/// Telegram takes so long to execute the next `setWebhook`, ms: longer than everything that happens meanwhile.
-const SLOW_MS: u64 = 4_000;
+/// How a bot is connected, and what Telegram is asked to do for it.
+const WEBHOOK: (&str, &str) = ("webhook", "setWebhook");
+const POLLING: (&str, &str) = ("polling", "deleteWebhook");
 
 /// A bot with a token that is not connected.
 async fn idle_bot(clinic: &Clinic) {
@@ -30,58 +32,35 @@ async fn off(owner: &Client) -> Answer {
     owner.post(&path, &json!({})).await
 }
 
-/// Connects by polling while Telegram takes its time to execute `deleteWebhook`, and does something else meanwhile. Answers
-/// what connecting came to.
-async fn poll_and_meanwhile(clinic: &Arc<Clinic>, meanwhile: impl AsyncFnOnce()) -> Answer {
-    let slow = Action::Delay { ms: SLOW_MS };
-    clinic
-        .server
-        .telegram
-        .add_fault(fault("deleteWebhook", Some(1), slow));
-    let connecting = {
-        let clinic = Arc::clone(clinic);
-        tokio::spawn(async move { connect(&clinic.owner, "polling").await })
-    };
-    eventually("it has begun", async || {
-        clinic.server.telegram.faults().is_empty()
-    })
-    .await;
+/// Connects, and does something else while Telegram holds that. Answers what connecting came to.
+async fn connect_and_meanwhile(
+    clinic: &Arc<Clinic>,
+    how: (&'static str, &str),
+    meanwhile: impl AsyncFnOnce(),
+) -> Answer {
+    let connecting = hold(clinic, how).await;
     meanwhile().await;
-    assert!(!connecting.is_finished(), "Telegram was not slow enough");
+    clinic.server.telegram.clear_faults();
     connecting.await.unwrap()
 }
 
-/// Connects by webhook, slowly, and does something else once that has begun. Answers what connecting came to.
-async fn connect_and_meanwhile(clinic: &Arc<Clinic>, meanwhile: impl AsyncFnOnce()) -> Answer {
-    let slow = Action::Delay { ms: SLOW_MS };
-    clinic
-        .server
-        .telegram
-        .add_fault(fault("setWebhook", Some(1), slow));
-    let calls = clinic.calls("setWebhook").len();
+/// Connects as far as to Telegram, which holds the call.
+async fn hold(clinic: &Arc<Clinic>, (ingress, method): (&'static str, &str)) -> JoinHandle<Answer> {
+    let telegram = &clinic.server.telegram;
+    telegram.add_fault(fault(method, Some(1), Action::Hold));
     let connecting = {
         let clinic = Arc::clone(clinic);
-        tokio::spawn(async move { connect(&clinic.owner, "webhook").await })
+        tokio::spawn(async move { connect(&clinic.owner, ingress).await })
     };
-    eventually("it has begun", async || {
-        let check = clinic.server.ports.catalog.webhook_check(&id(0)).await.unwrap();
-        check.is_some_and(|check| check.registration.registering.is_some())
-    })
-    .await;
-    meanwhile().await;
-    assert_eq!(
-        clinic.calls("setWebhook").len(),
-        calls,
-        "Telegram was not slow enough"
-    );
-    connecting.await.unwrap()
+    eventually("it is held", async || telegram.faults().is_empty()).await;
+    connecting
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bot_that_is_disconnected_while_it_is_being_connected_stays_off() {
-    let clinic = Arc::new(Clinic::with(0).await);
+    let clinic = Arc::new(Clinic::patient(0).await);
     idle_bot(&clinic).await;
-    let answer = connect_and_meanwhile(&clinic, async || {
+    let answer = connect_and_meanwhile(&clinic, WEBHOOK, async || {
         off(&clinic.owner).await.expect(200);
     })
     .await;
@@ -103,9 +82,9 @@ async fn a_bot_that_is_disconnected_while_it_is_being_connected_stays_off() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bot_that_is_polled_since_has_no_webhook() {
-    let clinic = Arc::new(Clinic::with(0).await);
+    let clinic = Arc::new(Clinic::patient(0).await);
     idle_bot(&clinic).await;
-    let answer = connect_and_meanwhile(&clinic, async || {
+    let answer = connect_and_meanwhile(&clinic, WEBHOOK, async || {
         connect(&clinic.owner, "polling").await.expect(200);
     })
     .await;
@@ -116,10 +95,10 @@ async fn a_bot_that_is_polled_since_has_no_webhook() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bot_that_is_disconnected_before_it_is_polled_stays_off() {
-    let clinic = Arc::new(Clinic::with(1).await);
+    let clinic = Arc::new(Clinic::patient(1).await);
     for ingress in ["webhook", "polling"] {
         connect(&clinic.owner, ingress).await.expect(200);
-        let answer = poll_and_meanwhile(&clinic, async || {
+        let answer = connect_and_meanwhile(&clinic, POLLING, async || {
             off(&clinic.owner).await.expect(200);
         })
         .await;
@@ -131,9 +110,9 @@ async fn a_bot_that_is_disconnected_before_it_is_polled_stays_off() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_webhook_that_was_set_meanwhile_is_there_after_polling_was_tried() {
-    let clinic = Arc::new(Clinic::with(0).await);
+    let clinic = Arc::new(Clinic::patient(0).await);
     idle_bot(&clinic).await;
-    let answer = poll_and_meanwhile(&clinic, async || {
+    let answer = connect_and_meanwhile(&clinic, POLLING, async || {
         connect(&clinic.owner, "webhook").await.expect(200);
     })
     .await;
@@ -145,7 +124,7 @@ async fn a_webhook_that_was_set_meanwhile_is_there_after_polling_was_tried() {
     assert_eq!(secrets[0]["secret_token"], secrets[1]["secret_token"]);
     // Who wants the same agrees.
     off(&clinic.owner).await.expect(200);
-    let answer = poll_and_meanwhile(&clinic, async || {
+    let answer = connect_and_meanwhile(&clinic, POLLING, async || {
         connect(&clinic.owner, "polling").await.expect(200);
     })
     .await;
@@ -155,21 +134,14 @@ async fn a_webhook_that_was_set_meanwhile_is_there_after_polling_was_tried() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_goes_while_the_webhook_is_set_leaves_none_behind() {
-    let clinic = Arc::new(Clinic::with(0).await);
+    let clinic = Arc::new(Clinic::patient(0).await);
     idle_bot(&clinic).await;
-    let slow = Action::Delay { ms: SLOW_MS };
-    let telegram = &clinic.server.telegram;
-    telegram.add_fault(fault("setWebhook", Some(1), slow));
-    let connecting = {
-        let clinic = Arc::clone(&clinic);
-        tokio::spawn(async move { connect(&clinic.owner, "webhook").await })
-    };
-    eventually("it has begun", async || telegram.faults().is_empty()).await;
+    let connecting = hold(&clinic, WEBHOOK).await;
     connecting.abort();
     assert!(connecting.await.unwrap_err().is_cancelled());
     off(&clinic.owner).await.expect(200);
-    assert_eq!(clinic.set_calls(0).len(), 0, "Telegram was not slow enough");
     let removed = clinic.calls("deleteWebhook").len();
+    clinic.server.telegram.clear_faults();
     eventually("it is removed", async || {
         clinic.set_calls(0).len() == 1 && clinic.calls("deleteWebhook").len() == removed + 1
     })
@@ -180,10 +152,10 @@ async fn who_goes_while_the_webhook_is_set_leaves_none_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bot_that_is_renamed_while_it_is_being_connected_is_connected() {
-    let clinic = Arc::new(Clinic::with(0).await);
+    let clinic = Arc::new(Clinic::patient(0).await);
     idle_bot(&clinic).await;
     connect(&clinic.owner, "webhook").await.expect(200);
-    let again = connect_and_meanwhile(&clinic, async || {
+    let again = connect_and_meanwhile(&clinic, WEBHOOK, async || {
         // A change that has nothing to do with how it is connected.
         let catalog = &clinic.server.ports.catalog;
         catalog.rename_bot(&id(0), "Renamed").await.unwrap();
@@ -196,7 +168,7 @@ async fn a_bot_that_is_renamed_while_it_is_being_connected_is_connected() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_telegram_refuses_undoes_nothing_that_came_later() {
-    let clinic = Arc::new(Clinic::with(1).await);
+    let clinic = Arc::new(Clinic::patient(1).await);
     let row = clinic.row(0).await;
     // A secret that Telegram refuses, once it comes to it.
     let secret = Secret::new("not allowed!");
@@ -209,7 +181,7 @@ async fn what_telegram_refuses_undoes_nothing_that_came_later() {
     for disconnected in [false, true] {
         let catalog = &clinic.server.ports.catalog;
         catalog.set_connection(&id(0), Some(&webhook)).await.unwrap();
-        let answer = connect_and_meanwhile(&clinic, async || {
+        let answer = connect_and_meanwhile(&clinic, WEBHOOK, async || {
             if disconnected {
                 off(&clinic.owner).await.expect(200);
             }
@@ -223,17 +195,17 @@ async fn what_telegram_refuses_undoes_nothing_that_came_later() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_check_saw_before_a_bot_was_connected_anew_is_not_told() {
-    let clinic = Clinic::with(2).await;
+    let clinic = Clinic::patient(2).await;
     let _node = clinic.node();
     clinic.becomes(0, "healthy", &[]).await;
     clinic.becomes(1, "healthy", &[]).await;
     clinic.set_elsewhere(0).await;
-    // Checks that are made together are written down together, and this one takes its time.
-    let slow = Fault {
+    // Checks that are made together are written down together, and this one does not end.
+    let held = Fault {
         bot: Some(number(1)),
-        ..fault("getWebhookInfo", Some(1), Action::Delay { ms: SLOW_MS })
+        ..fault("getWebhookInfo", Some(1), Action::Hold)
     };
-    clinic.server.telegram.add_fault(slow);
+    clinic.server.telegram.add_fault(held);
     let looked = || {
         let calls = clinic.calls("getWebhookInfo");
         calls.iter().filter(|call| call.bot == number(0)).count()
@@ -243,6 +215,7 @@ async fn what_a_check_saw_before_a_bot_was_connected_anew_is_not_told() {
     eventually("it has looked", async || looked() == before + 1).await;
     connect(&clinic.owner, "webhook").await.expect(200);
     assert!(clinic.is(0, "healthy", &[]).await, "nothing is written yet");
+    clinic.server.telegram.clear_faults();
     clinic.idle().await;
     assert_eq!(clinic.told(0).await, []);
     assert!(clinic.is(0, "healthy", &[]).await);

@@ -275,7 +275,7 @@ async fn no_secret_is_noted() {
 
 #[tokio::test]
 async fn what_a_caller_hung_up_on_is_done_and_noted() {
-    let server = Server::start().await;
+    let server = Server::start_with(Setup::patient()).await;
     let owner = server.with_bot().await;
     server.telegram.add_fault(Fault {
         bot: None,
@@ -284,7 +284,7 @@ async fn what_a_caller_hung_up_on_is_done_and_noted() {
         skip: 0,
         count: Some(1),
         executed: false,
-        action: Action::Delay { ms: 500 },
+        action: Action::Hold,
     });
     let body = json!({ "token": "7100000009:AA-token" });
     tokio::select! {
@@ -295,6 +295,7 @@ async fn what_a_caller_hung_up_on_is_done_and_noted() {
             }
         } => {}
     }
+    server.telegram.clear_faults();
     let end = tokio::time::Instant::now() + Duration::from_secs(30);
     while entries(&owner, "verb=bot.token-set").await.is_empty() {
         assert!(tokio::time::Instant::now() < end, "it is not in the audit log");

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Client;
+use super::{Client, PATIENCE};
 
 pub(crate) const EMAIL: &str = "owner@example.org";
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -91,6 +91,16 @@ pub(crate) struct Setup {
     pub(crate) listener: Option<TcpListener>,
     /// What the clock shows.
     pub(crate) now: TimestampMs,
+}
+
+impl Setup {
+    /// For stories in which Telegram holds calls: nobody gives up waiting for them.
+    pub(crate) fn patient() -> Self {
+        let mut setup = Self::default();
+        setup.options.telegram_timeout = PATIENCE * 2;
+        setup.options.limits.deadline = PATIENCE * 2;
+        setup
+    }
 }
 
 impl Default for Setup {
@@ -163,9 +173,12 @@ impl Server {
         })
         .await
         .unwrap();
+        let usual = TelegramOptions::default();
         let client = Telegram::new(TelegramOptions {
             api_root: telegram.url(),
-            ..TelegramOptions::default()
+            // As in earnest longer than the API waits.
+            timeout: usual.timeout.max(setup.options.telegram_timeout * 2),
+            ..usual
         })
         .unwrap();
         let rest = Arc::new(Rest {
@@ -328,15 +341,24 @@ impl Server {
         database
     }
 
-    /// Has the store refuse every change of a bot's token for so long, as if it were away.
-    pub(crate) fn refuse_tokens_for(&self, secs: u32) {
-        let sql = format!(
-            "CREATE TRIGGER away BEFORE UPDATE OF token ON bots
-             WHEN CAST(strftime('%s', 'now') AS INTEGER) < {}
-             BEGIN SELECT RAISE(ABORT, 'away'); END",
-            std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() + u64::from(secs)
-        );
-        self.by_hand().execute_batch(&sql).unwrap();
+    /// Has the store refuse every change of a bot's token, as if it were away.
+    pub(crate) async fn refuse_tokens(&self) {
+        self.alter(
+            "CREATE TRIGGER away BEFORE UPDATE OF token ON bots BEGIN SELECT RAISE(ABORT, 'away'); END",
+        )
+        .await;
+    }
+
+    /// Has the store take tokens again.
+    pub(crate) async fn take_tokens(&self) {
+        self.alter("DROP TRIGGER away").await;
+    }
+
+    /// Off the threads of the API, which may have to end a change of its own first.
+    async fn alter(&self, sql: &'static str) {
+        let database = self.by_hand();
+        let altering = tokio::task::spawn_blocking(move || database.execute_batch(sql));
+        altering.await.unwrap().unwrap();
     }
 
     /// Another project of the same owner, with a bot.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// How long a test waits for something that has to come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Looks until something tells of this `state`; answers it.
 pub(crate) async fn until_state(state: &str, look: impl AsyncFn() -> Value) -> Value {

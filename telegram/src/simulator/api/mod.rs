@@ -60,13 +60,22 @@ pub(crate) async fn serve(
     if shared.options.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(shared.options.latency_ms)).await;
     }
-    let fault = shared.world().faults.meet(call.bot, call.method, call.chat);
+    let (fault, opened) = {
+        let mut world = shared.world();
+        let fault = world.faults.meet(call.bot, call.method, call.chat);
+        // From now on, and not from when it is awaited: whoever sees that the fault is used up may open at once.
+        (fault, shared.opened.notified())
+    };
     let Some((action, executed)) = fault else {
         return reply::http(&perform(shared, call, Shown::Outcome).await);
     };
     let shown = match (&action, action.refusal()) {
         (Action::Delay { ms }, _) => {
             tokio::time::sleep(Duration::from_millis(*ms)).await;
+            return reply::http(&perform(shared, call, Shown::Outcome).await);
+        }
+        (Action::Hold, _) => {
+            opened.await;
             return reply::http(&perform(shared, call, Shown::Outcome).await);
         }
         (_, Some(refusal)) => Shown::Refusal(refusal),

@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) world: Mutex<World>,
     /// Wakes those who wait for journal entries.
     pub(crate) journaled: Notify,
+    /// Wakes the calls that are held.
+    pub(crate) opened: Notify,
     pub(crate) poster: Poster,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -50,6 +52,7 @@ impl Shared {
             world: Mutex::new(World::new(&options)),
             options,
             journaled: Notify::new(),
+            opened: Notify::new(),
             poster: Poster::new(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
