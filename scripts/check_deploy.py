@@ -4,6 +4,7 @@ check_deploy.py FOLDER PROMTOOL, where FOLDER holds the rendered chart as <Kuber
 Run by scripts/check-deploy, which installs what this imports.
 """
 
+import ipaddress
 import json
 import pathlib
 import re
@@ -21,6 +22,8 @@ RENDERED, PROMTOOL = pathlib.Path(sys.argv[1]), sys.argv[2]
 # Kinds of an operator: Kubernetes has no schema of them.
 CUSTOM_KINDS = {"ServiceMonitor"}
 SECRET_NAMES = {"DATABASE_URL", "REDIS_URL", "CLICKHOUSE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "BOTLOOM_MASTER_KEY"}
+# What Docker takes networks from by itself (moby: libnetwork/ipamutils).
+DOCKER_POOLS = [ipaddress.ip_network(pool) for pool in ("172.16.0.0/12", "192.168.0.0/16")]
 
 faults = []
 
@@ -43,25 +46,31 @@ def image():
 
 
 def interpolated(text, environment):
-    """Fills in ${NAME:?…} and ${NAME:-default} as Compose does, noting the names that the example does not have."""
+    """Fills in ${NAME:?…}, ${NAME:-default} and ${NAME:+instead} as Compose does, noting the names that the example does not
+    have."""
 
     def value(match):
         name, operator, default = match.groups()
         expect(name in environment, f"compose.env.example: {name} is missing")
         if operator == "?":
             return "filled-in"
+        if operator == "+":
+            return default if environment.get(name) else ""
         return environment.get(name) or default
 
-    return re.sub(r"\$\{(\w+):([?-])([^}]*)\}", value, text)
+    return re.sub(r"\$\{(\w+):([?+-])([^}]*)\}", value, text)
 
 
 def compose():
     """compose.yml is valid by the Compose Specification, and what it mounts, waits for and asks for is there."""
     example = (DEPLOY / "compose.env.example").read_text()
     environment = dict(line.split("=", 1) for line in example.splitlines() if re.match(r"\w+=", line))
+    for name, default in re.findall(r"\$\{(BOTLOOM_FRONT_\w+):-([^}]*)\}", (DEPLOY / "compose.yml").read_text()):
+        expect(environment.get(name) == default, f"compose.env.example: {name} is not the default of compose.yml")
     text = interpolated((DEPLOY / "compose.yml").read_text(), environment)
-    expect("${" not in text, "compose.yml: a variable without :? or :-")
+    expect("${" not in text, "compose.yml: a variable without :?, :- or :+")
     document = yaml.safe_load(text)
+    front(document["networks"]["front"]["ipam"]["config"][0], environment)
     try:
         # As JSON: what merge keys and anchors stand for, which the library does not look into.
         parsed = compose_spec.PyCompose.from_json(json.dumps(document))
@@ -71,6 +80,8 @@ def compose():
         expect(False, f"compose.yml: {error}")
     services = document["services"]
     for name, service in services.items():
+        for config in service.get("configs", []):
+            expect(config["source"] in document["configs"], f"compose.yml: {name} mounts {config['source']}, which is nothing")
         for dependency, condition in service.get("depends_on", {}).items():
             expect(dependency in services, f"compose.yml: {name} waits for {dependency}, which is nobody")
             waits = condition["condition"] == "service_healthy"
@@ -82,6 +93,16 @@ def compose():
             known = (DEPLOY / source).exists() if source.startswith(".") else source in document["volumes"]
             expect(known, f"compose.yml: {name} mounts {source}, which does not exist")
         expect("no-new-privileges:true" in service["security_opt"], f"compose.yml: {name} may gain privileges")
+
+
+def front(network, environment):
+    """The gateway is of its network, is believed by the nodes, and is nowhere where Docker may put another network."""
+    subnet, gateway = ipaddress.ip_network(network["subnet"]), ipaddress.ip_address(network["gateway"])
+    expect(gateway in subnet, "compose.yml: the gateway of front is not in its subnet")
+    trusted = environment["BOTLOOM_TRUSTED_PROXIES"].split(",")
+    expect(str(gateway) in trusted, "compose.env.example: the gateway of front is not trusted")
+    for pool in DOCKER_POOLS:
+        expect(not subnet.overlaps(pool), f"compose.yml: front is in {pool}, from which Docker takes other networks")
 
 
 def collector():

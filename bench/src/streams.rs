@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Api, text};
@@ -34,6 +34,10 @@ const BOUND: Duration = Duration::from_secs(1);
 const PER_STREAM: u64 = 256 * 1024;
 /// What a silent reader's machine takes for it, bytes: little, or it would keep for the server what it should keep itself.
 const SILENT_WINDOW: u32 = 4_096;
+/// Longest wait for a stream to begin.
+const OPENING: Duration = Duration::from_secs(30);
+/// What a stream begins with.
+const CONNECTED: &[u8] = b": connected\n\n";
 /// Longest wait for the last events.
 const LAST_EVENTS: Duration = Duration::from_secs(30);
 
@@ -77,8 +81,15 @@ pub(crate) async fn run(botloom: &Path, length: Duration) -> Result<(), String> 
         accounts.len(),
         length.as_secs(),
     ));
-    let deployments = deploy(&owner, &revisions, length).await?;
-    wait_for_the_last(&latest).await?;
+    let deploying = async {
+        let deployments = deploy(&owner, &revisions, length).await?;
+        wait_for_the_last(&latest).await?;
+        Ok::<_, String>(deployments)
+    };
+    let deployments = tokio::select! {
+        done = deploying => done?,
+        Some(ended) = readers.join_next() => return Err(reason(ended)),
+    };
     let after = cpu::usage(peer.pid());
     stop.cancel();
     let seen = readers
@@ -114,8 +125,23 @@ async fn accounts(owner: &Api, peer: &Peer) -> Result<Vec<(Api, IpAddr)>, String
     Ok(accounts)
 }
 
+/// Why a reader ended that was not told to.
+fn reason(ended: Result<Result<Vec<Delivery>, String>, JoinError>) -> String {
+    match ended {
+        Ok(Ok(seen)) => format!("a reader stopped after {} events", seen.len()),
+        Ok(Err(reason)) => reason,
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A stream that has begun, and what came behind its beginning.
+struct Begun {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
 /// Opens a stream and reads until it has begun.
-async fn open(peer: &Peer, account: &Api, from: IpAddr, nobody_reads: bool) -> Result<TcpStream, String> {
+async fn open(peer: &Peer, account: &Api, from: IpAddr, nobody_reads: bool) -> Result<Begun, String> {
     let opening = async {
         let socket = TcpSocket::new_v4()?;
         if nobody_reads {
@@ -130,34 +156,31 @@ async fn open(peer: &Peer, account: &Api, from: IpAddr, nobody_reads: bool) -> R
             format!("GET /events?botId={BOT} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut head = Vec::new();
-        while !head.ends_with(b": connected\n\n\r\n") {
+        loop {
+            let begun = head.windows(CONNECTED.len()).position(|some| some == CONNECTED);
+            if let Some(at) = begun {
+                let bytes = head.split_off(at + CONNECTED.len());
+                return Ok(Begun { stream, bytes });
+            }
             if stream.read_buf(&mut head).await? == 0 || head.len() > 16 * 1024 {
                 return Err(std::io::Error::other(String::from_utf8_lossy(&head).into_owned()));
             }
         }
-        Ok(stream)
     };
-    opening.await.map_err(|error| format!("a stream: {error}"))
+    tokio::time::timeout(OPENING, opening)
+        .await
+        .map_err(|_| format!("a stream did not begin within {} s", OPENING.as_secs()))?
+        .map_err(|error: std::io::Error| format!("a stream: {error}"))
 }
 
 /// Reads events until it is told to stop, and keeps the id of the latest one.
-async fn read(
-    mut stream: TcpStream,
-    latest: &AtomicU64,
-    stop: &CancellationToken,
-) -> Result<Vec<Delivery>, String> {
-    let (mut seen, mut bytes, mut id) = (Vec::new(), Vec::new(), 0);
+async fn read(begun: Begun, latest: &AtomicU64, stop: &CancellationToken) -> Result<Vec<Delivery>, String> {
+    let Begun {
+        mut stream,
+        mut bytes,
+    } = begun;
+    let (mut seen, mut id) = (Vec::new(), 0);
     loop {
-        let count = tokio::select! {
-            count = stream.read_buf(&mut bytes) => count.map_err(|error| error.to_string())?,
-            () = stop.cancelled() => return Ok(seen),
-        };
-        if count == 0 {
-            return Err(format!(
-                "a stream that was read has ended after {} events",
-                seen.len()
-            ));
-        }
         let now = SystemTime::now();
         let whole = bytes
             .iter()
@@ -175,6 +198,16 @@ async fn read(
                 seen.push((id, since(&text(&event, "at"), now)?));
                 latest.store(id, Ordering::Release);
             }
+        }
+        let count = tokio::select! {
+            count = stream.read_buf(&mut bytes) => count.map_err(|error| error.to_string())?,
+            () = stop.cancelled() => return Ok(seen),
+        };
+        if count == 0 {
+            return Err(format!(
+                "a stream that was read has ended after {} events",
+                seen.len()
+            ));
         }
     }
 }

@@ -17,7 +17,12 @@ const LONGEST_NAME: usize = 64;
 /// Nodes of two versions share a log while one replaces the other, so every event can be read: one that this version does not
 /// know, or knows otherwise, is [`BotEvent::Unknown`] and is passed on as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "name", content = "data", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "name",
+    content = "data",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum BotEvent {
     /// A generation began.
     GenerateStarted {
@@ -201,6 +206,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::hash::Sha256Hash;
 
     /// Any JSON, as deep as events may come to be.
     fn any_json() -> impl Strategy<Value = Value> {
@@ -250,7 +256,10 @@ mod tests {
         });
         let other = json!({ "name": "DeployFlipped", "data": { "revisions": ["a", "b"] } });
         let bare = json!({ "name": "SomethingWithoutData" });
-        for stored in [drifted, other, bare] {
+        let more = json!({ "name": "ProfileRefused", "data": { "revHash": RevHash(Sha256Hash::of("rev")), "reason": "r", "field": "name" } });
+        let first = json!({ "name": "BotPaused", "data": { "until": 7 } });
+        let beside = json!({ "name": "BotDisconnected", "data": {}, "by": "somebody" });
+        for stored in [drifted, other, bare, more, first, beside] {
             let event: BotEvent = serde_json::from_value(stored.clone()).unwrap();
             assert!(matches!(event, BotEvent::Unknown(_)), "{event:?}");
             assert_eq!(event.name(), stored["name"]);

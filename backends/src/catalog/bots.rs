@@ -293,6 +293,7 @@ impl Bots for SqlCatalog {
             .bind(id.as_str())
             .execute_in(tx.connection())
             .await?;
+        end_webhook_claim(tx.connection(), id).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -22,18 +22,19 @@ const COLUMNS: &str = "c.bot_id, c.fence, c.status, c.findings, c.since, c.told,
     c.pending, c.growth, c.error_at, c.registered, c.registering, c.secret, c.tried, c.tried_at";
 const CONNECTED: &str = "b.ingress IS NOT NULL AND b.deleted_at IS NULL";
 const LIST: &str = "webhooks";
-/// A new row; `$1` is the bot, `$2` now.
 const INSERT: &str = "INSERT INTO webhook_checks (bot_id, next_at, claimed_until, fence, status, codes, findings, since, \
     told, growth";
 /// Takes a check from whoever has claimed it.
 const END_CLAIM: &str = "fence = webhook_checks.fence + 1, claimed_until = 0";
-const NEW: &str = "$2, 0, 0, 'unknown', '', '[]', $2, 1, 0";
+/// Another `setWebhook` came to an end while one was under way that Telegram had not answered: which of the two it has is
+/// not known.
+const CROSSED: &str = "(tried IS NULL AND tried_at IS NOT NULL)";
 
 #[async_trait]
 impl Webhooks for SqlCatalog {
     async fn enrol_webhook_checks(&self, now: TimestampMs) -> StoreResult<u64> {
         let insert = query(AssertSqlSafe(format!(
-            "{INSERT}) SELECT b.id, $1, 0, 0, 'unknown', '', '[]', $1, 1, 0 FROM bots b WHERE {CONNECTED} AND NOT EXISTS \
+            "{INSERT}) SELECT b.id, $1, 0, $1, 'unknown', '', '[]', $1, 1, 0 FROM bots b WHERE {CONNECTED} AND NOT EXISTS \
              (SELECT 1 FROM webhook_checks c WHERE c.bot_id = b.id) ON CONFLICT DO NOTHING"
         )))
         .bind(now.0);
@@ -183,20 +184,25 @@ impl Webhooks for SqlCatalog {
         bot: &BotId,
         url: &str,
         by: Registrar<'_>,
+        now: TimestampMs,
         until: TimestampMs,
     ) -> StoreResult<bool> {
         let written = match by {
+            // As if somebody had claimed the check: when it is due may change meanwhile, and counts from the end on.
             Registrar::Person => query(AssertSqlSafe(format!(
-                "{INSERT}, registering) VALUES ($1, {NEW}, $3) ON CONFLICT (bot_id) DO UPDATE SET {END_CLAIM}, \
-                 registering = excluded.registering, next_at = CASE WHEN webhook_checks.next_at < excluded.next_at \
-                 THEN excluded.next_at ELSE webhook_checks.next_at END"
+                "{INSERT}, registering) VALUES ($1, $4, $2, $4, 'unknown', '', '[]', $4, 1, 0, $3) \
+                 ON CONFLICT (bot_id) DO UPDATE SET fence = webhook_checks.fence + 1, \
+                 claimed_until = excluded.claimed_until, registering = excluded.registering"
             )))
             .bind(bot.as_str())
             .bind(until.0)
-            .bind(url),
+            .bind(url)
+            .bind(now.0),
             Registrar::Check { claim, before } => query(
                 "UPDATE webhook_checks SET registering = $3, registered = $4, \
-                 next_at = CASE WHEN next_at < $2 THEN $2 ELSE next_at END WHERE bot_id = $1 AND fence = $5",
+                 next_at = CASE WHEN next_at < claimed_until OR next_at >= $2 THEN next_at ELSE $2 END, \
+                 claimed_until = CASE WHEN claimed_until < $2 THEN $2 ELSE claimed_until END \
+                 WHERE bot_id = $1 AND fence = $5",
             )
             .bind(bot.as_str())
             .bind(until.0)
@@ -214,13 +220,15 @@ impl Webhooks for SqlCatalog {
         tried: &Tried,
         registered: Option<&Registered>,
     ) -> StoreResult<()> {
-        let (also, fence) = match by {
-            Registrar::Person => (format!("{END_CLAIM}, "), None),
-            Registrar::Check { claim, .. } => (String::new(), Some(claim.fence)),
+        let (also, crossed, fence) = match by {
+            Registrar::Person => (format!("{END_CLAIM}, "), CROSSED, None),
+            Registrar::Check { claim, .. } => (String::new(), "1 = 0", Some(claim.fence)),
         };
         let update = query(AssertSqlSafe(format!(
-            "UPDATE webhook_checks SET {also}tried = $2, tried_at = $3, registered = COALESCE($4, registered), \
-             secret = COALESCE($5, secret), registering = NULL, \
+            "UPDATE webhook_checks SET {also}tried = CASE WHEN {crossed} THEN NULL ELSE $2 END, \
+             tried_at = CASE WHEN {crossed} THEN NULL ELSE $3 END, \
+             registered = COALESCE($4, registered), registering = NULL, \
+             secret = CASE WHEN {crossed} THEN secret ELSE COALESCE($5, secret) END, \
              next_at = CASE WHEN $4 IS NOT NULL AND next_at > $3 THEN $3 ELSE next_at END \
              WHERE bot_id = $1 AND fence = COALESCE($6, fence)"
         )))
@@ -230,7 +238,23 @@ impl Webhooks for SqlCatalog {
         .bind(registered.map(|registered| &*registered.url))
         .bind(registered.map(|registered| registered.secret.to_string()))
         .bind(fence);
-        self.db.execute(update).await.map(drop)
+        if self.db.execute(update).await? > 0 {
+            return Ok(());
+        }
+        let (Some(fence), Some(registered)) = (fence, registered) else {
+            return Ok(());
+        };
+        // Somebody changed the webhook meanwhile, and Telegram may have taken this one after theirs.
+        let doubt = query(
+            "UPDATE webhook_checks SET secret = $3, tried = NULL, \
+             tried_at = CASE WHEN registering IS NULL THEN NULL ELSE $4 END, \
+             next_at = CASE WHEN next_at > $4 THEN $4 ELSE next_at END WHERE bot_id = $1 AND fence <> $2",
+        )
+        .bind(bot.as_str())
+        .bind(fence)
+        .bind(registered.secret.to_string())
+        .bind(tried.at.0);
+        self.db.execute(doubt).await.map(drop)
     }
 
     async fn grant_webhook_change(

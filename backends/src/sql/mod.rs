@@ -30,6 +30,9 @@ pub(crate) use statement::Statement;
 /// How long a caller waits for a connection or for its turn to write.
 const WAIT: Duration = Duration::from_secs(10);
 
+/// What questions that are under way get when the database is closed.
+const LAST_QUESTIONS: Duration = Duration::from_secs(1);
+
 /// `$first, $first+1 …`: as many placeholders as there are values. Statements with lists of any length are put together of
 /// these, never of values.
 pub(crate) fn placeholders(first: usize, count: usize) -> String {
@@ -129,10 +132,16 @@ impl Database {
             .map_err(store_error)
     }
 
-    /// Waits for what is under way and closes the connections; every later call fails.
+    /// Waits for what is under way and closes the connections; every later call fails. Questions are waited for one second:
+    /// one that nobody waits for any more may take for ever, and all of them only read.
     pub async fn close(&self) {
-        self.questions.close().await;
         self.pool.close().await;
+        if tokio::time::timeout(LAST_QUESTIONS, self.questions.close())
+            .await
+            .is_err()
+        {
+            tracing::debug!("a question that takes long is left to end with the process");
+        }
     }
 }
 

@@ -118,3 +118,35 @@ fn sqlite_url(path: &Path) -> Result<String, StoreError> {
     url.push_str("?mode=rwc");
     Ok(url)
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::query;
+
+    use super::*;
+
+    /// Takes for ever.
+    const ENDLESS: &str =
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+    /// More than any close takes.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_question_that_never_ends_does_not_keep_the_database_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::open_sqlite(&folder.path().join("control.db"))
+            .await
+            .unwrap();
+        let asked = db.clone();
+        let asking = tokio::spawn(async move { query(ENDLESS).fetch_all(asked.questions()).await.is_ok() });
+        while db.questions().size() < 1 || db.questions().num_idle() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // Whoever asked is gone; the statement is not.
+        asking.abort();
+        tokio::time::timeout(PATIENCE, db.close())
+            .await
+            .expect("it is closed");
+        assert!(db.check(PATIENCE).await.is_err(), "nothing is asked any more");
+    }
+}

@@ -6,10 +6,19 @@ use std::sync::Arc;
 use botloom_backends::{
     DataDir, RedisLanes, RedisLink, ServiceOptions, StorageOptions, TransferError, connect, transfer,
 };
-use botloom_core::ports::{DedupKey, Ingest, LaneLimits, Lanes as _, NewDeadLetter, StoreError};
-use botloom_core::{BotId, ChatId, Clock as _, Coded as _, Lane, Secret, SystemClock};
+use botloom_core::bot_js::Ambiguous;
+use botloom_core::event::BotEvent;
+use botloom_core::model::{Project, User};
+use botloom_core::ports::{
+    AckOut, AckOutOutcome, AfterAck, Commit, DedupKey, Freed, Ingest, IngestOutcome, LaneLimits, Lanes as _,
+    NewDeadLetter, NextTurn, OutClass, OutMessage, Ports, Remedy, StateChange, StoreError,
+};
+use botloom_core::{
+    BotId, ChatId, Clock as _, Coded as _, Lane, ProjectId, Secret, SystemClock, TimestampMs, UserId,
+};
 use bytes::Bytes;
 use redis::cmd;
+use serde_json::{Value, json};
 
 use crate::support::redis::{RedisServer, database, patient};
 use crate::support::{PATIENCE, eventually};
@@ -173,4 +182,133 @@ async fn no_node_starts_on_what_is_being_moved() {
     moved.unwrap();
     let node = connect(redis(own.path(), &server.url())).await.unwrap();
     node.close().await;
+}
+
+/// A chat whose first message failed once; after that, Telegram asked to wait.
+async fn fail_and_wait(ports: &Ports, lane: &Lane, until: TimestampMs) {
+    let update = Ingest {
+        lane: lane.clone(),
+        want_turn: true,
+        ..update(1)
+    };
+    let IngestOutcome::Granted(turn) = ports.lanes.ingest(vec![update]).await.unwrap().remove(0) else {
+        panic!("the lane was empty");
+    };
+    let message = OutMessage {
+        method: "sendMessage".to_owned(),
+        params: Bytes::from_static(b"{}"),
+        class: OutClass::Reply,
+        not_after: None,
+        ambiguous: Ambiguous::Resend,
+        cause: "1".to_owned(),
+        trace: None,
+    };
+    let commit = Commit {
+        lease: turn.lease,
+        revision: turn.revision,
+        updates: 1,
+        state: StateChange::Keep { ttl_ms: None },
+        messages: vec![message],
+        want_out: false,
+        next: NextTurn::Release,
+        charge: 0,
+    };
+    ports.lanes.commit(vec![commit]).await.unwrap();
+    let failed = AfterAck::Delay {
+        until: SystemClock.now(),
+        attempt: 1,
+    };
+    for after in [failed, AfterAck::FloodWait { until }] {
+        eventually("it is sent", async || {
+            let Some(turn) = ports.outbox.claim_out(1).await.unwrap().0.pop() else {
+                return false;
+            };
+            let ack = AckOut {
+                lease: turn.lease,
+                sent: 0,
+                dead: None,
+                dead_all: false,
+                after,
+            };
+            let outcome = ports.outbox.ack_out(vec![ack]).await.unwrap().remove(0);
+            assert!(matches!(outcome, AckOutOutcome::Done { .. }), "{outcome:?}");
+            true
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_that_telegram_asked_for_moves_as_one() {
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let [first, between, last] = folders.each_ref().map(tempfile::TempDir::path);
+    let url = database().await;
+    // Within the hour of which moves compare nothing.
+    let until = SystemClock.now().plus(1_800_000);
+    let node = connect(folder(first)).await.unwrap();
+    fail_and_wait(&node.ports, &lane(1), until).await;
+    node.close().await;
+    transfer(folder(first), redis(between, &url)).await.unwrap();
+    let there = async |options| {
+        let node = connect(options).await.unwrap();
+        let freed = node.ports.chats.free_messages(&lane(1), Remedy::Retry).await;
+        assert_eq!(freed.unwrap(), Freed::NotBefore(until));
+        assert_eq!(node.ports.outbox.claim_out(1).await.unwrap().0, []);
+        node.close().await;
+    };
+    there(redis(between, &url)).await;
+    transfer(redis(between, &url), folder(last)).await.unwrap();
+    there(folder(last)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_a_newer_version_move_whole() {
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let [first, between, last] = folders.each_ref().map(tempfile::TempDir::path);
+    let url = database().await;
+    let now = SystemClock.now();
+    let owner = User {
+        id: UserId::generate(),
+        email: "owner@example.org".to_owned(),
+        password_hash: None,
+        created_at: now,
+    };
+    let project = Project {
+        id: ProjectId::generate(),
+        name: "default".to_owned(),
+        created_at: now,
+    };
+    let stored = [
+        json!({ "name": "BotTeleported", "data": { "to": "Mars" } }),
+        json!({ "name": "BotPaused", "data": {} }),
+        json!({ "name": "BotPaused", "data": { "reason": "moon phase" } }),
+    ];
+    let node = connect(folder(first)).await.unwrap();
+    let ports = &node.ports;
+    ports.catalog.create_first_owner(&owner, &project).await.unwrap();
+    for event in &stored {
+        let event: BotEvent = serde_json::from_value(event.clone()).unwrap();
+        ports
+            .events
+            .append(project.id, &lane(1).bot, now, &event)
+            .await
+            .unwrap();
+    }
+    node.close().await;
+    let there = async |options| {
+        let node = connect(options).await.unwrap();
+        let page = node.ports.events.events_after(project.id, 0, 10).await.unwrap();
+        let events = page
+            .events
+            .iter()
+            .map(|logged| serde_json::to_value(&logged.event).unwrap());
+        assert_eq!(events.collect::<Vec<Value>>(), stored);
+        node.close().await;
+    };
+    let report = transfer(folder(first), redis(between, &url)).await.unwrap();
+    assert_eq!(report.to["events"].count(), 3);
+    there(redis(between, &url)).await;
+    let report = transfer(redis(between, &url), folder(last)).await.unwrap();
+    assert_eq!(report.to["events"].count(), 3);
+    there(folder(last)).await;
 }

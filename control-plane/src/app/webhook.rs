@@ -81,8 +81,12 @@ pub(crate) async fn register(
 ) -> StoreResult<Option<Result<(), CallError>>> {
     let catalog = &app.deps.ports.catalog;
     let longest = i64::try_from(app.options.telegram_timeout.as_millis()).unwrap_or(i64::MAX / 2);
-    let until = app.now().plus(longest + SETTLING_MS);
-    if !catalog.begin_registration(bot, &wanted.url, by, until).await? {
+    let now = app.now();
+    let until = now.plus(longest + SETTLING_MS);
+    if !catalog
+        .begin_registration(bot, &wanted.url, by, now, until)
+        .await?
+    {
         return Ok(None);
     }
     let kinds: Vec<&str> = wanted.kinds.iter().map(String::as_str).collect();

@@ -84,19 +84,23 @@ pub trait Webhooks: Debug + Send + Sync {
     /// Counts connected bots by status and findings: of these projects, or of all where none are given.
     async fn webhook_tally(&self, projects: Option<&[ProjectId]>) -> StoreResult<Vec<WebhookTally>>;
 
-    /// To be called before a `setWebhook`: from now on `url` counts as ours too. `until`: while Telegram may not have it yet; no
-    /// check is due before, unless the end is told. Answers whether it may go on: not if `by` is a claim that was lost.
-    /// Without a claim the check is made if there is none, and `Missing` tells that there is no such bot.
+    /// To be called before a `setWebhook`: from now on `url` counts as ours too. `until`: while Telegram may not have it yet;
+    /// nobody gets the check before, unless the end is told. A check that is hastened meanwhile is due then. Answers whether it
+    /// may go on: not if `by` is a claim that was lost. Without a claim the check is made if there is none, and `Missing` tells
+    /// that there is no such bot.
     async fn begin_registration(
         &self,
         bot: &BotId,
         url: &str,
         by: Registrar<'_>,
+        now: TimestampMs,
         until: TimestampMs,
     ) -> StoreResult<bool>;
 
     /// To be called after a `setWebhook` that Telegram answered: with what it has now, which makes the check due as
-    /// [`Webhooks::hasten_webhook_check`] does, or with `None` for a refusal.
+    /// [`Webhooks::hasten_webhook_check`] does, or with `None` for a refusal. Of a check that lost its claim nothing is
+    /// registered; but Telegram may have taken its webhook after the one that is wanted since. So it counts as the one whose
+    /// secret Telegram has, what was tried is forgotten, and the check is due: it sees to the right one.
     async fn end_registration(
         &self,
         bot: &BotId,

@@ -37,6 +37,11 @@ const DEAD_COLUMNS: &str =
 /// The letters of a bot and direction that a filter lets through.
 const MEANT: &str = "bot = ?1 AND dir = ?2 AND (?3 IS NULL OR chat = ?3) AND (?4 IS NULL OR reason = ?4)";
 
+/// Counts them. The index holds all that the filter asks for: what was set aside is not read.
+fn count_of_letters() -> String {
+    format!("SELECT count(*) FROM dlq INDEXED BY dlq_found WHERE {MEANT}")
+}
+
 impl SqliteRecords {
     pub(super) fn new(db: Connection) -> StoreResult<Self> {
         let mut records = Self {
@@ -560,15 +565,14 @@ impl Records for SqliteRecords {
 
     fn count_letters(&mut self, bot: &BotId, query: &LetterQuery) -> StoreResult<u64> {
         let Some(n) = self.known(bot) else { return Ok(0) };
-        // The index holds all that the filter asks for: what was set aside is not read.
-        let sql = format!("SELECT count(*) FROM dlq INDEXED BY dlq_found WHERE {MEANT}");
         let values = (
             n,
             direction_number(query.direction),
             query.chat.as_ref().map(ChatId::as_str),
             &query.reason,
         );
-        Ok(self.one(&sql, values, |row| number(row, 0))?.unwrap_or(0))
+        let counted = self.one(&count_of_letters(), values, |row| number(row, 0))?;
+        Ok(counted.unwrap_or(0))
     }
 
     fn delete_letter(&mut self, bot: &BotId, number: u64) -> StoreResult<()> {
@@ -597,5 +601,30 @@ impl Records for SqliteRecords {
         self.bots_changed = true;
         self.sweeper.purged();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SqliteTuning, schema};
+    use super::*;
+
+    #[test]
+    fn letters_are_counted_from_their_index_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runtime.db");
+        let db = schema::open(&path, &SqliteTuning::default(), TimestampMs(0)).unwrap();
+        let explain = format!("EXPLAIN QUERY PLAN {}", count_of_letters());
+        for (chat, reason) in [
+            (None, None),
+            (Some("1"), None),
+            (None, Some("x")),
+            (Some("1"), Some("x")),
+        ] {
+            let plan: String = db
+                .query_row(&explain, (1, 0, chat, reason), |row| row.get(3))
+                .unwrap();
+            assert!(plan.contains("COVERING INDEX dlq_found"), "{plan}");
+        }
     }
 }

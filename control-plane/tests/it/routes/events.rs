@@ -137,27 +137,29 @@ async fn a_stream_goes_on_past_what_a_newer_version_wrote() {
     let first = log(&server, "a-bot", 1).await;
     let id: BotId = "a-bot".parse().unwrap();
     let project = server.ports.catalog.bot(&id).await.unwrap().unwrap().project;
-    let stored = json!({ "name": "BotTeleported", "data": { "to": "Mars", "stops": [1, 2] } });
-    let event: BotEvent = serde_json::from_value(stored).unwrap();
+    let teleported = json!({ "to": "Mars", "stops": [1, 2] });
+    let paused = json!({ "until": "noon" });
     let now = server.ports.clock.now();
-    server
-        .ports
-        .events
-        .append(project, &id, now, &event)
-        .await
-        .unwrap();
+    let stored = [("BotTeleported", teleported), ("BotPaused", paused)];
+    for (name, data) in &stored {
+        let event: BotEvent = serde_json::from_value(json!({ "name": name, "data": data })).unwrap();
+        let events = &server.ports.events;
+        events.append(project, &id, now, &event).await.unwrap();
+    }
     log(&server, "a-bot", 2).await;
 
     let path = format!("/events?botId=a-bot&lastEventId={}", first - 1);
     let mut again = Reader::open(&owner, &path, &[]).await;
     for reader in [&mut live, &mut again] {
         assert_eq!(reader.event().await.data["progress"], 1);
-        let unknown = reader.event().await;
-        assert_eq!((unknown.id, &*unknown.event), (Some(first + 1), "BotTeleported"));
-        let expected = json!({
-            "botId": "a-bot", "at": now.to_rfc3339(), "to": "Mars", "stops": [1, 2],
-        });
-        assert_eq!(unknown.data, expected);
+        for ((name, data), number) in stored.iter().zip(1..) {
+            let carried = reader.event().await;
+            assert_eq!((carried.id, &*carried.event), (Some(first + number), *name));
+            let mut expected = data.clone();
+            expected["botId"] = json!("a-bot");
+            expected["at"] = json!(now.to_rfc3339());
+            assert_eq!(carried.data, expected);
+        }
         assert_eq!(reader.event().await.data["progress"], 2);
     }
 }

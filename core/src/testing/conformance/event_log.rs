@@ -136,6 +136,7 @@ async fn an_event_of_a_newer_version_is_carried_as_it_is(subject: Subject) -> Ca
     let stored = [
         json!({ "name": "BotTeleported", "data": { "to": ["ü", 1, null], "far": u64::MAX }, "more": true }),
         json!({ "name": "WebhookDrifted", "data": { "reason": "r", "findings": ["found-by-a-newer-version"] } }),
+        json!({ "name": "WebhookRecovered", "data": { "after": 7 } }),
     ];
     append(&subject, project, T0).await?;
     for event in &stored {
@@ -144,12 +145,12 @@ async fn an_event_of_a_newer_version_is_carried_as_it_is(subject: Subject) -> Ca
     }
     append(&subject, project, T0).await?;
     let page = subject.log.events_after(project, 0, 10).await?;
-    assert_eq!((ids(&page), page.gap), (vec![1, 2, 3, 4], false));
-    for (logged, stored) in page.events[1..3].iter().zip(&stored) {
+    assert_eq!((ids(&page), page.gap), (vec![1, 2, 3, 4, 5], false));
+    for (logged, stored) in page.events[1..4].iter().zip(&stored) {
         assert!(matches!(logged.event, BotEvent::Unknown(_)), "{logged:?}");
         assert_eq!(&serde_json::to_value(&logged.event)?, stored);
     }
-    assert!(matches!(page.events[3].event, BotEvent::GenerateProgress { .. }));
+    assert!(matches!(page.events[4].event, BotEvent::GenerateProgress { .. }));
     Ok(())
 }
 

@@ -198,7 +198,7 @@ forward! { Webhooks
     fn webhook_check(bot: &BotId) -> Option<WebhookCheck>;
     fn webhook_checks(projects: &[ProjectId], status: Option<WebhookStatus>, page: &PageRequest) -> Page<WebhookCheck>;
     fn webhook_tally(projects: Option<&[ProjectId]>) -> Vec<WebhookTally>;
-    fn begin_registration(bot: &BotId, url: &str, by: Registrar<'_>, until: TimestampMs) -> bool;
+    fn begin_registration(bot: &BotId, url: &str, by: Registrar<'_>, now: TimestampMs, until: TimestampMs) -> bool;
     fn end_registration(bot: &BotId, by: Registrar<'_>, tried: &Tried, registered: Option<&Registered>) -> ();
     fn grant_webhook_change(bot: &BotId, now: TimestampMs, pace: WebhookPace) -> WebhookGrant;
     fn hold_webhook_changes(until: TimestampMs) -> ();

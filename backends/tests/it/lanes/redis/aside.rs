@@ -216,7 +216,19 @@ async fn counts_240(lanes: &RedisLanes) {
 async fn many_letters_are_counted_where_they_lie() {
     let server = RedisServer::start(&["--appendfsync", "no"]).await;
     let lanes = with_room_for_letters(&server.url()).await;
-    set_aside_many(&lanes, 0..240).await;
+    set_aside_many(&lanes, 1..240).await;
+    // One that no node can read.
+    let mut add = cmd("XADD");
+    add.arg(key(&server, "dlq:in:bot-0").await);
+    add.arg(&[
+        "*", "t", "1", "c", "0", "r", "expired", "d", "", "n", "many", "b", "{}",
+    ]);
+    server.command::<String>(&add).await.unwrap();
+    let bot = lane(0, 0).bot;
+    let read = lanes
+        .dead_letters(&bot, Direction::In, &PageRequest::default())
+        .await;
+    assert!(read.is_err(), "{read:?}");
     counts_240(&lanes).await;
 }
 
