@@ -21,6 +21,9 @@ use crate::sql::{RowExt, Statement, placeholders};
 const COLUMNS: &str = "c.bot_id, c.fence, c.status, c.findings, c.since, c.told, c.checked_at, c.unanswered_since, \
     c.pending, c.growth, c.error_at, c.registered, c.registering, c.secret, c.tried, c.tried_at";
 const CONNECTED: &str = "b.ingress IS NOT NULL AND b.deleted_at IS NULL";
+/// Whether what Telegram has of ours is not under the base of the announced public URL `p`; unknown is no.
+const ELSEWHERE: &str = "CASE WHEN b.ingress = 'webhook' \
+    AND SUBSTR(COALESCE(c.registered, c.registering), 1, LENGTH(p.base)) <> p.base THEN 1 ELSE 0 END";
 const LIST: &str = "webhooks";
 const INSERT: &str = "INSERT INTO webhook_checks (bot_id, next_at, claimed_until, fence, status, codes, findings, since, \
     told, growth";
@@ -168,8 +171,10 @@ impl Webhooks for SqlCatalog {
             Some(some) => format!("AND b.project_id IN ({})", placeholders(1, some.len())),
         };
         let sql = format!(
-            "SELECT c.status, c.codes, COUNT(*) AS bots FROM webhook_checks c JOIN bots b ON b.id = c.bot_id \
-             WHERE {CONNECTED} {of_projects} GROUP BY c.status, c.codes ORDER BY c.status, c.codes"
+            "SELECT c.status, c.codes, CAST({ELSEWHERE} AS BIGINT) AS elsewhere, COUNT(*) AS bots \
+             FROM webhook_checks c JOIN bots b ON b.id = c.bot_id LEFT JOIN \
+             (SELECT RTRIM(public_url, '/') || '/' AS base FROM webhook_changes WHERE id = 1) p ON TRUE \
+             WHERE {CONNECTED} {of_projects} GROUP BY c.status, c.codes, {ELSEWHERE} ORDER BY c.status, c.codes, elsewhere"
         );
         let mut select = query(AssertSqlSafe(sql));
         for project in projects.into_iter().flatten() {
@@ -421,6 +426,7 @@ fn tally(row: &AnyRow) -> StoreResult<WebhookTally> {
     Ok(WebhookTally {
         status: status(row)?,
         findings: codes.split_ascii_whitespace().map(finding).collect(),
+        elsewhere: row.int("elsewhere")? != 0,
         bots: row.number("bots")?,
     })
 }

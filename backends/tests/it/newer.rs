@@ -183,6 +183,7 @@ async fn checks_go_on<H: AsyncFn(&str)>(world: &World<H>) {
     let tally = catalog.webhook_tally(None).await.unwrap();
     assert_eq!(tally.len(), 3);
     let of_a = WebhookTally {
+        elsewhere: false,
         status: WebhookStatus::Drifted,
         findings: vec![WebhookFinding::WebhookForeign, WebhookFinding::Unknown],
         bots: 1,
@@ -205,6 +206,7 @@ async fn checks_go_on<H: AsyncFn(&str)>(world: &World<H>) {
     let held = catalog.settle_webhook_checks(&settled).await.unwrap();
     assert_eq!(held, [true; 3]);
     let well = WebhookTally {
+        elsewhere: false,
         status: WebhookStatus::Healthy,
         findings: Vec::new(),
         bots: 3,

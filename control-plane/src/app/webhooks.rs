@@ -50,9 +50,7 @@ pub(crate) async fn progress(app: &App, actor: Actor) -> Result<Progress, Error>
 }
 
 fn left(tally: &[WebhookTally]) -> u64 {
-    let waiting = tally
-        .iter()
-        .filter(|entry| entry.findings.iter().any(|finding| doctor::is_left(*finding)));
+    let waiting = tally.iter().filter(|entry| doctor::is_left(entry));
     waiting.map(|entry| entry.bots).sum()
 }
 

@@ -5,6 +5,7 @@ use botloom_core::hash::Sha256Hash;
 use botloom_core::ids::ProjectId;
 use botloom_core::model::{
     BotRow, Found, IngressMode, SealedToken, WebhookCheck, WebhookFinding, WebhookState, WebhookStatus,
+    WebhookTally,
 };
 use botloom_core::ports::{Registrar, SettledWebhook};
 use botloom_core::secret::Secret;
@@ -305,7 +306,11 @@ pub(super) async fn tell(app: &App, checked: &Checked) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether bots with this finding wait for their turn to be changed.
-pub(crate) fn is_left(finding: WebhookFinding) -> bool {
-    heals(finding)
+/// Whether bots like these wait for their turn to be changed. Where they are at Telegram is known without a check; one that drifted
+/// is ours to move only if it drifted by that.
+pub(crate) fn is_left(bots: &WebhookTally) -> bool {
+    let outdated = WebhookFinding::UrlOutdated;
+    let moves = bots.status != WebhookStatus::Drifted || bots.findings.contains(&outdated);
+    let found = |finding: &WebhookFinding| *finding != outdated && heals(*finding);
+    (bots.elsewhere && moves) || bots.findings.iter().any(found)
 }

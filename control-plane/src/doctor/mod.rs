@@ -10,37 +10,54 @@ mod pace;
 mod words;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use botloom_core::model::{WebhookCheck, WebhookFinding, WebhookStatus, WebhookTally};
 use botloom_core::ports::{Notice, StoreResult};
-use futures_util::future::join_all;
 use metrics::gauge;
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::app::Error;
 use crate::state::App;
+use check::Checked;
 
 pub(crate) use check::is_left;
 pub(crate) use pace::{PER_HOUR, Pacer, eta_secs};
 pub(crate) use words::{message, remedy};
 
-/// Checks that are claimed, made side by side, and settled together.
+/// Checks that are claimed, or settled, together.
 const BATCH: u32 = 32;
-/// Batches of one node at a time: what bounds its memory and its calls.
-const BATCHES: usize = 8;
+/// Checks of one node at a time: what bounds its memory and its calls. One that waits for Telegram takes one place of these, and
+/// holds up no other.
+const PLACES: usize = 256;
 /// What a claim lasts. Asking and setting take at most two waits for Telegram.
 const LEASE_MS: i64 = 30_000;
+/// How long what was found waits for more that can be settled with it.
+const GATHER: Duration = Duration::from_millis(100);
+/// Batches of one node that are settled and told at a time.
+const SETTLING: usize = 8;
 /// Every so many looks, new bots are enrolled and all are counted.
 const SLOW: u32 = 10;
 
 /// Checks until `shutdown`.
 pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
+    let (found, results) = mpsc::channel(PLACES);
+    tokio::select! {
+        // What is under way is given up: its claims end by themselves.
+        () = shutdown.cancelled() => {}
+        () = look(app, &found) => {}
+        () = settle(app, results) => {}
+    }
+}
+
+/// Starts checks for ever.
+async fn look(app: &App, found: &mpsc::Sender<Checked>) {
     let mut notices = app.deps.ports.bus.subscribe();
-    let mut batches = JoinSet::new();
+    let mut checks = JoinSet::new();
     let (mut looks, mut announced) = (0, false);
     loop {
         let look = async {
@@ -53,26 +70,22 @@ pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
                 app.deps.ports.catalog.enrol_webhook_checks(app.now()).await?;
                 count(app).await?;
             }
-            start(app, &mut batches).await
+            start(app, &mut checks, found).await
         };
         if let Err(error) = look.await {
             tracing::warn!(%error, "webhooks cannot be checked at the moment");
         }
         looks = looks.wrapping_add(1);
-        tokio::select! {
-            // What is under way is given up: its claims end by themselves.
-            () = shutdown.cancelled() => return,
-            () = until_next(app, &mut notices, &mut batches) => {}
-        }
+        until_next(app, &mut notices, &mut checks).await;
     }
 }
 
-/// Starts batches of what is due.
-async fn start(app: &App, batches: &mut JoinSet<()>) -> StoreResult<()> {
+/// Starts what is due, as far as there is room.
+async fn start(app: &App, checks: &mut JoinSet<()>, found: &mpsc::Sender<Checked>) -> StoreResult<()> {
     let catalog = &app.deps.ports.catalog;
     let announced = catalog.announced_public_url().await?;
-    let public = announced.and_then(|text| Url::parse(&text).ok());
-    while batches.len() < BATCHES {
+    let public = Arc::new(announced.and_then(|text| Url::parse(&text).ok()));
+    while has_room(checks) {
         let now = app.now();
         let claims = catalog
             .claim_webhook_checks(now, now.plus(LEASE_MS), BATCH)
@@ -80,23 +93,31 @@ async fn start(app: &App, batches: &mut JoinSet<()>) -> StoreResult<()> {
         if claims.is_empty() {
             break;
         }
-        batches.spawn(batch(app.clone(), public.clone(), claims));
+        for claim in claims {
+            checks.spawn(one(app.clone(), Arc::clone(&public), claim, found.clone()));
+        }
     }
     Ok(())
 }
 
+/// Whether a whole batch may be claimed.
+fn has_room(checks: &JoinSet<()>) -> bool {
+    checks.len() + BATCH as usize <= PLACES
+}
+
 /// Waits until it is time to look, a revision went live, or there is room again.
-async fn until_next(app: &App, notices: &mut broadcast::Receiver<Notice>, batches: &mut JoinSet<()>) {
+async fn until_next(app: &App, notices: &mut broadcast::Receiver<Notice>, checks: &mut JoinSet<()>) {
     let pause = tokio::time::sleep(app.options.webhook_look);
     tokio::pin!(pause);
     loop {
+        let had_room = has_room(checks);
         tokio::select! {
             () = &mut pause => return,
-            Some(ended) = batches.join_next() => {
+            Some(ended) = checks.join_next() => {
                 if let Err(error) = ended {
-                    tracing::error!(%error, "a batch of checks of webhooks ended early");
+                    tracing::error!(%error, "a check of a webhook ended early");
                 }
-                if batches.len() + 1 == BATCHES {
+                if !had_room && has_room(checks) {
                     return;
                 }
             }
@@ -116,22 +137,41 @@ async fn until_next(app: &App, notices: &mut broadcast::Receiver<Notice>, batche
     }
 }
 
-async fn batch(app: App, public: Option<Url>, claims: Vec<WebhookCheck>) {
-    let checks = claims.into_iter().map(|claim| {
-        let bot = claim.bot.clone();
-        let (app, public) = (&app, public.as_ref());
-        async move {
-            let checked = check::check(app, public, claim).await;
-            // Its claim ends, and then it is checked again.
-            let note = |error: &Error| tracing::warn!(%bot, ?error, "a webhook was not checked");
-            checked.inspect_err(note).ok().flatten()
-        }
-    });
-    let checked: Vec<_> = join_all(checks).await.into_iter().flatten().collect();
-    let settled: Vec<_> = checked.iter().map(|checked| checked.settled.clone()).collect();
-    if settled.is_empty() {
-        return;
+async fn one(app: App, public: Arc<Option<Url>>, claim: WebhookCheck, found: mpsc::Sender<Checked>) {
+    let bot = claim.bot.clone();
+    match check::check(&app, (*public).as_ref(), claim).await {
+        // Who settles goes with the node.
+        Ok(Some(checked)) => drop(found.send(checked).await),
+        Ok(None) => {}
+        // Its claim ends, and then it is checked again.
+        Err(error) => tracing::warn!(%bot, ?error, "a webhook was not checked"),
     }
+}
+
+/// Settles what was found for ever, what came together in one transaction.
+async fn settle(app: &App, mut results: mpsc::Receiver<Checked>) {
+    let mut settling = JoinSet::new();
+    let mut batch = Vec::new();
+    while results.recv_many(&mut batch, BATCH as usize).await > 0 {
+        if batch.len() < BATCH as usize {
+            tokio::time::sleep(GATHER).await;
+            while batch.len() < BATCH as usize
+                && let Ok(checked) = results.try_recv()
+            {
+                batch.push(checked);
+            }
+        }
+        while settling.len() >= SETTLING {
+            if let Some(Err(error)) = settling.join_next().await {
+                tracing::error!(%error, "what checks of webhooks found was told in part");
+            }
+        }
+        settling.spawn(settle_batch(app.clone(), std::mem::take(&mut batch)));
+    }
+}
+
+async fn settle_batch(app: App, batch: Vec<Checked>) {
+    let settled: Vec<_> = batch.iter().map(|checked| checked.settled.clone()).collect();
     let held = match app.deps.ports.catalog.settle_webhook_checks(&settled).await {
         Ok(held) => held,
         Err(error) => {
@@ -139,7 +179,7 @@ async fn batch(app: App, public: Option<Url>, claims: Vec<WebhookCheck>) {
             return;
         }
     };
-    for (checked, _) in checked.iter().zip(held).filter(|(_, held)| *held) {
+    for (checked, _) in batch.iter().zip(held).filter(|(_, held)| *held) {
         if let Err(error) = check::tell(&app, checked).await {
             tracing::warn!(bot = %checked.settled.claim.bot, ?error, "what was found is told later");
         }

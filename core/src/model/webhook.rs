@@ -241,13 +241,16 @@ pub struct WebhookPaceState {
     pub held_until: Option<TimestampMs>,
 }
 
-/// Bots of one status with the same findings.
+/// Bots of one status with the same findings, at the same kind of address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookTally {
     /// Status.
     pub status: WebhookStatus,
     /// Findings.
     pub findings: Vec<WebhookFinding>,
+    /// Whether Telegram delivers to an address of ours that is not under the public URL announced last, as far as the store
+    /// knows: bots wait for their turn from the moment of a move, not from their next check.
+    pub elsewhere: bool,
     /// Bots.
     pub bots: u64,
 }

@@ -81,7 +81,7 @@ pub trait Webhooks: Debug + Send + Sync {
         page: &PageRequest,
     ) -> StoreResult<Page<WebhookCheck>>;
 
-    /// Counts connected bots by status and findings: of these projects, or of all where none are given.
+    /// Counts connected bots by status, findings and whether they are to be moved: of these projects, or of all where none are given.
     async fn webhook_tally(&self, projects: Option<&[ProjectId]>) -> StoreResult<Vec<WebhookTally>>;
 
     /// To be called before a `setWebhook`: from now on `url` counts as ours too. `until`: while Telegram may not have it yet;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use botloom_telegram::simulator::Action;
+use botloom_telegram::simulator::{Action, Fault};
 
 use super::{Clinic, eventually, fault, id, number};
 
@@ -29,6 +29,23 @@ async fn two_nodes_check_every_bot_once_a_round() {
     clinic.idle().await;
     let expected: BTreeMap<i64, usize> = (0..BOTS).map(|bot| (number(bot), 1)).collect();
     assert_eq!(checks(&clinic), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_of_which_telegram_tells_nothing_holds_up_no_other() {
+    let clinic = Clinic::patient(BOTS).await;
+    let held = Fault {
+        bot: Some(number(0)),
+        ..fault("getWebhookInfo", None, Action::Hold)
+    };
+    clinic.server.telegram.add_fault(held);
+    let _node = clinic.node();
+    for bot in 1..BOTS {
+        clinic.becomes(bot, "healthy", &[]).await;
+    }
+    assert!(clinic.is(0, "unknown", &[]).await);
+    clinic.server.telegram.clear_faults();
+    clinic.becomes(0, "healthy", &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

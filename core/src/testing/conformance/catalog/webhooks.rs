@@ -30,6 +30,7 @@ cases!(($) webhooks_conformance, catalog::webhooks, Subject, [
     lists_hold_connected_bots_of_the_projects_and_the_status,
     lists_come_in_pages,
     bots_are_counted_by_status_and_findings,
+    bots_are_to_be_moved_from_the_moment_of_the_move,
     an_address_is_ours_from_the_beginning_of_its_registration,
     what_is_being_registered_is_not_judged,
     what_is_hastened_during_a_registration_is_due_at_its_end,
@@ -351,6 +352,7 @@ async fn bots_are_counted_by_status_and_findings(catalog: Subject) -> CaseResult
     let tally = |status, findings: &[WebhookFinding], bots| WebhookTally {
         status,
         findings: findings.to_vec(),
+        elsewhere: false,
         bots,
     };
     let expected = [
@@ -366,6 +368,33 @@ async fn bots_are_counted_by_status_and_findings(catalog: Subject) -> CaseResult
     assert_eq!(catalog.webhook_tally(Some(&[project])).await?, expected);
     assert_eq!(catalog.webhook_tally(Some(&[ProjectId::generate()])).await?, []);
     assert_eq!(catalog.webhook_tally(Some(&[])).await?, []);
+    Ok(())
+}
+
+async fn bots_are_to_be_moved_from_the_moment_of_the_move(catalog: Subject) -> CaseResult {
+    let (_, ids) = connected(&catalog, 3).await?;
+    for (bot, base) in ids.iter().zip(["https://one.example", "https://one.example.org"]) {
+        let (url, by) = (format!("{base}/wh/{bot}"), Registrar::Person);
+        catalog.begin_registration(bot, &url, by, T0, T0.plus(1)).await?;
+        catalog
+            .end_registration(bot, by, &tried(T0), Some(&registered(&url)))
+            .await?;
+    }
+    let elsewhere = async || -> Fixture<u64> {
+        let tally = catalog.webhook_tally(None).await?;
+        let moved = tally.iter().filter(|entry| entry.elsewhere);
+        Ok(moved.map(|entry| entry.bots).sum())
+    };
+    assert_eq!(elsewhere().await?, 0, "nothing was announced");
+    for (announced, bots) in [
+        (Some("https://one.example/"), 1),
+        (Some("https://one.example"), 1),
+        (Some("https://two.example/"), 2),
+        (None, 0),
+    ] {
+        catalog.announce_public_url(announced).await?;
+        assert_eq!(elsewhere().await?, bots, "{announced:?}");
+    }
     Ok(())
 }
 
