@@ -5,8 +5,8 @@ use clap::{Args, Subcommand};
 use super::Login;
 use super::bots::At;
 
-pub(crate) const DEPLOY_EXIT: &str = "Exit codes: 0 it is live (without --wait: it was asked for), 1 a failure: what was live \
-                                      still is, 64 wrong usage.";
+pub(crate) const DEPLOY_EXIT: &str =
+    "Exit codes: 0 it is live (without --wait: it was asked for), 1 a failure, 64 wrong usage.";
 pub(crate) const EVENTS_EXIT: &str = "Exit codes: 0 everything was told, or the command was interrupted (Ctrl-C), 1 a failure, \
                                       64 wrong usage.";
 const DIFF_EXIT: &str = "Exit codes: 0 no differences, 1 a failure, 2 differences, 64 wrong usage.";

@@ -76,13 +76,12 @@ pub(crate) async fn audit(args: &AuditArgs) -> CommandResult {
 
 /// The id of a member with this e-mail address, of the project or of any of the caller's.
 async fn user(api: &Api, project: Option<&str>, email: &str) -> Result<String, CommandError> {
-    let projects = match project {
-        Some(project) => vec![project.to_owned()],
-        None => {
-            let projects = everything(api, "/projects").await?;
-            let ids = projects.iter().filter_map(|one| one["projectId"].as_str());
-            ids.map(ToOwned::to_owned).collect()
-        }
+    let projects = if let Some(project) = project {
+        vec![project.to_owned()]
+    } else {
+        let projects = everything(api, "/projects").await?;
+        let ids = projects.iter().filter_map(|one| one["projectId"].as_str());
+        ids.map(ToOwned::to_owned).collect()
     };
     for project in projects {
         if let Some(id) = members::user_id(api, &project, email).await? {

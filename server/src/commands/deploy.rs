@@ -22,9 +22,9 @@ pub(crate) async fn deploy(args: &DeployArgs) -> CommandResult {
         let revision = apply::generated(&api, &task).await?;
         let line = format!("version {version} is revision {revision}");
         if args.at.json {
-            note(line)
+            note(line);
         } else {
-            say(line)
+            say(line);
         }
         revision
     };

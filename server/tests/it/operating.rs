@@ -140,6 +140,10 @@ async fn what_failed_is_repaired_replayed_and_counted(storage: Storage) {
     );
     let unsaid = botloom(&world, &["chats", "unblock", BOT, &chat]);
     assert_eq!(unsaid.code, Some(64), "{unsaid:?}");
+    assert!(
+        unsaid.err.contains("<--update <REMEDY>|--message <REMEDY>>"),
+        "{unsaid:?}"
+    );
 
     // Three updates took effect and were answered, three failed. The numbers come a little later.
     let deadline = std::time::Instant::now() + PATIENCE;

@@ -32,7 +32,7 @@ impl Frame {
                 Some(("id", text)) => id = text.parse().ok(),
                 Some(("event", text)) => text.clone_into(&mut name),
                 Some(("data", text)) => {
-                    data = Some(serde_json::from_str(text).unwrap_or_else(|_| text.into()))
+                    data = Some(serde_json::from_str(text).unwrap_or_else(|_| text.into()));
                 }
                 Some(("", text)) => text.clone_into(&mut comment),
                 _ => {}
