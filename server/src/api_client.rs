@@ -114,16 +114,10 @@ impl Api {
         path: &str,
         to: &mut impl std::io::Write,
     ) -> Result<(), CommandError> {
-        let answer = self.ask(Method::GET, path, Bytes::new(), None).await?;
-        let (parts, mut body) = answer.into_parts();
-        if !parts.status.is_success() {
-            let body = self.read(body).await?;
-            let answer = Answer {
-                status: parts.status,
-                body,
-            };
-            return answer.ok().map(drop);
-        }
+        let mut body = match self.stream(path).await? {
+            Ok(body) => body,
+            Err(refused) => return refused.ok().map(drop),
+        };
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| CommandError::Api(format!("the answer broke off: {error}")))?;
             if let Some(piece) = frame.data_ref() {
@@ -132,6 +126,18 @@ impl Api {
             }
         }
         Ok(())
+    }
+
+    /// Opens an answer that is read as it comes; `Err`: the refusal.
+    pub(crate) async fn stream(&self, path: &str) -> Result<Result<Body, Answer>, CommandError> {
+        let answer = self.ask(Method::GET, path, Bytes::new(), None).await?;
+        let (parts, body) = answer.into_parts();
+        if parts.status.is_success() {
+            return Ok(Ok(body));
+        }
+        let body = self.read(body).await?;
+        let status = parts.status;
+        Ok(Err(Answer { status, body }))
     }
 
     /// Sends a credential with every request.

@@ -3,12 +3,13 @@
 pub(crate) mod bots;
 pub(crate) mod operating;
 pub(crate) mod people;
+pub(crate) mod releases;
 pub(crate) mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// Telegram bots as data: describe, validate, deploy, undo.
@@ -129,7 +130,25 @@ pub(crate) enum Command {
     /// was edited on the server since it was pulled is named, and nothing is posted.
     #[command(after_help = APPLY_EXIT)]
     Apply(ApplyArgs),
-    /// Give a bot its token and let it take updates.
+    /// Build a version of a bot if it was not built yet, and make it live.
+    #[command(after_help = releases::DEPLOY_EXIT)]
+    Deploy(releases::DeployArgs),
+    /// Make the revision live again that was live before, or another one.
+    #[command(after_help = releases::DEPLOY_EXIT)]
+    Rollback(releases::RollbackArgs),
+    /// Versions of a bot's spec: list, show, compare, restore, note.
+    #[command(subcommand)]
+    Versions(releases::VersionsCommand),
+    /// Revisions of a bot, which are what is built of its versions: newest first.
+    Revisions(releases::NewestArgs),
+    /// Deployments and rollbacks of a bot: list, show, watch.
+    #[command(subcommand)]
+    Deployments(releases::DeploymentsCommand),
+    /// What happened to a bot, and what happens: builds, deployments, connections, dead letters.
+    #[command(after_help = releases::EVENTS_EXIT)]
+    Events(releases::EventsArgs),
+    /// Give a bot its token, or let it take updates, or both.
+    #[command(group = ArgGroup::new("what").required(true).multiple(true).args(["bot_token", "ingress"]))]
     Connect {
         /// The bot.
         bot: String,
@@ -137,6 +156,13 @@ pub(crate) enum Command {
         connection: Connection,
         #[command(flatten)]
         login: Login,
+    },
+    /// Let a bot take no updates any more. Telegram keeps those that come for a day.
+    Disconnect {
+        /// The bot.
+        bot: String,
+        #[command(flatten)]
+        at: bots::At,
     },
     /// Chats of a bot in which something waits: list, look, unblock, forget.
     #[command(subcommand)]

@@ -28,6 +28,9 @@ pub(crate) enum CommandError {
     /// What was compared differs; the differences were printed.
     #[error("there are differences")]
     Differences,
+    /// Everything is as it was: nothing could be done about what was asked for, or about a part of it.
+    #[error("{0}")]
+    NothingDone(String),
     /// Something else, in words.
     #[error("{0}")]
     Other(String),
@@ -47,6 +50,7 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Differences => 2,
+            Self::NothingDone(_) => 3,
             _ => 1,
         }
     }

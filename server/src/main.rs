@@ -72,6 +72,13 @@ fn run(cli: Cli) -> CommandResult {
         Command::Diff(args) => block_on(commands::folder::diff(&args)),
         Command::Apply(args) if args.file.is_dir() => block_on(commands::folder::apply(&args)),
         Command::Apply(args) => block_on(commands::apply::apply(&args)),
+        Command::Deploy(args) => block_on(commands::deploy::deploy(&args)),
+        Command::Rollback(args) => block_on(commands::rollback::rollback(&args)),
+        Command::Versions(command) => block_on(commands::versions::versions(command)),
+        Command::Revisions(args) => block_on(commands::deployments::revisions(&args)),
+        Command::Deployments(command) => block_on(commands::deployments::deployments(command)),
+        Command::Events(args) => block_on(commands::events::events(&args)),
+        Command::Disconnect { bot, at } => block_on(commands::disconnect::disconnect(&bot, &at)),
         Command::Connect {
             bot,
             connection,

@@ -8,6 +8,13 @@ pub(crate) fn say(line: impl Display) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
+/// A line of an answer that goes on. Whoever goes on has to know when the reader went away.
+pub(crate) fn go_on(line: impl Display) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
 /// A line of the answer without the end of the line, shown at once.
 pub(crate) fn prompt(text: impl Display) {
     let mut out = std::io::stdout().lock();

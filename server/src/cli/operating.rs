@@ -1,8 +1,11 @@
 //! The grammar of the commands about a bot at work: its chats, its dead letters, its numbers.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::Login;
+
+const UNBLOCK_EXIT: &str = "Exit codes: 0 done, 1 a failure, 3 nothing was done about what was asked for, or about a part of it, \
+                            64 wrong usage.";
 
 /// On which server, shown how.
 #[derive(Debug, Args)]
@@ -66,6 +69,10 @@ pub(crate) enum ChatsCommand {
     /// Help a chat whose first update or message failed.
     ///
     /// What is being worked on is left alone, and so is a wait that Telegram asked for.
+    #[command(
+        after_help = UNBLOCK_EXIT,
+        group = ArgGroup::new("what").required(true).multiple(true).args(["update", "message"])
+    )]
     Unblock {
         /// The bot.
         bot: String,
@@ -73,7 +80,7 @@ pub(crate) enum ChatsCommand {
         #[arg(allow_hyphen_values = true)]
         chat: String,
         /// What is done about the first update.
-        #[arg(long, value_name = "REMEDY", required_unless_present = "message")]
+        #[arg(long, value_name = "REMEDY")]
         update: Option<RemedyArg>,
         /// What is done about the first message.
         #[arg(long, value_name = "REMEDY")]

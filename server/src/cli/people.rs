@@ -200,8 +200,8 @@ pub(crate) struct AuditArgs {
     /// Only this project, by name or id; without it all that you own, and your own account.
     #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
     pub project: Option<String>,
-    /// Only what the user with this id did.
-    #[arg(long, value_name = "ID")]
+    /// Only what this user did: a member, by e-mail address, or anybody, by id.
+    #[arg(long, value_name = "E-MAIL|ID")]
     pub user: Option<String>,
     /// Only this, e.g. bot.deleted.
     #[arg(long)]

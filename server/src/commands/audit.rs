@@ -2,10 +2,11 @@
 
 use url::form_urlencoded::Serializer;
 
-use super::listing::{project, show};
+use super::listing::{everything, project, show};
+use super::members;
 use crate::api_client::Api;
 use crate::cli::people::AuditArgs;
-use crate::error::CommandResult;
+use crate::error::{CommandError, CommandResult};
 use crate::terminal::say;
 
 /// Most entries of one request.
@@ -15,11 +16,17 @@ const PAGE: usize = 200;
 pub(crate) async fn audit(args: &AuditArgs) -> CommandResult {
     let api = Api::login(&args.login).await?;
     let mut filters = Serializer::new(String::new());
-    if let Some(named) = &args.project {
-        filters.append_pair("projectId", &project(&api, Some(named)).await?);
-    }
+    let of_project = match &args.project {
+        Some(named) => Some(project(&api, Some(named)).await?),
+        None => None,
+    };
+    let user = match &args.user {
+        Some(email) if email.contains('@') => Some(user(&api, of_project.as_deref(), email).await?),
+        other => other.clone(),
+    };
     let given = [
-        ("userId", &args.user),
+        ("projectId", &of_project),
+        ("userId", &user),
         ("verb", &args.verb),
         ("objectKind", &args.object_kind),
         ("objectId", &args.object),
@@ -65,4 +72,23 @@ pub(crate) async fn audit(args: &AuditArgs) -> CommandResult {
         show(&shown, args.json, &columns);
     }
     Ok(())
+}
+
+/// The id of a member with this e-mail address, of the project or of any of the caller's.
+async fn user(api: &Api, project: Option<&str>, email: &str) -> Result<String, CommandError> {
+    let projects = if let Some(project) = project {
+        vec![project.to_owned()]
+    } else {
+        let projects = everything(api, "/projects").await?;
+        let ids = projects.iter().filter_map(|one| one["projectId"].as_str());
+        ids.map(ToOwned::to_owned).collect()
+    };
+    for project in projects {
+        if let Some(id) = members::user_id(api, &project, email).await? {
+            return Ok(id);
+        }
+    }
+    Err(CommandError::Other(format!(
+        "{email} is no member; of somebody who was one, give the id, as `botloom audit --json` shows it"
+    )))
 }

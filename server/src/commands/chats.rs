@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::listing::{everything, segment, show};
 use crate::api_client::Api;
 use crate::cli::operating::ChatsCommand;
-use crate::error::CommandResult;
+use crate::error::{CommandError, CommandResult};
 use crate::terminal::say;
 
 /// Runs one of the commands.
@@ -53,6 +53,7 @@ pub(crate) async fn chats(command: ChatsCommand) -> CommandResult {
                 tell("update", &done["update"]);
                 tell("message", &done["message"]);
             }
+            judge(&done)?;
         }
         ChatsCommand::Forget { bot, chat, login } => {
             let api = Api::login(&login).await?;
@@ -79,5 +80,26 @@ fn tell(what: &str, freed: &Value) {
     if let Some(outcome) = freed["outcome"].as_str() {
         let more = freed["deadLetterId"].as_str().or(freed["notBefore"].as_str());
         say(format!("{what}: {outcome} {}", more.unwrap_or_default()).trim_end());
+    }
+}
+
+/// Fails if nothing was done about the update or the message.
+fn judge(done: &Value) -> CommandResult {
+    let undone = ["update", "message"].into_iter().filter_map(|what| {
+        let why = match done[what]["outcome"].as_str()? {
+            "retried" | "set-aside" => return None,
+            "empty" => "none waits",
+            "busy" => "somebody works on it at this moment",
+            "not-blocked" => "it has not failed, or is due",
+            "not-before" => "Telegram asked to wait",
+            other => other,
+        };
+        Some(format!("nothing was done about the {what}: {why}"))
+    });
+    let undone: Vec<String> = undone.collect();
+    if undone.is_empty() {
+        Ok(())
+    } else {
+        Err(CommandError::NothingDone(undone.join("; ")))
     }
 }

@@ -8,21 +8,31 @@ use crate::api_client::Api;
 use crate::error::CommandError;
 use crate::terminal::say;
 
+/// Most items of one page.
+const PAGE: usize = 200;
+
 /// A list of the API to its end.
 pub(crate) async fn everything(api: &Api, path: &str) -> Result<Vec<Value>, CommandError> {
+    newest(api, path, usize::MAX).await
+}
+
+/// The newest of a list that has those first, so many at the most.
+pub(crate) async fn newest(api: &Api, path: &str, limit: usize) -> Result<Vec<Value>, CommandError> {
     let glue = if path.contains('?') { '&' } else { '?' };
     let mut items = Vec::new();
     let mut next = String::new();
-    loop {
-        let mut answer = api.get(&format!("{path}{glue}limit=200{next}")).await?.ok()?;
+    while items.len() < limit {
+        let page = (limit - items.len()).min(PAGE);
+        let mut answer = api.get(&format!("{path}{glue}limit={page}{next}")).await?.ok()?;
         if let Some(Value::Array(page)) = answer.get_mut("items").map(Value::take) {
             items.extend(page);
         }
-        let Some(cursor) = answer["nextCursor"].as_str() else {
-            return Ok(items);
-        };
-        next = format!("&cursor={cursor}");
+        match answer["nextCursor"].as_str() {
+            Some(cursor) => next = format!("&cursor={cursor}"),
+            None => break,
+        }
     }
+    Ok(items)
 }
 
 /// A name as a part of a path.

@@ -14,7 +14,8 @@ pub(crate) async fn members(command: MembersCommand) -> CommandResult {
         MembersCommand::List { at } => {
             let (api, project) = open(&at).await?;
             let members = everything(&api, &format!("/projects/{project}/members")).await?;
-            show(&members, at.json, &[("E-MAIL", "/email"), ("ROLE", "/role")]);
+            let columns = [("E-MAIL", "/email"), ("ROLE", "/role"), ("USER", "/userId")];
+            show(&members, at.json, &columns);
         }
         MembersCommand::Role { member, role, at } => {
             let (api, project) = open(&at).await?;
@@ -98,14 +99,19 @@ async fn open(at: &ProjectArgs) -> Result<(Api, String), CommandError> {
 
 /// The address of a member, found by e-mail.
 async fn address(api: &Api, project: &str, email: &str) -> Result<String, CommandError> {
-    let path = format!("/projects/{project}/members");
-    let members = everything(api, &path).await?;
+    let id = user_id(api, project, email).await?;
+    id.map(|id| format!("/projects/{project}/members/{id}"))
+        .ok_or_else(|| CommandError::Other(format!("{email} is no member of the project")))
+}
+
+/// The id of the member of a project with this e-mail address.
+pub(super) async fn user_id(api: &Api, project: &str, email: &str) -> Result<Option<String>, CommandError> {
+    let members = everything(api, &format!("/projects/{project}/members")).await?;
     let same = |member: &&Value| {
         let theirs = member["email"].as_str().unwrap_or_default();
         theirs.to_lowercase() == email.to_lowercase()
     };
     let member = members.iter().find(same);
     let id = member.and_then(|member| member["userId"].as_str());
-    id.map(|id| format!("{path}/{id}"))
-        .ok_or_else(|| CommandError::Other(format!("{email} is no member of the project")))
+    Ok(id.map(ToOwned::to_owned))
 }

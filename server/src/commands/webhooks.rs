@@ -113,6 +113,14 @@ fn describe(bot: &str, found: &Value) -> String {
             text(&finding["message"])
         ));
         lines.push(format!("  {}", text(&finding["remedy"])));
+        if matches!(
+            finding["code"].as_str(),
+            Some("webhook-missing" | "webhook-foreign" | "polling-blocked")
+        ) {
+            lines.push(format!(
+                "  It belongs here: botloom webhooks reclaim {bot}; it moved: botloom disconnect {bot}"
+            ));
+        }
     }
     lines.join("\n")
 }

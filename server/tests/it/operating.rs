@@ -1,6 +1,7 @@
 //! An operator at the command line: what was set aside comes back in order after a repair, chats are looked into and made to
 //! forget, and the numbers are there.
 
+use botloom_telegram::simulator::{Action, Fault};
 use serde_json::{Value, json};
 
 use crate::support::api::{EMAIL, PASSWORD};
@@ -9,7 +10,10 @@ use crate::support::specs;
 use crate::support::stories::{Storage, stories};
 use crate::support::world::{PATIENCE, World, text_of};
 
-stories!(what_failed_is_repaired_replayed_and_counted);
+stories!(
+    what_failed_is_repaired_replayed_and_counted,
+    a_chat_that_is_stuck_is_helped
+);
 
 const BOT: &str = "broken-bot";
 
@@ -122,8 +126,24 @@ async fn what_failed_is_repaired_replayed_and_counted(storage: Storage) {
     assert_eq!(shown["state"][0]["value"], "2", "{shown}");
     prints(&world, &["chats", "forget", BOT, &chat]);
     assert_eq!(world.ask(number, ada, "/n 9", 1).await, ["A ->9"]);
-    let unblocked = prints(&world, &["chats", "unblock", BOT, &chat, "--update", "retry"]);
-    assert_eq!(unblocked.trim(), "update: empty");
+    let unblocked = botloom(&world, &["chats", "unblock", BOT, &chat, "--update", "retry"]);
+    assert_eq!(
+        (unblocked.code, unblocked.out.trim()),
+        (Some(3), "update: empty"),
+        "{unblocked:?}"
+    );
+    assert!(
+        unblocked
+            .err
+            .contains("nothing was done about the update: none waits"),
+        "{unblocked:?}"
+    );
+    let unsaid = botloom(&world, &["chats", "unblock", BOT, &chat]);
+    assert_eq!(unsaid.code, Some(64), "{unsaid:?}");
+    assert!(
+        unsaid.err.contains("<--update <REMEDY>|--message <REMEDY>>"),
+        "{unsaid:?}"
+    );
 
     // Three updates took effect and were answered, three failed. The numbers come a little later.
     let deadline = std::time::Instant::now() + PATIENCE;
@@ -150,4 +170,55 @@ async fn what_failed_is_repaired_replayed_and_counted(storage: Storage) {
     ];
     let series = prints(&world, &hours);
     assert!(series.lines().count() >= 48, "{series}");
+}
+
+async fn a_chat_that_is_stuck_is_helped(storage: Storage) {
+    let world = World::start(storage, &[]).await;
+    let number = world
+        .bot(&specs::chain(BOT, "A "), 7_100_000_091, "polling")
+        .await;
+    let ada = world.person("Ada", "en");
+    let chat = ada.to_string();
+    world.telegram.add_fault(Fault {
+        bot: None,
+        method: Some("sendMessage".to_owned()),
+        chat: None,
+        skip: 0,
+        count: None,
+        executed: false,
+        action: Action::Answer {
+            code: 500,
+            description: None,
+            retry_after: None,
+            migrate_to_chat_id: None,
+        },
+    });
+    world.telegram.say(number, ada, "/n 1").unwrap();
+    until_there_are(&world, 1, &["chats", "list", BOT, "--place", "held", "--json"]).await;
+    let unblock = ["chats", "unblock", BOT, &chat, "--message", "set-aside"];
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let helped = loop {
+        let ran = botloom(&world, &unblock);
+        if ran.code == Some(0) {
+            break ran.out;
+        }
+        // It is being sent at this moment.
+        assert_eq!(ran.code, Some(3), "{ran:?}");
+        assert!(std::time::Instant::now() < deadline, "{ran:?}\n{}", world.logs());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    assert!(helped.starts_with("message: set-aside "), "{helped}");
+    let both = [
+        "chats",
+        "unblock",
+        BOT,
+        &chat,
+        "--update",
+        "retry",
+        "--message",
+        "retry",
+    ];
+    let neither = botloom(&world, &both);
+    assert_eq!(neither.code, Some(3), "{neither:?}");
+    assert_eq!(neither.out, "update: empty\nmessage: empty\n");
 }

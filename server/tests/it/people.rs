@@ -86,7 +86,16 @@ async fn an_owner_invites_promotes_and_removes() {
         .lines()
         .map(|line| line.split_whitespace().collect())
         .collect();
-    assert_eq!(rows, [["E-MAIL", "ROLE"], [GUEST, "viewer"], [EMAIL, "owner"]]);
+    let seen: Vec<&[&str]> = rows.iter().map(|row| &row[..2]).collect();
+    assert_eq!(seen, [["E-MAIL", "ROLE"], [GUEST, "viewer"], [EMAIL, "owner"]]);
+    let of = |user: &str| -> Value {
+        serde_json::from_str(&owner.prints(&["audit", "--user", user, "--json"])).unwrap()
+    };
+    let by_guest = of(rows[1][2]);
+    assert_eq!(by_guest[0]["actor"]["email"], GUEST);
+    assert_eq!(of("Ada@example.com"), by_guest);
+    let nobody = owner.fails(&["audit", "--user", "nobody@example.com"]);
+    assert!(nobody.contains("is no member"), "{nobody}");
 
     let refused = guest.fails(&["members", "role", EMAIL, "viewer"]);
     assert!(refused.contains("403"), "{refused}");

@@ -79,6 +79,12 @@ async fn a_bot_that_was_connected_elsewhere_is_told_within_a_minute_and_comes_ba
         shown.contains("elsewhere.example") && shown.contains("reclaim it"),
         "{shown}"
     );
+    for command in [
+        "botloom webhooks reclaim pizza-demo",
+        "botloom disconnect pizza-demo",
+    ] {
+        assert!(shown.contains(command), "{command}: {shown}");
+    }
     prints(&["webhooks", "reclaim", "pizza-demo"]);
     until(&show, "pizza-demo (webhook) is healthy").await;
     let info = client.get_webhook_info(&token).await.unwrap();
@@ -88,4 +94,12 @@ async fn a_bot_that_was_connected_elsewhere_is_told_within_a_minute_and_comes_ba
         progress.contains("1 healthy") && progress.contains("0 left"),
         "{progress}"
     );
+
+    assert_eq!(
+        prints(&["disconnect", "pizza-demo"]),
+        "pizza-demo takes no updates any more\n"
+    );
+    assert_eq!(prints(&show), "pizza-demo is not connected\n");
+    let info = client.get_webhook_info(&token).await.unwrap();
+    assert_eq!(info.url, "");
 }

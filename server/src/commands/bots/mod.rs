@@ -6,17 +6,19 @@ mod import;
 
 use serde_json::{Value, json};
 
+use super::going_live;
 use super::listing::{everything, project, show, tell};
 use crate::api_client::Api;
 use crate::cli::bots::{At, BotsCommand};
 use crate::error::{CommandError, CommandResult};
 use crate::terminal::say;
 
-const FIELDS: [(&str, &str); 9] = [
+const FIELDS: [(&str, &str); 10] = [
     ("BOT", "/botId"),
     ("NAME", "/name"),
     ("PROJECT", "/projectId"),
     ("LIVE", "/activeRevHash"),
+    ("VERSION", "/activeVersion"),
     ("EPOCH", "/epoch"),
     ("TELEGRAM", "/telegram/username"),
     ("INGRESS", "/telegram/ingress"),
@@ -46,7 +48,10 @@ pub(crate) async fn bots(command: BotsCommand) -> CommandResult {
         }
         BotsCommand::Show { bot, at } => {
             let api = Api::login(&at.login).await?;
-            let bot = api.get(&format!("/bots/{bot}")).await?.ok()?;
+            let mut bot = api.get(&format!("/bots/{bot}")).await?.ok()?;
+            if let Some(revision) = bot["activeRevHash"].as_str() {
+                bot["activeVersion"] = going_live::version_of(&api, revision).await?.into();
+            }
             describe(&bot, &at);
         }
         BotsCommand::Create {
