@@ -28,6 +28,9 @@ pub(crate) enum CommandError {
     /// What was compared differs; the differences were printed.
     #[error("there are differences")]
     Differences,
+    /// Options that do not go together.
+    #[error("{0}")]
+    Usage(String),
     /// Something else, in words.
     #[error("{0}")]
     Other(String),
@@ -47,6 +50,7 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Differences => 2,
+            Self::Usage(_) => WRONG_USAGE,
             _ => 1,
         }
     }
