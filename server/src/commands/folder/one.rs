@@ -1,5 +1,7 @@
 //! `botloom apply` of one file: from the file to the server, and to Telegram.
 
+use serde_json::json;
+
 use super::entry::{Entry, Fate, conflicts};
 use super::files::{self, LocalSpec};
 use super::lock::Lock;
@@ -10,8 +12,6 @@ use crate::commands::listing::named_project;
 use crate::commands::validate;
 use crate::error::{self, CommandError, CommandResult};
 use crate::terminal::{note, say};
-
-use serde_json::json;
 
 /// Brings a spec to a server. Where the folder of its file has a lock that names the bot, the lock counts and is kept.
 pub(crate) async fn apply_file(args: &ApplyArgs) -> CommandResult {
@@ -38,16 +38,14 @@ fn read(args: &ApplyArgs) -> Result<LocalSpec, CommandError> {
     for finding in &checked.findings {
         note(validate::line(finding));
     }
-    match checked.spec {
-        Some(accepted) => Ok(LocalSpec { text, accepted }),
-        None => {
-            if args.json {
-                let file = files::judged(&args.file, &checked.findings, None);
-                say(format!("{:#}", json!({ "bots": [], "files": [file] })));
-            }
-            Err(validate::refused(&args.file, &checked.findings))
-        }
+    if let Some(accepted) = checked.spec {
+        return Ok(LocalSpec { text, accepted });
     }
+    if args.json {
+        let file = files::judged(&args.file, &checked.findings, None);
+        say(format!("{:#}", json!({ "bots": [], "files": [file] })));
+    }
+    Err(validate::refused(&args.file, &checked.findings))
 }
 
 async fn bring(
