@@ -38,6 +38,12 @@ impl Answer {
             Err(CommandError::Api(problem(self.status, &self.body)))
         }
     }
+
+    /// Whether it is the problem with this code.
+    pub(crate) fn is_problem(&self, code: &str) -> bool {
+        let kind = self.body["type"].as_str().unwrap_or_default();
+        !self.status.is_success() && kind.rsplit('/').next() == Some(code)
+    }
 }
 
 /// A session with a server.

@@ -36,11 +36,11 @@ pub(crate) struct Cli {
 }
 
 const PULL_EXIT: &str = "Exit codes: 0 the folder has the newest specs (and what was edited in it), 1 a failure or a conflict: \
-                         nothing was written, 64 wrong usage.";
+                         nothing was written, or a bot was deleted on the server whose file is still there, 64 wrong usage.";
 const DIFF_EXIT: &str =
     "Exit codes: 0 no differences, 1 a failure, 2 differences, 64 wrong usage. Nothing is ever changed.";
-const APPLY_EXIT: &str = "Exit codes: 0 everything is as the specs say, 1 a failure or a conflict: what was applied before it is \
-                          told, 64 wrong usage.";
+const APPLY_EXIT: &str = "Exit codes: 0 everything is as the specs say, 1 a failure or a conflict: what was applied all the \
+                          same is told, 64 wrong usage.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -127,7 +127,8 @@ pub(crate) enum Command {
     /// Bring a BotSpec to a server: create the bot if it is new, store the version, generate, deploy.
     ///
     /// Or a folder of specs: all files are checked first, then those that differ from the server are posted. A bot that
-    /// was edited on the server since it was pulled is named, and nothing is posted.
+    /// was edited on the server since it was pulled is named, and nothing is posted; a bot that fails for another reason
+    /// keeps no other one back. The file of a bot that a `botloom.lock` beside it names is judged as in its folder.
     #[command(after_help = APPLY_EXIT)]
     Apply(ApplyArgs),
     /// Build a version of a bot if it was not built yet, and make it live.
@@ -311,11 +312,18 @@ pub(crate) struct Login {
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
     /// Token from @BotFather; stored sealed, never given back.
-    #[arg(long, env = "BOT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(long, env = "BOTLOOM_BOT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub bot_token: Option<String>,
     /// How updates reach the bot.
     #[arg(long = "connect", value_name = "INGRESS")]
     pub ingress: Option<IngressArg>,
+}
+
+impl Connection {
+    /// The token, if one is given: an empty variable gives none.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.bot_token.as_deref().filter(|token| !token.is_empty())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -350,6 +358,9 @@ pub(crate) struct PullArgs {
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
+    /// Only bots of this project, by name or id.
+    #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+    pub project: Option<String>,
     #[command(flatten)]
     pub login: Login,
 }
@@ -361,6 +372,9 @@ pub(crate) struct DiffArgs {
     /// Print the differences as JSON: in words and as JSON Patch (RFC 6902) from the server's spec to the file's.
     #[arg(long)]
     pub json: bool,
+    /// The project that new bots would be made in, by name or id.
+    #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+    pub project: Option<String>,
     #[command(flatten)]
     pub login: Login,
 }
@@ -369,15 +383,21 @@ pub(crate) struct DiffArgs {
 pub(crate) struct ApplyArgs {
     /// The spec, or - for standard input; or a folder of specs.
     pub file: PathBuf,
-    /// Of a folder: post also over what was edited on the server since it was pulled.
+    /// Post also over what was edited on the server since it was pulled.
     #[arg(long)]
     pub overwrite: bool,
-    /// Of a folder: print the result as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
-    /// Make the new revision live.
+    /// The project that new bots are made in, by name or id; your only one where absent.
+    #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+    pub project: Option<String>,
+    /// Make the new revision live, unless it was before and the platform took it back because updates failed.
     #[arg(long)]
     pub deploy: bool,
+    /// Make also a revision live that was taken back because updates failed.
+    #[arg(long, requires = "deploy")]
+    pub redeploy_unhealthy: bool,
     /// Wait for the end and show progress.
     #[arg(long)]
     pub wait: bool,

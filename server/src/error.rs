@@ -31,6 +31,9 @@ pub(crate) enum CommandError {
     /// Everything is as it was: nothing could be done about what was asked for, or about a part of it.
     #[error("{0}")]
     NothingDone(String),
+    /// Options that do not go together.
+    #[error("{0}")]
+    Usage(String),
     /// Something else, in words.
     #[error("{0}")]
     Other(String),
@@ -51,6 +54,7 @@ impl CommandError {
         match self {
             Self::Differences => 2,
             Self::NothingDone(_) => 3,
+            Self::Usage(_) => WRONG_USAGE,
             _ => 1,
         }
     }

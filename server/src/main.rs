@@ -71,7 +71,7 @@ fn run(cli: Cli) -> CommandResult {
         Command::Pull(args) => block_on(commands::folder::pull(&args)),
         Command::Diff(args) => block_on(commands::folder::diff(&args)),
         Command::Apply(args) if args.file.is_dir() => block_on(commands::folder::apply(&args)),
-        Command::Apply(args) => block_on(commands::apply::apply(&args)),
+        Command::Apply(args) => block_on(commands::folder::apply_file(&args)),
         Command::Deploy(args) => block_on(commands::deploy::deploy(&args)),
         Command::Rollback(args) => block_on(commands::rollback::rollback(&args)),
         Command::Versions(command) => block_on(commands::versions::versions(command)),

@@ -20,6 +20,9 @@ pub(crate) struct At {
 pub(crate) enum BotsCommand {
     /// List the bots of your projects.
     List {
+        /// Only bots of this project, by name or id.
+        #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+        project: Option<String>,
         #[command(flatten)]
         at: At,
     },

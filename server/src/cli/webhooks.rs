@@ -44,6 +44,9 @@ pub(crate) enum WebhooksCommand {
         /// Only bots of this status.
         #[arg(long, value_name = "STATUS")]
         status: Option<WebhookStatusArg>,
+        /// Only bots of this project, by name or id.
+        #[arg(long, value_name = "PROJECT", env = "BOTLOOM_PROJECT")]
+        project: Option<String>,
         #[command(flatten)]
         at: WebhookArgs,
     },

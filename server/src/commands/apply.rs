@@ -1,13 +1,15 @@
-//! `botloom apply`, `setup` and `connect`: a spec on its way to users, through the API like any other client.
+//! `botloom setup` and `connect`, and the steps of a spec's way to users, through the API like any other client.
 
+use std::fmt::{Display, Formatter};
 use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::api_client::{Api, credentials};
+use super::listing;
+use crate::api_client::{Answer, Api, credentials};
 use crate::cli::{ApplyArgs, Connection, IngressArg, Login};
-use crate::error::{self, CommandError, CommandResult};
+use crate::error::{CommandError, CommandResult};
 use crate::terminal::{note, say};
 
 /// How often the state of a task is asked for.
@@ -27,67 +29,31 @@ pub(crate) async fn setup(login: &Login) -> CommandResult {
 /// Gives a bot its token and connects it.
 pub(crate) async fn connect(bot: &str, connection: &Connection, login: &Login) -> CommandResult {
     let api = Api::login(login).await?;
-    attach(&api, bot, connection).await
+    attach(&api, bot, connection, say).await
 }
 
-/// Brings a spec to a server.
-pub(crate) async fn apply(args: &ApplyArgs) -> CommandResult {
-    if args.json || args.overwrite {
-        let message = "--json and --overwrite are for a folder of specs";
-        return Err(CommandError::Other(message.to_owned()));
-    }
-    let text = error::read(&args.file)?;
-    let spec = super::validate::accept(&args.file, &text)?;
-    let (bot, name) = (spec.spec.meta.bot_id.clone(), spec.spec.meta.name.clone());
-    let api = Api::login(&args.login).await?;
-
-    if ensure_bot(&api, &bot, &name).await? {
-        say(format!("bot {bot} created"));
-    } else {
-        tell_of_rollback(&api, &bot).await?;
-    }
-
-    let stored = api.post_text("/spec", text).await?;
-    let created = stored.status == StatusCode::CREATED;
-    let stored = stored.ok()?;
-    let version = stored["version"].as_u64().unwrap_or_default();
-    let unchanged = if created { "" } else { " (unchanged)" };
-    say(format!(
-        "version {version}{unchanged}  {}",
-        stored["specHash"].as_str().unwrap_or_default()
-    ));
-
-    let task = generate(&api, &bot, version).await?;
-    if !args.wait && !args.deploy {
-        say(format!("generating: task {task}"));
-        return attach(&api, &bot, &args.connection).await;
-    }
-    let revision = generated(&api, &task).await?;
-    say(format!("revision {revision}"));
-
-    if args.deploy {
-        let task = deploy(&api, &bot, &revision).await?;
-        if args.wait {
-            let epoch = deployed(&api, &task, say).await?;
-            say(format!("live, epoch {epoch}"));
-        } else {
-            say(format!("deploying: task {task}"));
-        }
-    }
-    attach(&api, &bot, &args.connection).await
-}
-
-/// Makes the bot if it is not there; answers whether it did.
-pub(super) async fn ensure_bot(api: &Api, bot: &str, name: &str) -> Result<bool, CommandError> {
+/// Whether there is such a bot that the caller may see.
+pub(super) async fn exists(api: &Api, bot: &str) -> Result<bool, CommandError> {
     let found = api.get(&format!("/bots/{bot}")).await?;
-    if found.status != StatusCode::NOT_FOUND {
-        found.ok()?;
+    if found.status == StatusCode::NOT_FOUND {
         return Ok(false);
     }
-    api.post("/bots", json!({ "botId": bot, "name": name }))
-        .await?
-        .ok()?;
-    Ok(true)
+    found.ok().map(|_| true)
+}
+
+/// Asks for a new bot; where it is not clear in which project, the error says how to name one of them.
+pub(super) async fn create(
+    api: &Api,
+    bot: &str,
+    name: &str,
+    project: Option<&str>,
+) -> Result<Answer, CommandError> {
+    let body = json!({ "botId": bot, "name": name, "projectId": project });
+    let answer = api.post("/bots", body).await?;
+    if answer.is_problem("project-required") {
+        listing::project(api, None).await?;
+    }
+    Ok(answer)
 }
 
 /// Has a version built; answers the task.
@@ -102,12 +68,18 @@ pub(super) async fn deploy(api: &Api, bot: &str, revision: &str) -> Result<Strin
     Ok(task_id(&api.post("/deploy", body).await?.ok()?))
 }
 
-pub(super) async fn attach(api: &Api, bot: &str, connection: &Connection) -> CommandResult {
-    if let Some(token) = &connection.bot_token {
+/// Gives a bot what the options say of its connection.
+pub(super) async fn attach(
+    api: &Api,
+    bot: &str,
+    connection: &Connection,
+    mut tell: impl FnMut(String),
+) -> CommandResult {
+    if let Some(token) = connection.token() {
         api.put(&format!("/bots/{bot}/token"), json!({ "token": token }))
             .await?
             .ok()?;
-        say("token stored");
+        tell("token stored".to_owned());
     }
     if let Some(ingress) = connection.ingress {
         let ingress = match ingress {
@@ -120,7 +92,7 @@ pub(super) async fn attach(api: &Api, bot: &str, connection: &Connection) -> Com
             .ok()?;
         let username = answer["telegram"]["username"].as_str();
         let link = username.map_or_else(String::new, |username| format!(": https://t.me/{username}"));
-        say(format!("connected by {ingress}{link}"));
+        tell(format!("connected by {ingress}{link}"));
     }
     Ok(())
 }
@@ -187,18 +159,108 @@ pub(super) async fn deployed(
     }
 }
 
+/// Whether a revision is live.
+pub(super) async fn is_live(api: &Api, bot: &str, revision: &str) -> Result<bool, CommandError> {
+    let row = api.get(&format!("/bots/{bot}")).await?.ok()?;
+    Ok(row["activeRevHash"] == revision)
+}
+
+/// How a revision that should be live stands.
+pub(super) enum Standing {
+    /// It was live before.
+    Already,
+    /// Its deployment has this task.
+    Asked(String),
+    /// It went live with this epoch.
+    Live(u64),
+}
+
+impl Display for Standing {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Already => f.write_str("live already"),
+            Self::Asked(task) => write!(f, "task {task}"),
+            Self::Live(epoch) => write!(f, "live, epoch {epoch}"),
+        }
+    }
+}
+
+/// How a revision is to be made live.
+#[derive(Clone, Copy)]
+pub(super) struct Deploying {
+    /// Wait for the end.
+    wait: bool,
+    /// Also if the platform found this very revision unhealthy and took it back.
+    also_unhealthy: bool,
+}
+
+impl ApplyArgs {
+    /// What the options say about it.
+    pub(super) fn deploying(&self) -> Deploying {
+        Deploying {
+            wait: self.wait,
+            also_unhealthy: self.redeploy_unhealthy,
+        }
+    }
+}
+
+/// Makes a revision live if it is not.
+pub(super) async fn make_live(
+    api: &Api,
+    bot: &str,
+    revision: &str,
+    how: Deploying,
+    show: impl FnMut(String),
+) -> Result<Standing, CommandError> {
+    if is_live(api, bot, revision).await? {
+        return Ok(Standing::Already);
+    }
+    if !how.also_unhealthy
+        && let Some(reason) = unhealthy(api, bot, revision).await?
+    {
+        return Err(CommandError::Api(format!(
+            "this revision is not deployed again: its {}. Change the spec, or `--redeploy-unhealthy`",
+            rolled_back(&reason)
+        )));
+    }
+    let task = deploy(api, bot, revision).await?;
+    if how.wait {
+        deployed(api, &task, show).await.map(Standing::Live)
+    } else {
+        Ok(Standing::Asked(task))
+    }
+}
+
+/// Why the platform took a revision back by itself, if that is how its last deployment ended.
+async fn unhealthy(api: &Api, bot: &str, revision: &str) -> Result<Option<String>, CommandError> {
+    let listed = api
+        .get(&format!("/deployments?botId={bot}&limit=200"))
+        .await?
+        .ok()?;
+    let last = listed["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|one| one["toRev"] == revision && one["status"] == "succeeded");
+    // A rollback tells the reason of the deployment that it took back.
+    let own = last.filter(|one| one["rollback"] == false);
+    Ok(own.and_then(|one| one["reason"].as_str()).map(ToOwned::to_owned))
+}
+
 /// Says so if the bot's last deployment was a rollback that nobody asked for.
-async fn tell_of_rollback(api: &Api, bot: &str) -> CommandResult {
+pub(super) async fn tell_of_rollback(api: &Api, bot: &str) -> CommandResult {
     let listed = api
         .get(&format!("/deployments?botId={bot}&limit=1"))
         .await?
         .ok()?;
     if let Some(reason) = listed["items"][0]["reason"].as_str() {
-        note(format!(
-            "the last deployment was unhealthy and the revision before came back: {reason}"
-        ));
+        note(format!("{bot}: the {}", rolled_back(reason)));
     }
     Ok(())
+}
+
+fn rolled_back(reason: &str) -> String {
+    format!("last deployment was unhealthy and the revision before came back: {reason}")
 }
 
 fn failure(state: &Value) -> String {

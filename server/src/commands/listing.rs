@@ -85,7 +85,7 @@ fn text(value: Option<&Value>) -> String {
 pub(crate) async fn project(api: &Api, named: Option<&str>) -> Result<String, CommandError> {
     let projects = everything(api, "/projects").await?;
     let id = |project: &Value| project["projectId"].as_str().unwrap_or_default().to_owned();
-    match named {
+    match named.filter(|named| !named.is_empty()) {
         Some(named) => projects
             .iter()
             .find(|project| project["name"] == *named || project["projectId"] == *named)
@@ -97,10 +97,27 @@ pub(crate) async fn project(api: &Api, named: Option<&str>) -> Result<String, Co
             several => {
                 let names: Vec<&str> = several.iter().filter_map(|one| one["name"].as_str()).collect();
                 let names = names.join(", ");
-                Err(CommandError::Other(format!("say which with --project: {names}")))
+                Err(CommandError::Other(format!(
+                    "say which project with --project (or BOTLOOM_PROJECT): {names}"
+                )))
             }
         },
     }
+}
+
+/// The id of the project that an option or a setting names, by name or id, if one does.
+pub(crate) async fn named_project(api: &Api, named: Option<&str>) -> Result<Option<String>, CommandError> {
+    match named.filter(|named| !named.is_empty()) {
+        Some(named) => project(api, Some(named)).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The bots of the caller's projects, or those of this one, by its id.
+pub(crate) async fn bots(api: &Api, project: Option<&str>) -> Result<Vec<Value>, CommandError> {
+    let mut bots = everything(api, "/bots").await?;
+    bots.retain(|bot| project.is_none_or(|project| bot["projectId"] == project));
+    Ok(bots)
 }
 
 /// An answer as it came, or what it means in words.

@@ -48,7 +48,7 @@ pub(crate) async fn new_bot(args: &NewBotArgs) -> CommandResult {
         bot_token: None,
         ingress: args.ingress,
     };
-    apply::attach(&api, &args.bot, &connection).await
+    apply::attach(&api, &args.bot, &connection, say).await
 }
 
 /// Whether the account that made the bot is the caller's own.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::apply::{deploy, deployed, generated};
+use super::apply::{deploy, deployed, generated, is_live};
 use crate::api_client::Api;
 use crate::cli::bots::PromoteArgs;
 use crate::error::{CommandError, CommandResult};
@@ -35,7 +35,9 @@ pub(crate) async fn promote(args: &PromoteArgs) -> CommandResult {
     if args.deploy || args.wait {
         let revision = generated(&api, &task).await?;
         tell(format!("revision {revision}"));
-        if args.deploy {
+        if args.deploy && is_live(&api, &bot, &revision).await? {
+            tell(format!("{bot} runs it already: nothing to promote"));
+        } else if args.deploy {
             let deployment = deploy(&api, &bot, &revision).await?;
             if args.wait {
                 let epoch = deployed(&api, &deployment, tell).await?;

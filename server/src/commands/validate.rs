@@ -33,7 +33,8 @@ pub(crate) fn accept(file: &Path, text: &[u8]) -> Result<Accepted, CommandError>
     checked.spec.ok_or_else(|| refused(file, &checked.findings))
 }
 
-fn refused(file: &Path, findings: &[Finding]) -> CommandError {
+/// What is said of a spec with these findings.
+pub(super) fn refused(file: &Path, findings: &[Finding]) -> CommandError {
     let errors = findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)

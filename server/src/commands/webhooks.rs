@@ -1,8 +1,10 @@
 //! `botloom webhooks`: whether Telegram delivers.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
-use super::listing::{everything, show};
+use super::listing::{self, everything, named_project, show};
 use crate::api_client::Api;
 use crate::cli::webhooks::{WebhookArgs, WebhooksCommand};
 use crate::error::{CommandError, CommandResult};
@@ -11,13 +13,19 @@ use crate::terminal::say;
 /// Runs one of the commands.
 pub(crate) async fn webhooks(command: WebhooksCommand) -> CommandResult {
     match command {
-        WebhooksCommand::List { status, at } => {
+        WebhooksCommand::List { status, project, at } => {
             let api = Api::login(&at.login).await?;
+            let project = named_project(&api, project.as_deref()).await?;
             let path = status.map_or_else(
                 || "/webhooks".to_owned(),
                 |status| format!("/webhooks?status={}", status.as_str()),
             );
             let mut bots = everything(&api, &path).await?;
+            if project.is_some() {
+                let of_it = listing::bots(&api, project.as_deref()).await?;
+                let of_it: HashSet<&str> = of_it.iter().filter_map(|bot| bot["botId"].as_str()).collect();
+                bots.retain(|bot| bot["botId"].as_str().is_some_and(|bot| of_it.contains(bot)));
+            }
             if !at.json {
                 bots.iter_mut().for_each(add_codes);
             }

@@ -282,6 +282,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "",
         "Project that the client commands mean, by name or id; your only one where it is empty.",
     ),
+    secret(
+        "BOTLOOM_BOT_TOKEN",
+        "Token from @BotFather for the bot that `connect` or `apply` of one spec is about.",
+    ),
 ];
 
 /// The setting with this key.

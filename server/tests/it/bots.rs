@@ -37,6 +37,12 @@ async fn a_spec_is_tried_out_on_staging_and_promoted() {
     assert_eq!(desk.content("shop", 1).await, expected);
     let told = desk.ends(&["promote", "shop-staging", "--dry-run"], 0);
     assert!(told.contains("nothing to promote"), "{told}");
+    let told = desk.ends(&["promote", "shop-staging", "--deploy", "--wait"], 0);
+    assert!(
+        told.contains("shop runs it already: nothing to promote"),
+        "{told}"
+    );
+    assert_eq!(desk.json(&["bots", "show", "shop", "--json"], 0)["epoch"], 1);
     let again = desk.json(&["promote", "shop-staging", "--wait", "--json"], 0);
     assert_eq!((&again["created"], &again["version"]), (&json!(false), &json!(1)));
 

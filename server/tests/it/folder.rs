@@ -9,12 +9,12 @@ use crate::support::specs::chain;
 
 impl Desk {
     /// A bot on the server.
-    async fn bot(&self, spec: &Value) {
+    pub(crate) async fn bot(&self, spec: &Value) {
         self.api.create_bot(spec).await;
         self.post(spec).await;
     }
 
-    async fn post(&self, spec: &Value) {
+    pub(crate) async fn post(&self, spec: &Value) {
         let stored = self.api.post("/spec", spec).await;
         assert!(stored.status.is_success(), "{stored:?}");
     }
@@ -27,17 +27,17 @@ impl Desk {
         self.folder().join(name)
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.file(name)).unwrap()
     }
 
-    fn write(&self, name: &str, spec: &Value) {
+    pub(crate) fn write(&self, name: &str, spec: &Value) {
         std::fs::create_dir_all(self.folder()).unwrap();
         std::fs::write(self.file(name), spec.to_string()).unwrap();
     }
 
     /// Numbers of all versions, newest first.
-    async fn versions(&self, bot: &str) -> Vec<u64> {
+    pub(crate) async fn versions(&self, bot: &str) -> Vec<u64> {
         let list = self.api.get(&format!("/spec?botId={bot}")).await.json();
         let items = list["items"].as_array().unwrap();
         items
@@ -52,7 +52,7 @@ fn modified(path: &Path) -> std::time::SystemTime {
 }
 
 /// Puts another text into the first flow.
-fn edited(spec: &Value, text: &str) -> Value {
+pub(crate) fn edited(spec: &Value, text: &str) -> Value {
     let mut spec = spec.clone();
     spec["flows"][0]["steps"][0]["text"] = json!(text);
     spec
@@ -184,12 +184,23 @@ async fn all_files_are_checked_before_anything_is_posted() {
         let told = desk.ends(&[command, "bots"], 1);
         assert!(told.contains("bad-bot.json: error"), "{told}");
         assert!(told.contains("other-name.json: holds the bot c-bot"), "{told}");
+        let told = desk.json(&[command, "bots", "--json"], 1);
+        assert_eq!(told["bots"], json!([]));
+        let files = told["files"].as_array().unwrap();
+        let names = files.iter().map(|file| file["file"].as_str().unwrap());
+        let expected = ["bots/a-bot.json", "bots/bad-bot.json", "bots/other-name.json"];
+        assert!(names.eq(expected), "{told}");
+        assert_eq!(files[0]["findings"], json!([]));
+        assert_eq!(files[1]["findings"][0]["pointer"], "/commands/0/flow");
+        assert_eq!(files[2]["error"], "holds the bot c-bot; call it c-bot.json");
     }
     let bots = desk.api.get("/bots").await.json();
     assert_eq!(bots["items"], json!([]));
     // Without options of another kind of apply, and with what cannot be read at all.
-    desk.ends(&["apply", "bots", "--connect", "polling"], 1);
-    desk.ends(&["apply", "bots/a-bot.json", "--json"], 1);
+    let told = desk.ends(&["apply", "bots", "--connect", "polling"], 64);
+    assert!(told.contains("--connect"), "{told}");
+    desk.ends(&["apply", "bots", "--bot-token", "7:x"], 64);
+    desk.ends(&["apply", "bots", "--redeploy-unhealthy"], 64);
     desk.ends(&["diff", "nowhere"], 1);
     desk.ends(&["diff"], 64);
 }
@@ -219,4 +230,109 @@ async fn a_folder_goes_live() {
     assert_eq!(told.matches("live already").count(), 2, "{told}");
     let bot = desk.api.get("/bots/b-bot").await.json();
     assert!(bot["activeRevHash"].is_string(), "{bot}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_that_was_deleted_on_the_server_is_named_and_keeps_no_other_back() {
+    let desk = Desk::new().await;
+    let (first, second) = (chain("first-bot", "a"), chain("second-bot", "b"));
+    desk.bot(&first).await;
+    desk.bot(&second).await;
+    desk.ends(&["pull", "bots"], 0);
+    desk.ends(&["bots", "delete", "first-bot", "--without-export"], 0);
+    desk.write("first-bot.json", &edited(&first, "Edited here"));
+    desk.write("second-bot.json", &edited(&second, "Edited here"));
+
+    let told = desk.ends(&["diff", "bots"], 2);
+    assert!(told.contains("first-bot  deleted on the server"), "{told}");
+    assert!(told.contains("delete the file and run `botloom pull`"), "{told}");
+    let told = desk.json(&["diff", "bots", "--json"], 2);
+    assert_eq!(told["bots"][0]["state"], "deleted");
+    let told = desk.ends(&["apply", "bots"], 1);
+    assert!(told.contains("first-bot: deleted on the server"), "{told}");
+    assert_eq!(desk.versions("second-bot").await, [2, 1]);
+    let told = desk.json(&["apply", "bots", "--json"], 1);
+    let results = ["deleted", "unchanged"].map(Value::from);
+    assert_eq!(
+        [&told["bots"][0]["result"], &told["bots"][1]["result"]],
+        results.each_ref()
+    );
+
+    // A pull keeps the file, says so, and goes on with the others; until the file is gone.
+    desk.post(&edited(&second, "Edited on the server")).await;
+    let told = desk.ends(&["pull", "bots"], 1);
+    assert!(
+        told.contains("deleted on the server, but its file is still here: first-bot"),
+        "{told}"
+    );
+    assert!(desk.read("first-bot.json").contains("Edited here"));
+    assert!(desk.read("second-bot.json").contains("Edited on the server"));
+    assert!(desk.read("botloom.lock").contains("first-bot"));
+    std::fs::remove_file(desk.file("first-bot.json")).unwrap();
+    desk.ends(&["pull", "bots"], 0);
+    assert!(!desk.read("botloom.lock").contains("first-bot"));
+    desk.ends(&["diff", "bots"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_whose_file_was_deleted_here_is_named_and_lives() {
+    let desk = Desk::new().await;
+    desk.bot(&chain("first-bot", "a")).await;
+    desk.bot(&chain("second-bot", "b")).await;
+    desk.ends(&["pull", "bots"], 0);
+    std::fs::remove_file(desk.file("second-bot.json")).unwrap();
+    for (command, code) in [("diff", 2), ("apply", 0)] {
+        let told = desk.ends(&[command, "bots"], code);
+        assert!(
+            told.contains("second-bot  file deleted here, but the bot is still on the server"),
+            "{told}"
+        );
+        assert!(!told.contains("first-bot  file"), "{told}");
+    }
+    let told = desk.json(&["diff", "bots", "--json"], 2);
+    let expected = json!({ "botId": "second-bot", "version": 1, "state": "no-file" });
+    assert_eq!(told["bots"][1], expected);
+    let told = desk.json(&["apply", "bots", "--json"], 0);
+    assert_eq!(told["bots"][1]["result"], "no-file");
+    assert_eq!(desk.versions("second-bot").await, [1]);
+    desk.ends(&["pull", "bots"], 0);
+    desk.ends(&["diff", "bots"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_comes_to_a_server_that_never_had_its_bots() {
+    let desk = Desk::new().await;
+    desk.bot(&chain("first-bot", "a")).await;
+    desk.ends(&["pull", "bots"], 0);
+    let other = Desk::new().await;
+    let there = [("BOTLOOM_SERVER", other.server.url(""))];
+    let there = there.each_ref().map(|(key, url)| (*key, url.as_str()));
+    let told = desk.ends_with(&there, &["apply", "bots"], 0);
+    assert!(told.contains("created"), "{told}");
+    assert_eq!(other.versions("first-bot").await, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_that_fails_keeps_no_other_back() {
+    let desk = Desk::new().await;
+    desk.ends(&["bots", "create", "a-bot"], 0);
+    desk.ends(&["bots", "delete", "a-bot", "--without-export"], 0);
+    desk.write("a-bot.json", &chain("a-bot", "a"));
+    desk.write("b-bot.json", &chain("b-bot", "b"));
+    let told = desk.json(&["apply", "bots", "--deploy", "--wait", "--json"], 1);
+    let (first, second) = (&told["bots"][0], &told["bots"][1]);
+    assert_eq!(
+        (&first["result"], &first["deployment"]),
+        (&json!("refused"), &Value::Null)
+    );
+    assert!(
+        first["error"].as_str().unwrap().contains("id is taken"),
+        "{first}"
+    );
+    assert_eq!(
+        (&second["result"], &second["deployment"]),
+        (&json!("created"), &json!("live, epoch 1"))
+    );
+    let told = desk.ends(&["apply", "bots"], 1);
+    assert!(told.contains("a-bot: The bot id is taken"), "{told}");
 }

@@ -9,6 +9,7 @@
 mod support;
 
 mod abuse;
+mod applying;
 mod architecture;
 mod bad_input;
 mod bots;

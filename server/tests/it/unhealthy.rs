@@ -125,8 +125,32 @@ async fn an_unhealthy_revision_goes_back_and_says_why(storage: Storage) {
     }
     assert_eq!(rollbacks, 1);
 
-    // The command line tells who comes with the next version.
+    // The command line does not deploy it again by itself, be it alone or in a folder.
     let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("bots");
+    std::fs::create_dir(&folder).unwrap();
+    let spec = looping(BOT, "B ", &always()).to_string();
+    std::fs::write(folder.join(format!("{BOT}.json")), spec).unwrap();
+    let file = format!("bots/{BOT}.json");
+    let deploying = |args: &[&str]| {
+        let url = world.server.url("");
+        let env = [
+            ("BOTLOOM_SERVER", url.as_str()),
+            ("BOTLOOM_EMAIL", EMAIL),
+            ("BOTLOOM_PASSWORD", PASSWORD),
+        ];
+        let args = [&["apply"], args, &["--deploy", "--wait"]].concat();
+        run(&args, &env, dir.path(), "")
+    };
+    for target in ["bots", &file] {
+        let applied = deploying(&[target]);
+        assert_eq!(applied.code, Some(1), "{applied:?}");
+        let words = "last deployment was unhealthy and the revision before came back: ";
+        assert!(applied.err.contains(&format!("{words}{reason}")), "{applied:?}");
+        live(&world.api, BOT, &first, Duration::ZERO).await;
+    }
+
+    // It tells who comes with the next version.
     std::fs::write(dir.path().join("bot.json"), good.to_string()).unwrap();
     let url = world.server.url("");
     let env = [
@@ -139,6 +163,11 @@ async fn an_unhealthy_revision_goes_back_and_says_why(storage: Storage) {
 
     // Whoever writes now is answered, with what they had said before.
     assert_eq!(world.ask(number, ada, "/n 2", 1).await, ["A 1->2"]);
+
+    // Whoever insists gets it.
+    let applied = deploying(&["bots", "--overwrite", "--redeploy-unhealthy"]);
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    live(&world.api, BOT, &bad, Duration::ZERO).await;
 }
 
 async fn a_revision_with_few_failures_stays(storage: Storage) {

@@ -74,6 +74,11 @@ async fn a_bot_that_was_connected_elsewhere_is_told_within_a_minute_and_comes_ba
     let drifted = ["webhooks", "list", "--status", "drifted"];
     let listed = until(&drifted, "pizza-demo").await;
     assert!(listed.contains("webhook-foreign"), "{listed}");
+    prints(&["projects", "create", "other"]);
+    for (project, its) in [("default", true), ("other", false)] {
+        let listed = prints(&["webhooks", "list", "--project", project]);
+        assert_eq!(listed.contains("pizza-demo"), its, "{listed}");
+    }
     let shown = prints(&show);
     assert!(
         shown.contains("elsewhere.example") && shown.contains("reclaim it"),

@@ -10,6 +10,7 @@ use url::form_urlencoded::Serializer;
 
 use super::exported::Exported;
 use crate::api_client::{Answer, Api};
+use crate::commands::apply::create;
 use crate::error::CommandError;
 use crate::terminal::note;
 
@@ -27,8 +28,7 @@ pub(super) async fn import(
     let exported = copy.manifest["botId"].as_str().unwrap_or_default();
     let bot = new_id.unwrap_or_else(|| exported.to_owned());
     let name = copy.bot["name"].as_str().unwrap_or(&bot);
-    let body = json!({ "botId": bot, "name": name, "projectId": project });
-    api.post("/bots", body).await?.ok()?;
+    create(api, &bot, name, project.as_deref()).await?.ok()?;
     // A version that is left out shifts those behind it.
     let mut numbers = HashMap::new();
     let mut archive = copy.archive()?;

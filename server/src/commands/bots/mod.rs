@@ -6,8 +6,9 @@ mod import;
 
 use serde_json::{Value, json};
 
+use super::apply::create;
 use super::going_live;
-use super::listing::{everything, project, show, tell};
+use super::listing::{self, named_project, show, tell};
 use crate::api_client::Api;
 use crate::cli::bots::{At, BotsCommand};
 use crate::error::{CommandError, CommandResult};
@@ -29,8 +30,9 @@ const FIELDS: [(&str, &str); 10] = [
 /// Runs one of the commands.
 pub(crate) async fn bots(command: BotsCommand) -> CommandResult {
     match command {
-        BotsCommand::List { at } => {
+        BotsCommand::List { project, at } => {
             let api = Api::login(&at.login).await?;
+            let project = named_project(&api, project.as_deref()).await?;
             let columns = [
                 "BOT",
                 "NAME",
@@ -44,7 +46,7 @@ pub(crate) async fn bots(command: BotsCommand) -> CommandResult {
                 .into_iter()
                 .filter(|(title, _)| columns.contains(title))
                 .collect();
-            show(&everything(&api, "/bots").await?, at.json, &columns);
+            show(&listing::bots(&api, project.as_deref()).await?, at.json, &columns);
         }
         BotsCommand::Show { bot, at } => {
             let api = Api::login(&at.login).await?;
@@ -57,18 +59,14 @@ pub(crate) async fn bots(command: BotsCommand) -> CommandResult {
         BotsCommand::Create {
             bot,
             name,
-            project: named,
+            project,
             staging_of,
             at,
         } => {
             let api = Api::login(&at.login).await?;
-            let project = match named {
-                Some(named) => Some(project(&api, Some(&named)).await?),
-                None => None,
-            };
+            let project = named_project(&api, project.as_deref()).await?;
             let name = name.unwrap_or_else(|| bot.clone());
-            let body = json!({ "botId": bot, "name": name, "projectId": project });
-            let mut made = api.post("/bots", body).await?.ok()?;
+            let mut made = create(&api, &bot, &name, project.as_deref()).await?.ok()?;
             if let Some(production) = staging_of {
                 made = stage(&api, &bot, &production).await?;
             }
@@ -114,14 +112,11 @@ pub(crate) async fn bots(command: BotsCommand) -> CommandResult {
         BotsCommand::Import {
             file,
             new_id,
-            project: named,
+            project,
             at,
         } => {
             let api = Api::login(&at.login).await?;
-            let project = match named {
-                Some(named) => Some(project(&api, Some(&named)).await?),
-                None => None,
-            };
+            let project = named_project(&api, project.as_deref()).await?;
             let made = import::import(&api, &file, new_id, project).await?;
             let (bot, versions) = (made["botId"].as_str().unwrap_or_default(), &made["versions"]);
             tell(at.json, &made, format!("bot {bot} created, versions: {versions}"));

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use botloom_spec::Accepted;
 use botloom_spec::model::BotSpec;
+use botloom_spec::{Accepted, Finding};
+use serde_json::{Value, json};
 
 use crate::commands::validate;
 use crate::error::{self, CommandError};
-use crate::terminal::note;
+use crate::terminal::{note, say};
 
 /// A file and the spec in it.
 #[derive(Debug)]
@@ -29,8 +30,9 @@ pub(super) fn path(dir: &Path, bot: &str) -> PathBuf {
     dir.join(format!("{bot}.json"))
 }
 
-/// Every spec of the folder by its bot. All files are judged, and all findings told, before one is refused.
-pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, LocalSpec>, CommandError> {
+/// Every spec of the folder by its bot. All files are judged, and all findings told, before one is refused; then they are
+/// printed as JSON, too, if that is wanted.
+pub(super) fn read(dir: &Path, as_json: bool) -> Result<BTreeMap<String, LocalSpec>, CommandError> {
     let failed = |source| CommandError::File {
         path: dir.to_owned(),
         source,
@@ -45,6 +47,7 @@ pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, LocalSpec>, CommandErr
     }
     files.sort();
     let mut specs = BTreeMap::new();
+    let mut told = Vec::new();
     let mut refused = 0;
     for file in &files {
         let text = error::read(file)?;
@@ -53,6 +56,7 @@ pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, LocalSpec>, CommandErr
             note(format!("{}: {}", file.display(), validate::line(finding)));
         }
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        let mut misnamed = None;
         match checked.spec {
             Some(accepted) if accepted.spec.meta.bot_id == stem => {
                 let bot = accepted.spec.meta.bot_id.clone();
@@ -61,15 +65,18 @@ pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, LocalSpec>, CommandErr
             Some(accepted) => {
                 refused += 1;
                 let bot = &accepted.spec.meta.bot_id;
-                note(format!(
-                    "{}: holds the bot {bot}; call it {bot}.json",
-                    file.display()
-                ));
+                let words = format!("holds the bot {bot}; call it {bot}.json");
+                note(format!("{}: {words}", file.display()));
+                misnamed = Some(words);
             }
             None => refused += 1,
         }
+        told.push(judged(file, &checked.findings, misnamed));
     }
     if refused > 0 {
+        if as_json {
+            say(format!("{:#}", json!({ "bots": [], "files": told })));
+        }
         let message = format!(
             "{}: {refused} of {} file(s) cannot be used; nothing was changed",
             dir.display(),
@@ -78,6 +85,15 @@ pub(super) fn read(dir: &Path) -> Result<BTreeMap<String, LocalSpec>, CommandErr
         return Err(CommandError::Other(message));
     }
     Ok(specs)
+}
+
+/// What was found in a file, for programs; `error`: why it cannot be used although the spec in it is right.
+pub(super) fn judged(file: &Path, findings: &[Finding], error: Option<String>) -> Value {
+    let mut shown = json!({ "file": file.display().to_string(), "findings": findings });
+    if let Some(error) = error {
+        shown["error"] = error.into();
+    }
+    shown
 }
 
 /// The spec as files hold it: sections and fields in the order of the format, two spaces, one line break at the end.

@@ -53,6 +53,25 @@ impl Lock {
         Ok(Self { path, bots, written })
     }
 
+    /// The lock of the folder that a file is in; `None` if that has none, and for standard input.
+    pub(super) fn beside(file: &Path) -> Result<Option<Self>, CommandError> {
+        let dir = file.parent().unwrap_or_else(|| Path::new(""));
+        if file.as_os_str() == "-" || !dir.join(NAME).exists() {
+            return Ok(None);
+        }
+        Self::read(dir).map(Some)
+    }
+
+    /// The bots that have, or had, a file.
+    pub(super) fn bots(&self) -> impl Iterator<Item = &str> {
+        self.bots.keys().map(String::as_str)
+    }
+
+    /// The bot has neither a file nor a version any more.
+    pub(super) fn forget(&mut self, bot: &str) {
+        self.bots.remove(bot);
+    }
+
     /// What the bot's file was made of.
     pub(super) fn base(&self, bot: &str) -> Option<&Base> {
         self.bots.get(bot)

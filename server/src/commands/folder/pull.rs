@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use botloom_spec::model::BotSpec;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::entry::WAY_OUT;
 use super::files::{self, path, pretty};
 use super::lock::Lock;
 use super::remote::{self, Newest};
 use super::table::table;
 use crate::api_client::Api;
 use crate::cli::PullArgs;
+use crate::commands::listing::{self, named_project};
 use crate::error::{self, CommandError, CommandResult};
 use crate::terminal::say;
 
@@ -33,15 +35,24 @@ pub(crate) async fn pull(args: &PullArgs) -> CommandResult {
     std::fs::create_dir_all(&args.dir).map_err(failed)?;
     let mut lock = Lock::read(&args.dir)?;
     let api = Api::login(&args.login).await?;
+    let project = named_project(&api, args.project.as_deref()).await?;
+    let bots = listing::bots(&api, None).await?;
     let mut found = Vec::new();
     let mut conflicts = Vec::new();
-    for bot in remote::bots(&api).await? {
-        let Some(newest) = remote::newest(&api, &bot).await? else {
+    for shown in &bots {
+        let bot = shown["botId"].as_str().unwrap_or_default();
+        if project
+            .as_ref()
+            .is_some_and(|project| shown["projectId"] != **project)
+        {
+            continue;
+        }
+        let Some(newest) = remote::newest(&api, bot).await? else {
             continue;
         };
-        match fate(args, &api, &lock, &bot, &newest).await? {
-            Some(fate) => found.push((bot, newest, fate)),
-            None => conflicts.push(path(&args.dir, &bot)),
+        match fate(args, &api, &lock, bot, &newest).await? {
+            Some(fate) => found.push((bot.to_owned(), newest, fate)),
+            None => conflicts.push(path(&args.dir, bot)),
         }
     }
     if !conflicts.is_empty() {
@@ -62,13 +73,46 @@ pub(crate) async fn pull(args: &PullArgs) -> CommandResult {
         shown.push(json!({ "botId": bot, "version": newest.version, "file": told }));
         rows.push(vec![bot, newest.version.to_string(), told.to_owned()]);
     }
+    let deleted = deleted(args, &mut lock, &bots);
+    for (bot, version) in &deleted {
+        shown.push(json!({ "botId": bot, "version": version, "file": "deleted on the server" }));
+        rows.push(vec![
+            bot.clone(),
+            version.to_string(),
+            "deleted on the server".to_owned(),
+        ]);
+    }
     lock.save()?;
     if args.json {
         say(format!("{:#}", json!({ "bots": shown })));
     } else {
         say(table(&rows));
     }
-    Ok(())
+    if deleted.is_empty() {
+        return Ok(());
+    }
+    let bots: Vec<&str> = deleted.iter().map(|(bot, _)| bot.as_str()).collect();
+    Err(CommandError::Other(format!(
+        "deleted on the server, but its file is still here: {}. {WAY_OUT}",
+        bots.join(", ")
+    )))
+}
+
+/// The bots of which files are here and that the server does not have any more, with the versions that were pulled. Those
+/// of which the files are gone, too, are forgotten.
+fn deleted(args: &PullArgs, lock: &mut Lock, there: &[Value]) -> Vec<(String, u64)> {
+    let gone = lock
+        .bots()
+        .filter(|bot| there.iter().all(|shown| shown["botId"] != **bot));
+    let gone: Vec<String> = gone.map(ToOwned::to_owned).collect();
+    let mut deleted = Vec::new();
+    for bot in gone {
+        match lock.base(&bot) {
+            Some(base) if path(&args.dir, &bot).exists() => deleted.push((bot, base.version)),
+            _ => lock.forget(&bot),
+        }
+    }
+    deleted
 }
 
 /// What is to become of the bot's file; `None` if it was edited here and on the server.

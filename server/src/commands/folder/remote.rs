@@ -50,26 +50,3 @@ pub(super) async fn spec(api: &Api, bot: &str, version: u64) -> Result<BotSpec, 
         ))
     })
 }
-
-/// Every bot that the caller may see.
-pub(super) async fn bots(api: &Api) -> Result<Vec<String>, CommandError> {
-    let mut all = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let page = api.get(&format!("/bots?limit=200{cursor}")).await?.ok()?;
-        let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
-        all.extend(
-            items
-                .iter()
-                .filter_map(|bot| bot["botId"].as_str())
-                .map(ToOwned::to_owned),
-        );
-        match page["nextCursor"].as_str() {
-            Some(next) => {
-                let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
-                cursor = format!("&cursor={next}");
-            }
-            None => return Ok(all),
-        }
-    }
-}

@@ -20,13 +20,26 @@ impl Desk {
     }
 
     pub(crate) fn botloom(&self, args: &[&str]) -> Ran {
+        self.botloom_with(&[], args)
+    }
+
+    fn botloom_with(&self, more: &[(&str, &str)], args: &[&str]) -> Ran {
         let url = self.server.url("");
-        let env = [
+        let mut env = vec![
             ("BOTLOOM_SERVER", url.as_str()),
             ("BOTLOOM_EMAIL", EMAIL),
             ("BOTLOOM_PASSWORD", PASSWORD),
         ];
+        env.extend_from_slice(more);
         run(args, &env, self.dir.path(), "")
+    }
+
+    /// Runs a command with more variables that must end with this code; answers what it printed.
+    #[track_caller]
+    pub(crate) fn ends_with(&self, more: &[(&str, &str)], args: &[&str], code: i32) -> String {
+        let ran = self.botloom_with(more, args);
+        assert_eq!(ran.code, Some(code), "{more:?} {args:?}: {ran:?}");
+        ran.out + &ran.err
     }
 
     /// Runs a command that must end with this code.
