@@ -28,6 +28,9 @@ pub(crate) enum CommandError {
     /// What was compared differs; the differences were printed.
     #[error("there are differences")]
     Differences,
+    /// Told to stop, by the signal with this number.
+    #[error("stopped")]
+    Stopped(i32),
     /// Something else, in words.
     #[error("{0}")]
     Other(String),
@@ -47,6 +50,8 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Differences => 2,
+            // What shells make of a signal.
+            Self::Stopped(signal) => u8::try_from(128 + signal).unwrap_or(1),
             _ => 1,
         }
     }

@@ -10,6 +10,7 @@ mod support;
 
 mod abuse;
 mod architecture;
+mod asking;
 mod bad_input;
 mod bots;
 mod canary;
@@ -19,6 +20,7 @@ mod deploy_faults;
 mod drain;
 mod flips;
 mod folder;
+mod logging_in;
 mod main_story;
 mod metrics;
 mod nodes;
