@@ -1,28 +1,32 @@
-//! The API token of the client commands: from the environment, or from a file that only its owner can read.
+//! The API token of the client commands: from the environment, from the settings file, or from a file that only its owner
+//! can read.
 
 use std::path::Path;
 
 use botloom_core::Secret;
 
-use crate::cli::Login;
+use crate::cli::{Login, TokenGiven};
 use crate::error::CommandError;
 use crate::private_file;
 
-/// Variable with a token. No argument takes one: arguments are visible to others.
-const VARIABLE: &str = "BOTLOOM_TOKEN";
 /// Longest file that is read.
 const MAX_FILE: u64 = 4096;
 
-/// The token to use, if one is given. Both at once are refused: one of them is not meant.
-pub(crate) fn find(login: &Login) -> Result<Option<Secret>, CommandError> {
-    let variable = std::env::var(VARIABLE).ok().filter(|token| !token.is_empty());
-    match (variable, &login.token_file) {
-        (Some(_), Some(_)) => Err(CommandError::Other(format!(
-            "{VARIABLE} and a token file are both given; give one"
-        ))),
-        (Some(token), None) => Ok(Some(Secret::new(token.trim()))),
-        (None, Some(path)) => read(path).map(Some),
-        (None, None) => Ok(None),
+/// The token to use, if one is given, and where it stands. Both at once are refused: one of them is not meant.
+pub(crate) fn find(login: &Login) -> Result<Option<(Secret, String)>, CommandError> {
+    match &login.token {
+        None => Ok(None),
+        Some(TokenGiven::Both) => Err(CommandError::Other(
+            "BOTLOOM_TOKEN and a token file are both given; give one".to_owned(),
+        )),
+        Some(TokenGiven::Text { token, layer }) => {
+            let place = format!("BOTLOOM_TOKEN of {layer}");
+            Ok(Some((Secret::new(token.trim()), place)))
+        }
+        Some(TokenGiven::In(path)) => {
+            let place = format!("the token in {}", path.display());
+            Ok(Some((read(path)?, place)))
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The grammar of the command line.
 
 pub(crate) mod bots;
+mod layered;
+mod login;
 pub(crate) mod operating;
 pub(crate) mod people;
 pub(crate) mod releases;
@@ -11,6 +13,9 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(crate) use layered::{Misread, parse};
+pub(crate) use login::{Login, TokenGiven};
 
 /// Telegram bots as data: describe, validate, deploy, undo.
 #[derive(Debug, Parser)]
@@ -283,29 +288,6 @@ pub(crate) struct SimulateArgs {
     /// Print states, telemetry and timings too.
     #[arg(long, short)]
     pub verbose: bool,
-}
-
-/// Where the server is and who logs in.
-#[derive(Debug, Args)]
-pub(crate) struct Login {
-    /// The server.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "BOTLOOM_SERVER",
-        default_value = "http://127.0.0.1:8080"
-    )]
-    pub server: url::Url,
-    /// E-mail of the account.
-    #[arg(long, env = "BOTLOOM_EMAIL")]
-    pub email: Option<String>,
-    /// Password; asked for when it is missing. Prefer the environment variable: arguments are visible to others.
-    #[arg(long, env = "BOTLOOM_PASSWORD", hide_env_values = true)]
-    pub password: Option<String>,
-    /// File with an API token, readable for its owner alone; used instead of e-mail and password, as is the variable
-    /// BOTLOOM_TOKEN.
-    #[arg(long, value_name = "FILE", env = "BOTLOOM_TOKEN_FILE")]
-    pub token_file: Option<PathBuf>,
 }
 
 /// A bot's connection to Telegram.

@@ -34,6 +34,9 @@ pub(crate) enum CommandError {
     /// Options that do not go together.
     #[error("{0}")]
     Usage(String),
+    /// Told to stop, by the signal with this number.
+    #[error("stopped")]
+    Stopped(i32),
     /// Something else, in words.
     #[error("{0}")]
     Other(String),
@@ -55,6 +58,8 @@ impl CommandError {
             Self::Differences => 2,
             Self::NothingDone(_) => 3,
             Self::Usage(_) => WRONG_USAGE,
+            // What shells make of a signal.
+            Self::Stopped(signal) => u8::try_from(128 + signal).unwrap_or(1),
             _ => 1,
         }
     }

@@ -22,15 +22,15 @@ mod wiring;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, Misread};
 use error::{CommandError, CommandResult};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match cli::parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(Misread::Usage(error)) => {
             // Help and versions that were asked for are no failures. A terminal that went away ends nothing.
             let _ = error.print();
             return if error.use_stderr() {
@@ -38,6 +38,10 @@ fn main() -> ExitCode {
             } else {
                 ExitCode::SUCCESS
             };
+        }
+        Err(Misread::Settings(error)) => {
+            terminal::note(format!("botloom: {error}"));
+            return ExitCode::FAILURE;
         }
     };
     if matches!(cli.command, Command::SandboxWorker) {
@@ -63,42 +67,42 @@ fn run(cli: Cli) -> CommandResult {
         Command::Repair => block_on(commands::lanes::repair(config)),
         Command::RotateMasterKey => block_on(commands::rotate_master_key::rotate_master_key(config)),
         Command::Spread { bot, shards } => block_on(commands::lanes::spread(config, &bot, shards)),
-        Command::Health { server } => block_on(commands::health::health(&server)),
+        Command::Health { server } => ask(commands::health::health(&server)),
         Command::Validate { file, json } => commands::validate::validate(&file, json),
         Command::Compile { file, out } => commands::compile::compile(&file, out.as_deref()),
         Command::Simulate(args) => block_on(commands::simulate::simulate(config, &args)),
-        Command::Setup { login } => block_on(commands::apply::setup(&login)),
-        Command::Pull(args) => block_on(commands::folder::pull(&args)),
-        Command::Diff(args) => block_on(commands::folder::diff(&args)),
-        Command::Apply(args) if args.file.is_dir() => block_on(commands::folder::apply(&args)),
-        Command::Apply(args) => block_on(commands::folder::apply_file(&args)),
-        Command::Deploy(args) => block_on(commands::deploy::deploy(&args)),
-        Command::Rollback(args) => block_on(commands::rollback::rollback(&args)),
-        Command::Versions(command) => block_on(commands::versions::versions(command)),
-        Command::Revisions(args) => block_on(commands::deployments::revisions(&args)),
-        Command::Deployments(command) => block_on(commands::deployments::deployments(command)),
-        Command::Events(args) => block_on(commands::events::events(&args)),
-        Command::Disconnect { bot, at } => block_on(commands::disconnect::disconnect(&bot, &at)),
+        Command::Setup { login } => ask(commands::apply::setup(&login)),
+        Command::Pull(args) => ask(commands::folder::pull(&args)),
+        Command::Diff(args) => ask(commands::folder::diff(&args)),
+        Command::Apply(args) if args.file.is_dir() => ask(commands::folder::apply(&args)),
+        Command::Apply(args) => ask(commands::folder::apply_file(&args)),
+        Command::Deploy(args) => ask(commands::deploy::deploy(&args)),
+        Command::Rollback(args) => ask(commands::rollback::rollback(&args)),
+        Command::Versions(command) => ask(commands::versions::versions(command)),
+        Command::Revisions(args) => ask(commands::deployments::revisions(&args)),
+        Command::Deployments(command) => ask(commands::deployments::deployments(command)),
+        Command::Events(args) => ask(commands::events::events(&args)),
+        Command::Disconnect { bot, at } => ask(commands::disconnect::disconnect(&bot, &at)),
         Command::Connect {
             bot,
             connection,
             login,
-        } => block_on(commands::apply::connect(&bot, &connection, &login)),
-        Command::Chats(command) => block_on(commands::chats::chats(command)),
-        Command::DeadLetters(command) => block_on(commands::dead_letters::dead_letters(command)),
-        Command::Analytics(args) => block_on(commands::analytics::analytics(&args)),
-        Command::LogIn { login } => block_on(commands::sessions::log_in(&login)),
-        Command::Logout { server } => block_on(commands::sessions::log_out(&server)),
-        Command::Bots(command) => block_on(commands::bots::bots(command)),
-        Command::Promote(args) => block_on(commands::promote::promote(&args)),
-        Command::Projects(command) => block_on(commands::projects::projects(command)),
-        Command::Sessions(command) => block_on(commands::sessions::sessions(command)),
-        Command::Password(args) => block_on(commands::sessions::password(&args)),
-        Command::NewBot(args) => block_on(commands::new_bot::new_bot(&args)),
-        Command::Members(command) => block_on(commands::members::members(command)),
-        Command::Tokens(command) => block_on(commands::tokens::tokens(command)),
-        Command::Webhooks(command) => block_on(commands::webhooks::webhooks(command)),
-        Command::Audit(args) => block_on(commands::audit::audit(&args)),
+        } => ask(commands::apply::connect(&bot, &connection, &login)),
+        Command::Chats(command) => ask(commands::chats::chats(command)),
+        Command::DeadLetters(command) => ask(commands::dead_letters::dead_letters(command)),
+        Command::Analytics(args) => ask(commands::analytics::analytics(&args)),
+        Command::LogIn { login } => ask(commands::sessions::log_in(&login)),
+        Command::Logout { server } => ask(commands::sessions::log_out(&server)),
+        Command::Bots(command) => ask(commands::bots::bots(command)),
+        Command::Promote(args) => ask(commands::promote::promote(&args)),
+        Command::Projects(command) => ask(commands::projects::projects(command)),
+        Command::Sessions(command) => ask(commands::sessions::sessions(command)),
+        Command::Password(args) => ask(commands::sessions::change_password(&args)),
+        Command::NewBot(args) => ask(commands::new_bot::new_bot(&args)),
+        Command::Members(command) => ask(commands::members::members(command)),
+        Command::Tokens(command) => ask(commands::tokens::tokens(command)),
+        Command::Webhooks(command) => ask(commands::webhooks::webhooks(command)),
+        Command::Audit(args) => ask(commands::audit::audit(&args)),
         Command::SandboxRun { file, body, input } => block_on(commands::sandbox_run::sandbox_run(
             config,
             &file,
@@ -128,10 +132,22 @@ fn run(cli: Cli) -> CommandResult {
 }
 
 fn block_on(command: impl Future<Output = CommandResult>) -> CommandResult {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    runtime()?.block_on(command)
+}
+
+/// Runs a command that asks a server.
+fn ask(command: impl Future<Output = CommandResult>) -> CommandResult {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(api_client::ended_after(command));
+    // Somebody may still be asked something.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| CommandError::Start(error.to_string()))?;
-    runtime.block_on(command)
+        .build()
+        .map_err(|error| CommandError::Start(error.to_string()))
 }

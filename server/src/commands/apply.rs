@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::listing;
-use crate::api_client::{Answer, Api, credentials};
+use crate::api_client::{Answer, Api, new_credentials};
 use crate::cli::{ApplyArgs, Connection, IngressArg, Login};
 use crate::error::{CommandError, CommandResult};
 use crate::terminal::{note, say};
@@ -17,11 +17,9 @@ const POLL: Duration = Duration::from_millis(150);
 
 /// Creates the first owner.
 pub(crate) async fn setup(login: &Login) -> CommandResult {
-    let (email, password) = credentials(login)?;
-    let api = Api::new(&login.server);
-    api.post("/auth/setup", json!({ "email": email, "password": password }))
-        .await?
-        .ok()?;
+    let (email, password) = new_credentials(login)?;
+    let account = json!({ "email": email, "password": password });
+    Api::new(&login.server).sign_up("/auth/setup", account).await?;
     say(format!("{email} owns {}", login.server));
     Ok(())
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::listing::{everything, project, show, tell};
-use crate::api_client::{Api, asked, credentials};
+use crate::api_client::{Api, asked, new_credentials};
 use crate::cli::people::{MembersCommand, ProjectArgs};
 use crate::error::{CommandError, CommandResult};
 use crate::terminal::say;
@@ -57,9 +57,9 @@ pub(crate) async fn members(command: MembersCommand) -> CommandResult {
             let link = invitation(link.as_deref())?;
             let secret = link.rsplit('#').next().unwrap_or_default();
             let joined = if new {
-                let (email, password) = credentials(&login)?;
+                let (email, password) = new_credentials(&login)?;
                 let body = json!({ "secret": secret, "email": email, "password": password });
-                let answer = Api::new(&login.server).post("/auth/register", body).await?.ok()?;
+                let answer = Api::new(&login.server).sign_up("/auth/register", body).await?;
                 answer["projects"][0].clone()
             } else {
                 let api = Api::login(&login).await?;

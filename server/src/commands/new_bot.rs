@@ -29,7 +29,7 @@ pub(crate) async fn new_bot(args: &NewBotArgs) -> CommandResult {
     }
     if request["state"] == "confirm" {
         let account = request["createdBy"]["telegramUserId"].as_i64();
-        if !is_theirs(args, &request, account)? {
+        if !is_theirs(args, &request, account).await? {
             api.delete(&path).await?.ok()?;
             return Err(failed("somebody else made the bot; it was not taken"));
         }
@@ -52,7 +52,7 @@ pub(crate) async fn new_bot(args: &NewBotArgs) -> CommandResult {
 }
 
 /// Whether the account that made the bot is the caller's own.
-fn is_theirs(args: &NewBotArgs, request: &Value, account: Option<i64>) -> Result<bool, CommandError> {
+async fn is_theirs(args: &NewBotArgs, request: &Value, account: Option<i64>) -> Result<bool, CommandError> {
     if args.account.is_some() {
         return Ok(args.account == account);
     }
@@ -65,10 +65,13 @@ fn is_theirs(args: &NewBotArgs, request: &Value, account: Option<i64>) -> Result
         text(by, "/firstName"),
         by["telegramUserId"]
     ));
-    let mut answer = String::new();
-    std::io::stdin()
-        .read_line(&mut answer)
-        .map_err(|error| failed(&error.to_string()))?;
+    // On a thread of its own: a signal ends the command meanwhile.
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = answer.await.map_err(std::io::Error::other).flatten();
+    let answer = answer.map_err(|error| failed(&error.to_string()))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 use url::Url;
 
 use super::listing::{everything, show, tell};
-use crate::api_client::{Api, asked};
+use crate::api_client::{Api, new_password, password};
 use crate::cli::Login;
 use crate::cli::people::{PasswordArgs, SessionsCommand};
 use crate::error::{CommandError, CommandResult};
@@ -69,18 +69,19 @@ pub(crate) async fn sessions(command: SessionsCommand) -> CommandResult {
 }
 
 /// Changes the password. The session that the command uses goes on.
-pub(crate) async fn password(args: &PasswordArgs) -> CommandResult {
-    let api = Api::login(&args.login).await?;
-    let old = asked(
-        args.login.password.as_deref(),
-        "Present password: ",
-        "BOTLOOM_PASSWORD",
-    )?;
-    let new = asked(
+pub(crate) async fn change_password(args: &PasswordArgs) -> CommandResult {
+    let old = password(args.login.password.as_deref(), "Present password: ")?;
+    let new = new_password(
         args.new_password.as_deref(),
         "New password: ",
         "BOTLOOM_NEW_PASSWORD",
     )?;
+    // Typed once, where it logs in as well.
+    let login = Login {
+        password: Some(old.clone()),
+        ..args.login.clone()
+    };
+    let api = Api::login(&login).await?;
     let body = json!({ "oldPassword": old, "newPassword": new, "revokeTokens": args.revoke_tokens });
     api.post("/auth/password", body).await?.ok()?;
     say("the new password holds; all other sessions have ended");

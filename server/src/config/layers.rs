@@ -34,13 +34,7 @@ impl Layers {
         file: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut layers = Self::default();
-        let default_file = Path::new("botloom.toml");
-        match file {
-            Some(path) => layers.add_file(path)?,
-            None if default_file.exists() => layers.add_file(default_file)?,
-            None => {}
-        }
+        let mut layers = Self::of_file(file)?;
         for (key, text) in env {
             let prefixed = key.starts_with("BOTLOOM_")
                 && !key.starts_with(FOR_TESTS)
@@ -50,6 +44,30 @@ impl Layers {
             }
         }
         Ok(layers)
+    }
+
+    /// Reads `botloom.toml` alone.
+    pub(crate) fn of_file(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut layers = Self::default();
+        let default_file = Path::new("botloom.toml");
+        match file {
+            Some(path) => layers.add_file(path)?,
+            None if default_file.exists() => layers.add_file(default_file)?,
+            None => {}
+        }
+        Ok(layers)
+    }
+
+    /// What the client commands need and cannot use as it is.
+    pub(crate) fn check_client(&self) -> Result<(), ConfigError> {
+        let key = "BOTLOOM_SERVER";
+        match self.0.get(key).map(|value| url::Url::parse(&value.text)) {
+            Some(Err(error)) => Err(ConfigError::Invalid {
+                key,
+                reason: format!("must be a URL like http://127.0.0.1:8080 ({error})"),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), ConfigError> {
@@ -90,6 +108,12 @@ impl Layers {
         };
         self.0.insert(setting.key, Value { text, source });
         Ok(())
+    }
+
+    /// The value that was given and says something.
+    pub(crate) fn given(&self, setting: &Setting) -> Option<&str> {
+        let value = self.0.get(setting.key)?;
+        Some(value.text.as_str()).filter(|text| !text.is_empty())
     }
 
     /// The value in force; the default's layer is `default`.

@@ -264,13 +264,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "BOTLOOM_SERVER",
         "http://127.0.0.1:8080",
-        "Server that the client commands (`setup`, `apply`, `connect`) talk to.",
+        "Server that the client commands (`setup`, `apply`, `bots` …) talk to. They read this and the settings below from `botloom.toml` as well.",
     ),
     setting("BOTLOOM_EMAIL", "", "Login of the client commands."),
-    secret("BOTLOOM_PASSWORD", "Password of the client commands."),
+    secret(
+        "BOTLOOM_PASSWORD",
+        "Password of the client commands; asked for on a terminal where it is empty.",
+    ),
     secret(
         "BOTLOOM_TOKEN",
-        "API token of the client commands, instead of e-mail and password.",
+        "API token of the client commands, instead of e-mail and password; where both are given, arguments count before the environment, and that before the file.",
     ),
     setting(
         "BOTLOOM_TOKEN_FILE",
@@ -286,6 +289,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "BOTLOOM_BOT_TOKEN",
         "Token from @BotFather for the bot that `connect` or `apply` of one spec is about.",
     ),
+    secret("BOTLOOM_NEW_PASSWORD", "New password of `botloom password`."),
+    secret(
+        "BOTLOOM_INVITATION",
+        "Link of the invitation of `botloom members join`.",
+    ),
 ];
 
 /// The setting with this key.
@@ -296,7 +304,7 @@ pub(crate) fn find(key: &str) -> Option<&'static Setting> {
 /// `docs/settings.md`.
 pub(crate) fn reference() -> String {
     let mut page = String::from(
-        "# Settings\n\nEnvironment variables, or the same keys in `botloom.toml` (in the working folder, or named by `--config`);\nthe environment wins. `botloom config` prints what is in force. An unknown key is an error. This page is generated.\n\n| setting | default | meaning |\n| --- | --- | --- |\n",
+        "# Settings\n\nEnvironment variables, or the same keys in `botloom.toml` (in the working folder, or named by `--config`);\nthe environment wins, and arguments of commands win over it. `botloom config` prints what is in force. An unknown key is an error. This page is generated.\n\n| setting | default | meaning |\n| --- | --- | --- |\n",
     );
     for setting in SETTINGS {
         let default = if setting.default.is_empty() {

@@ -215,8 +215,11 @@ async fn a_person_logs_in_once_and_changes_their_password() {
         Some(1),
         "nobody is logged in"
     );
-    let login = with(&["login"], &account);
-    assert_eq!(login.code, Some(0), "{login:?}");
+    // One elsewhere, two here, of which the second is kept.
+    for home in ["elsewhere", config.as_str(), config.as_str()] {
+        let login = with(&["login"], &[account[0], account[1], ("XDG_CONFIG_HOME", home)]);
+        assert_eq!(login.code, Some(0), "{login:?}");
+    }
     let file = home.path().join("botloom/session.json");
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -13,9 +12,6 @@ use crate::api_client::{Answer, Api};
 use crate::commands::apply::create;
 use crate::error::CommandError;
 use crate::terminal::note;
-
-/// Pause when the server has had enough.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes the bot and posts its versions.
 pub(super) async fn import(
@@ -70,13 +66,7 @@ async fn post(api: &Api, bot: &str, version: &Value, restored: Option<u64>) -> R
             version["spec"].to_string().into_bytes(),
         ),
     };
-    loop {
-        let answer = api.post_text(&path, body.clone()).await?;
-        if answer.status != StatusCode::TOO_MANY_REQUESTS {
-            return Ok(answer);
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+    api.post_text(&path, body).await
 }
 
 fn refused(answer: Answer) -> String {

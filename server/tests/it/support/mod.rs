@@ -15,6 +15,7 @@ pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod scripted;
 pub(crate) mod services;
 pub(crate) mod specs;
 pub(crate) mod stories;

@@ -1,32 +1,52 @@
-//! The client commands' side of the API: credentials, problems as words.
+//! The client commands' side of the API: who asks, and what is answered.
 
-use std::fmt::Write as _;
+mod credential;
+mod own_sessions;
+mod problems;
+mod transport;
 
 use axum::body::Body;
 use botloom_core::Secret;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 use url::Url;
+use uuid::Uuid;
 
 use crate::api_token;
 use crate::cli::Login;
 use crate::error::CommandError;
 use crate::saved_session::{self, SavedSession};
-use crate::terminal;
+use credential::Credential;
+pub(crate) use credential::{asked, credentials, new_credentials, new_password, password};
+pub(crate) use own_sessions::ended_after;
+use transport::{IDEMPOTENCY_KEY, Outgoing, Patience, Transport};
 
 /// Largest answer that is read.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// What was asked, and by whom: what a problem is put into words with.
+#[derive(Debug)]
+struct Asked {
+    path: String,
+    credential: Credential,
+}
+
+impl Asked {
+    /// The bot that the address names; a word for it where it names none.
+    fn bot(&self) -> &str {
+        let named = self.path.strip_prefix("/bots/");
+        let named = named.and_then(|rest| rest.split(['/', '?']).next());
+        named.filter(|bot| !bot.is_empty()).unwrap_or("BOT")
+    }
+}
 
 /// An answer of the API.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub status: StatusCode,
     pub body: Value,
+    asked: Asked,
 }
 
 impl Answer {
@@ -35,7 +55,8 @@ impl Answer {
         if self.status.is_success() {
             Ok(self.body)
         } else {
-            Err(CommandError::Api(problem(self.status, &self.body)))
+            let words = problems::words(self.status, &self.body, &self.asked);
+            Err(CommandError::Api(words))
         }
     }
 
@@ -47,45 +68,63 @@ impl Answer {
 }
 
 /// A session with a server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Api {
-    client: Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
+    transport: Transport,
     server: Url,
     headers: HeaderMap,
+    credential: Credential,
 }
 
 impl Api {
     /// A connection without a login.
     pub(crate) fn new(server: &Url) -> Self {
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new()).build(connector);
         Self {
-            client,
+            transport: Transport::new(server, Patience::WORK),
             server: server.clone(),
             headers: HeaderMap::new(),
+            credential: Credential::Nobody,
         }
     }
 
-    /// Logs in, with an API token where there is one.
+    /// The same, for a question whose answer is of use only now: nothing is waited out or sent again.
+    pub(crate) fn hastily(&self) -> Self {
+        Self {
+            transport: self.transport.with(Patience::QUESTION),
+            ..self.clone()
+        }
+    }
+
+    /// Logs in, with an API token where there is one. A session that this opens ends with the command.
     pub(crate) async fn login(login: &Login) -> Result<Self, CommandError> {
         let mut api = Self::new(&login.server);
-        if let Some(token) = api_token::find(login)? {
+        if let Some((token, place)) = api_token::find(login)? {
             api.keep("authorization", &format!("Bearer {}", token.expose()))?;
+            api.credential = Credential::Token(place);
             return Ok(api);
         }
         if login.email.is_none()
             && let Some(session) = saved_session::find(&login.server)?
         {
             api.go_on_with(&session)?;
+            api.credential = Credential::Kept;
             return Ok(api);
         }
-        let (session, _) = api.open_session(login).await?;
+        let (session, email) = api.open_session(login).await?;
         api.go_on_with(&session)?;
+        api.credential = Credential::Account(email);
+        own_sessions::add(&api);
         Ok(api)
+    }
+
+    /// Makes an account; answers what the server says of it. The session that it gives ends with the command.
+    pub(crate) async fn sign_up(&self, path: &str, account: Value) -> Result<Value, CommandError> {
+        let (answer, headers) = self.send(Method::POST, path, Some(account)).await?;
+        let body = answer.ok()?;
+        let mut api = self.clone();
+        api.go_on_with(&session(&headers, &body))?;
+        own_sessions::add(&api);
+        Ok(body)
     }
 
     /// Opens a session with e-mail and password; answers whose it is, too.
@@ -94,16 +133,7 @@ impl Api {
         let body = json!({ "email": email, "password": password });
         let (answer, headers) = self.send(Method::POST, "/auth/login", Some(body)).await?;
         let body = answer.ok()?;
-        let cookie = headers
-            .get(header::SET_COOKIE)
-            .and_then(|cookie| cookie.to_str().ok());
-        let cookie = cookie
-            .and_then(|cookie| cookie.split(';').next())
-            .unwrap_or_default();
-        let session = SavedSession {
-            cookie: Secret::new(cookie),
-            csrf: Secret::new(body["csrfToken"].as_str().unwrap_or_default()),
-        };
+        let session = session(&headers, &body);
         let email = body["user"]["email"].as_str().unwrap_or_default().to_owned();
         Ok((session, email))
     }
@@ -124,12 +154,9 @@ impl Api {
             Ok(body) => body,
             Err(refused) => return refused.ok().map(drop),
         };
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| CommandError::Api(format!("the answer broke off: {error}")))?;
-            if let Some(piece) = frame.data_ref() {
-                to.write_all(piece)
-                    .map_err(|error| CommandError::Other(format!("what came cannot be written: {error}")))?;
-            }
+        while let Some(piece) = self.transport.piece(&mut body).await? {
+            to.write_all(&piece)
+                .map_err(|error| CommandError::Other(format!("what came cannot be written: {error}")))?;
         }
         Ok(())
     }
@@ -141,9 +168,7 @@ impl Api {
         if parts.status.is_success() {
             return Ok(Ok(body));
         }
-        let body = self.read(body).await?;
-        let status = parts.status;
-        Ok(Err(Answer { status, body }))
+        Ok(Err(self.answer(path, parts.status, body).await?))
     }
 
     /// Sends a credential with every request.
@@ -211,30 +236,31 @@ impl Api {
         condition: Option<(HeaderName, &str)>,
     ) -> Result<(Answer, HeaderMap), CommandError> {
         let (parts, body) = self.ask(method, path, body, condition).await?.into_parts();
-        let answer = Answer {
-            status: parts.status,
-            body: self.read(body).await?,
-        };
+        let answer = self.answer(path, parts.status, body).await?;
         Ok((answer, parts.headers))
     }
 
     /// A whole answer, as JSON where it is.
-    async fn read(&self, body: Body) -> Result<Value, CommandError> {
-        let bytes = Limited::new(body, MAX_ANSWER).collect().await;
-        let bytes = bytes.map_err(|error| self.unreachable(&error))?.to_bytes();
-        Ok(if bytes.is_empty() {
+    async fn answer(&self, path: &str, status: StatusCode, mut body: Body) -> Result<Answer, CommandError> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = self.transport.piece(&mut body).await? {
+            if bytes.len() + piece.len() > MAX_ANSWER {
+                let words = format!("{} answered more than {MAX_ANSWER} bytes", self.server);
+                return Err(CommandError::Api(words));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        let body = if bytes.is_empty() {
             Value::Null
         } else {
             serde_json::from_slice(&bytes)
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
-        })
-    }
-
-    fn unreachable(&self, reason: &dyn std::fmt::Display) -> CommandError {
-        CommandError::Api(format!(
-            "cannot reach {}: {reason}; is `botloom serve` running there?",
-            self.server
-        ))
+        };
+        let asked = Asked {
+            path: path.to_owned(),
+            credential: self.credential.clone(),
+        };
+        Ok(Answer { status, body, asked })
     }
 
     /// Sends a request; answers with the body unread.
@@ -245,68 +271,52 @@ impl Api {
         body: Bytes,
         condition: Option<(HeaderName, &str)>,
     ) -> Result<Response<Body>, CommandError> {
-        let url = format!("{}{path}", self.server.as_str().trim_end_matches('/'));
-        let mut request = Request::builder()
-            .method(method)
-            .uri(url)
-            .header(header::ACCEPT, "application/json");
-        if let Some((name, value)) = condition {
-            request = request.header(name, value);
-        }
+        let mut headers = self.headers.clone();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if !body.is_empty() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let mut request = request
-            .body(Full::new(body))
-            .map_err(|error| CommandError::Api(error.to_string()))?;
-        request.headers_mut().extend(self.headers.clone());
-        let answer = self.client.request(request).await.map_err(|error| {
-            let source = std::error::Error::source(&error);
-            self.unreachable(&source.map_or_else(|| error.to_string(), ToString::to_string))
-        })?;
-        Ok(answer.map(Body::new))
+        if method == Method::POST && takes_key(path) {
+            headers.insert(IDEMPOTENCY_KEY, value(&Uuid::new_v4().to_string())?);
+        }
+        if let Some((name, text)) = condition {
+            headers.insert(name, value(text)?);
+        }
+        let url = format!("{}{path}", self.server.as_str().trim_end_matches('/'));
+        let outgoing = Outgoing {
+            method,
+            url,
+            headers,
+            body,
+        };
+        self.transport.send(&outgoing).await
     }
 }
 
-/// E-mail and password from arguments or environment, asked for on a terminal when they are missing.
-pub(crate) fn credentials(login: &Login) -> Result<(String, String), CommandError> {
-    let email = asked(login.email.as_deref(), "E-mail: ", "--email or BOTLOOM_EMAIL")?;
-    let password = asked(login.password.as_deref(), "Password: ", "BOTLOOM_PASSWORD")?;
-    Ok((email, password))
+fn value(text: &str) -> Result<HeaderValue, CommandError> {
+    HeaderValue::from_str(text).map_err(|error| CommandError::Api(error.to_string()))
 }
 
-/// A text that was given, or is asked for on a terminal; `otherwise` says how to give it where there is none.
-pub(crate) fn asked(given: Option<&str>, question: &str, otherwise: &str) -> Result<String, CommandError> {
-    if let Some(text) = given {
-        return Ok(text.to_owned());
-    }
-    if !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-        return Err(CommandError::Other(format!("give {otherwise}")));
-    }
-    terminal::prompt(question);
-    let mut line = String::new();
-    std::io::stdin()
-        .read_line(&mut line)
-        .map_err(|error| CommandError::Other(error.to_string()))?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+/// Whether posts to an address take an `Idempotency-Key`.
+fn takes_key(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    matches!(
+        parts.as_slice(),
+        ["spec" | "generate" | "deploy" | "rollback"] | ["spec", _, "restore"] | ["bots", _, "promote"]
+    )
 }
 
-/// A problem document in words: title, detail, and each finding on a line of its own.
-fn problem(status: StatusCode, body: &Value) -> String {
-    let title = body["title"]
-        .as_str()
-        .unwrap_or_else(|| status.canonical_reason().unwrap_or("error"));
-    let mut text = format!("{title} ({})", status.as_u16());
-    if let Some(detail) = body["detail"].as_str() {
-        let _ = write!(text, ": {detail}");
+/// The session that an answer gives.
+fn session(headers: &HeaderMap, body: &Value) -> SavedSession {
+    let cookie = headers
+        .get(header::SET_COOKIE)
+        .and_then(|cookie| cookie.to_str().ok());
+    let cookie = cookie
+        .and_then(|cookie| cookie.split(';').next())
+        .unwrap_or_default();
+    SavedSession {
+        cookie: Secret::new(cookie),
+        csrf: Secret::new(body["csrfToken"].as_str().unwrap_or_default()),
     }
-    for error in body["errors"].as_array().into_iter().flatten() {
-        let pointer = error["pointer"].as_str().unwrap_or_default();
-        let message = error["message"]
-            .as_str()
-            .or_else(|| error["detail"].as_str())
-            .unwrap_or_default();
-        let _ = write!(text, "\n  {pointer}: {message}");
-    }
-    text
 }
