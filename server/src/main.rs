@@ -28,7 +28,7 @@ use cli::{Cli, Command, Misread};
 use error::{CommandError, CommandResult};
 
 fn main() -> ExitCode {
-    let cli = match cli::parse(std::env::args_os().collect()) {
+    let cli = match cli::parse(&std::env::args_os().collect::<Vec<_>>()) {
         Ok(cli) => cli,
         Err(Misread::Usage(error)) => {
             // Help and versions that were asked for are no failures. A terminal that went away ends nothing.

@@ -20,14 +20,14 @@ pub(crate) enum Misread {
 }
 
 /// Reads a command line.
-pub(crate) fn parse(line: Vec<OsString>) -> Result<Cli, Misread> {
-    let mut matches = without_empty_variables(Cli::command()).try_get_matches_from(&line)?;
+pub(crate) fn parse(line: &[OsString]) -> Result<Cli, Misread> {
+    let mut matches = without_empty_variables(Cli::command()).try_get_matches_from(line)?;
     if asks_a_server(&matches) {
         let file = matches.get_one::<PathBuf>("config");
         let layers = Layers::of_file(file.map(PathBuf::as_path))?;
         layers.check_client()?;
         let grammar = without_empty_variables(under_arguments(Cli::command(), &layers));
-        matches = grammar.try_get_matches_from(&line)?;
+        matches = grammar.try_get_matches_from(line)?;
     }
     Ok(Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))?)
 }
