@@ -73,7 +73,7 @@ const OUTSIDE: &[(&str, &str)] = &[
         "async-trait axum bytes clap clap_complete http http-body-util hyper hyper-rustls hyper-util ipnet \
          metrics metrics-exporter-prometheus opentelemetry opentelemetry-http opentelemetry-otlp \
          opentelemetry_sdk rustix serde serde_json thiserror tokio tokio-util toml tower tracing \
-         tracing-opentelemetry tracing-subscriber url",
+         tracing-opentelemetry tracing-subscriber url uuid",
     ),
     (
         "spec",
