@@ -172,7 +172,10 @@ async fn another_bots_token_begins_its_updates_anew() {
     // A Telegram bot has one bot here at a time.
     let at = world.ports.clock.now();
     assert!(world.ports.catalog.delete_bot(&other.id, at).await.unwrap());
+    // A bot that takes updates stays the Telegram bot that it is.
+    world.ports.catalog.set_connection(&bot.id, None).await.unwrap();
     world.set_token(&bot.id, &other.token).await;
+    world.connect(&bot, IngressMode::Polling).await;
     eventually("what waited for the other bot is answered", async || {
         world.texts(&other, bob.id) == ["1 new"]
     })
