@@ -26,6 +26,7 @@ use clap::CommandFactory;
 
 use cli::{Cli, Command, Misread};
 use error::{CommandError, CommandResult};
+use tokio::signal::unix::SignalKind;
 
 fn main() -> ExitCode {
     let cli = match cli::parse(&std::env::args_os().collect::<Vec<_>>()) {
@@ -81,7 +82,11 @@ fn run(cli: Cli) -> CommandResult {
         Command::Versions(command) => ask(commands::versions::versions(command)),
         Command::Revisions(args) => ask(commands::deployments::revisions(&args)),
         Command::Deployments(command) => ask(commands::deployments::deployments(command)),
-        Command::Events(args) => ask(commands::events::events(&args)),
+        // Whoever follows ends it so; what ends the command's session may hear of it before the command does.
+        Command::Events(args) => match ask(commands::events::events(&args)) {
+            Err(CommandError::Stopped(signal)) if signal == SignalKind::interrupt().as_raw_value() => Ok(()),
+            ended => ended,
+        },
         Command::Disconnect { bot, at } => ask(commands::disconnect::disconnect(&bot, &at)),
         Command::Connect {
             bot,

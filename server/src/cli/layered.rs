@@ -61,7 +61,8 @@ fn without_empty_variables(command: Command) -> Command {
 /// Values of the file, where neither arguments nor the environment say otherwise.
 fn under_arguments(command: Command, layers: &Layers) -> Command {
     change(command, &|arg| {
-        let named = |key: &str| arg.get_env().is_some_and(|name| name == key);
+        // A file is for all bots of a folder, the token is one bot's.
+        let named = |key: &str| key != "BOTLOOM_BOT_TOKEN" && arg.get_env().is_some_and(|name| name == key);
         let setting = SETTINGS.iter().find(|setting| named(setting.key));
         let Some((setting, text)) = setting.and_then(|setting| Some((setting, layers.given(setting)?)))
         else {

@@ -189,8 +189,8 @@ impl<'a> Entry<'a> {
 }
 
 /// What to do about the file of a bot that was deleted.
-pub(super) const WAY_OUT: &str =
-    "Its id stays taken: delete the file and run `botloom pull`, or give the spec another botId";
+pub(super) const WAY_OUT: &str = "Its id stays taken: delete the file and run `botloom pull`, or give the spec another botId. Or it is in a project that you \
+     cannot see";
 
 /// Marks the bots that somebody edited since their files were pulled; answers what is to be said about them.
 pub(super) fn conflicts(entries: &mut [Entry<'_>]) -> CommandResult {

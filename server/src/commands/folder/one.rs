@@ -13,7 +13,8 @@ use crate::commands::validate;
 use crate::error::{self, CommandError, CommandResult};
 use crate::terminal::{note, say};
 
-/// Brings a spec to a server. Where the folder of its file has a lock that names the bot, the lock counts and is kept.
+/// Brings a spec to a server. Where the folder of its file has a lock that names the bot, the lock counts. It is kept if the file is
+/// the bot's own of that folder: of another one, a draft, the bot's file does not know.
 pub(crate) async fn apply_file(args: &ApplyArgs) -> CommandResult {
     let local = read(args)?;
     let bot = local.accepted.spec.meta.bot_id.as_str();
@@ -21,7 +22,9 @@ pub(crate) async fn apply_file(args: &ApplyArgs) -> CommandResult {
     let api = Api::login(&args.login).await?;
     let project = named_project(&api, args.project.as_deref()).await?;
     let mut entry = Entry::look(&api, bot, &local, lock.as_ref()).await?;
-    let brought = bring(&api, args, &mut entry, lock.as_mut(), project.as_deref()).await;
+    let own = args.file.file_name() == Some(format!("{bot}.json").as_ref());
+    let kept = lock.as_mut().filter(|_| own);
+    let brought = bring(&api, args, &mut entry, kept, project.as_deref()).await;
     if let Err(error) = &brought {
         entry.fail(error);
     }
