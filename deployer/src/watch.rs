@@ -134,7 +134,11 @@ async fn only_again(deps: &Deps, row: &Deployment, epoch: Epoch, now: Epoch) -> 
         ..PageRequest::default()
     };
     let page = deps.ports.catalog.deployments(&row.bot, &newest).await?;
-    let flips = page.items.iter().filter(|later| later.epoch > Some(epoch));
+    // One whose deployer has not written down its flip yet is none the less one.
+    let flips = page.items.iter().filter(|later| match later.epoch {
+        Some(at) => at > epoch && at <= now,
+        None => !later.status.is_final() && later.seen_epoch.next() == now,
+    });
     let again = flips.filter(|later| later.to_rev == row.to_rev && later.from_rev == Some(row.to_rev));
     Ok(now.0.checked_sub(epoch.0) == Some(again.count() as u64))
 }

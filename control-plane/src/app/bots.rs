@@ -207,10 +207,16 @@ pub(crate) async fn delete(app: &App, actor: Actor, id: &BotId) -> Result<(), Er
     let catalog = &app.deps.ports.catalog;
     let bot = catalog.bot(id).await?.ok_or(Error::NotFound)?;
     access::project(app, actor, bot.project, Action::DeleteBot).await?;
+    see_through(app, delete_bot(app, actor, &bot)).await
+}
+
+async fn delete_bot(app: &App, actor: Actor, bot: &BotRow) -> Result<(), Error> {
+    let (catalog, id) = (&app.deps.ports.catalog, &bot.id);
     if bot.deleted_at.is_none() && bot.ingress.is_some() {
         // First, so that no check sets the webhook once more.
         catalog.set_connection(id, None).await?;
-        let removed = connection::remove_webhook(app, &bot).await;
+        changed(app, id).await;
+        let removed = connection::remove_webhook(app, bot).await;
         if let Err(error) = removed {
             tracing::warn!(bot = %id, ?error, "the webhook of a bot that is being deleted stays set");
         }

@@ -239,6 +239,8 @@ async fn unhealthy(api: &Api, bot: &str, revision: &str) -> Result<Option<String
         .as_array()
         .into_iter()
         .flatten()
+        // Deploying what is live once more says nothing about it.
+        .filter(|one| one["fromRev"] != one["toRev"])
         .find(|one| one["toRev"] == revision && one["status"] == "succeeded");
     // A rollback tells the reason of the deployment that it took back.
     let own = last.filter(|one| one["rollback"] == false);

@@ -59,7 +59,8 @@ pub enum Action {
         ms: u64,
     },
     /// The usual answer, once all faults were ended or everything was forgotten: the call waits for that, however long it
-    /// takes. A caller that goes, or the end of the simulator, ends the waiting, and the call is not executed.
+    /// takes. A caller that goes, or the end of the simulator, ends the waiting, and the call is not executed. With `executed` it
+    /// is executed at once, and the answer alone waits.
     Hold,
     /// A closed connection.
     Reset,

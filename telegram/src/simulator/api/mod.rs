@@ -74,6 +74,11 @@ pub(crate) async fn serve(
             tokio::time::sleep(Duration::from_millis(*ms)).await;
             return reply::http(&perform(shared, call, Shown::Outcome).await);
         }
+        (Action::Hold, _) if executed => {
+            let outcome = perform(shared, call, Shown::Outcome).await;
+            opened.await;
+            return reply::http(&outcome);
+        }
         (Action::Hold, _) => {
             opened.await;
             return reply::http(&perform(shared, call, Shown::Outcome).await);
