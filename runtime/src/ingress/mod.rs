@@ -130,13 +130,13 @@ impl Webhook {
                 if bot.is_secret(given) {
                     return Ok(bot);
                 }
-                // The bot may have been connected this very moment, before the notice of it came.
-                if !given.is_empty()
-                    && !self.strangers.is_exhausted(peer)
-                    && let Ok(Found::Live(bot)) = self.node.bots.look_again(&id).await
-                    && bot.is_secret(given)
-                {
-                    return Ok(bot);
+                // The bot may have been connected or deleted this very moment, before the notice of it came.
+                if !given.is_empty() && !self.strangers.is_exhausted(peer) {
+                    match self.node.bots.look_again(&id).await {
+                        Ok(Found::Live(bot)) if bot.is_secret(given) => return Ok(bot),
+                        Ok(Found::Deleted) => return Err(self.stranger(peer, StatusCode::GONE)),
+                        Ok(_) | Err(_) => {}
+                    }
                 }
                 self.node.meters.wrong_secrets.increment(1);
                 Err(self.stranger(peer, StatusCode::UNAUTHORIZED))
