@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,7 +50,8 @@ pub(super) struct Process {
     pub(super) pid: u32,
     /// When the request that runs now is overdue, in microseconds of the watchdog's clock; 0 is never.
     deadline: AtomicU64,
-    killed: AtomicBool,
+    /// The deadline that the process was killed for; 0 as long as it was not.
+    missed: AtomicU64,
     /// Tells the slot of the kill, which need not wait until the kernel has taken the process apart.
     kill: Notify,
 }
@@ -75,7 +76,7 @@ impl Process {
             peek: ours.try_clone()?,
             protections: Protections::default(),
             deadline: AtomicU64::new(0),
-            killed: AtomicBool::new(false),
+            missed: AtomicU64::new(0),
             kill: Notify::new(),
         };
         let mut start = Vec::new();
@@ -102,9 +103,9 @@ impl Process {
             .is_ok_and(|(_, read)| read > 0)
     }
 
-    /// Ends the process for being late.
-    pub(super) fn kill(&self) {
-        self.killed.store(true, Ordering::Release);
+    /// Ends the process for having missed `deadline`, which is not 0.
+    pub(super) fn kill(&self, deadline: u64) {
+        self.missed.store(deadline, Ordering::Release);
         // Fails only if the process has ended, which is what is wanted.
         let _ = self.child.lock().unwrap_or_else(PoisonError::into_inner).kill();
         self.kill.notify_one();
@@ -116,7 +117,13 @@ impl Process {
     }
 
     pub(super) fn was_killed(&self) -> bool {
-        self.killed.load(Ordering::Acquire)
+        self.missed.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether it was killed for `deadline`. The answer that was waited for may come between the watchdog's last look and
+    /// the kill; then the kill meets whoever runs next, who is not to blame.
+    pub(super) fn was_killed_for(&self, deadline: u64) -> bool {
+        deadline != 0 && self.missed.load(Ordering::Acquire) == deadline
     }
 }
 

@@ -125,6 +125,8 @@ struct Worker<'a> {
     in_flight: VecDeque<Pending>,
     /// Since when the first in flight runs.
     since: Instant,
+    /// By when the watchdog expects its answer.
+    deadline: u64,
     loaded: Lru,
     next_handle: u64,
 }
@@ -149,6 +151,7 @@ impl<'a> Worker<'a> {
             outbox: Vec::with_capacity(16 * 1024),
             in_flight: VecDeque::with_capacity(2 * WINDOW),
             since: Instant::now(),
+            deadline: 0,
             loaded: Lru::new(shared.options.loaded_per_worker()),
             next_handle,
         })
@@ -346,7 +349,7 @@ impl<'a> Worker<'a> {
             } => options.budget_of(call) + options.grace,
             Pending::Call { .. } | Pending::Answered | Pending::Freed | Pending::Pong => CHORE,
         });
-        self.shared.watchdog.expect(&self.process, self.since, limit);
+        self.deadline = self.shared.watchdog.expect(&self.process, self.since, limit);
         let busy_since = if limit.is_some() {
             self.shared.micros(self.since)
         } else {
@@ -472,7 +475,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Settles what was in flight: the first is to blame for a lost worker, the others go to the next one.
+    /// Settles what was in flight: the first is to blame for a lost worker, unless the kill was meant for one that has
+    /// answered meanwhile; the others go to the next one.
     fn close(mut self, end: End, backlog: &mut VecDeque<Task>) {
         self.shared.watchdog.expect(&self.process, Instant::now(), None);
         self.load.set_busy_since(0);
@@ -487,7 +491,8 @@ impl<'a> Worker<'a> {
             if killed { &meters.kills } else { &meters.crashes }.increment(1);
             tracing::warn!(pid = self.process.pid, killed, "sandbox worker lost");
             let wall = self.since.elapsed();
-            match self.in_flight.pop_front() {
+            let blamed = !killed || self.process.was_killed_for(self.deadline);
+            match blamed.then(|| self.in_flight.pop_front()).flatten() {
                 Some(Pending::Call { task, .. }) => {
                     self.shared.suspect(task.key);
                     let outcome = if killed {

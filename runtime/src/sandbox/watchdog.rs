@@ -54,15 +54,20 @@ impl Watchdog {
         watched.push(Arc::downgrade(process));
     }
 
-    /// `process` must answer within `limit` from `now`; `None` means that it has nothing to do.
-    pub(super) fn expect(&self, process: &Process, now: Instant, limit: Option<Duration>) {
-        let Some(limit) = limit else { return process.arm(0) };
-        process.arm(self.shared.micros(now + limit));
+    /// `process` must answer within `limit` from `now`; `None` means that it has nothing to do. Answers the deadline, 0
+    /// without one.
+    pub(super) fn expect(&self, process: &Process, now: Instant, limit: Option<Duration>) -> u64 {
+        let deadline = limit.map_or(0, |limit| self.shared.micros(now + limit));
+        process.arm(deadline);
+        if deadline == 0 {
+            return 0;
+        }
         // Whoever stores the deadline and then sees the thread asleep wakes it; the thread looks at the deadlines once
         // more after it said that it sleeps. One of the two sees the other.
         if self.shared.asleep.swap(false, Ordering::SeqCst) {
             self.thread.unpark();
         }
+        deadline
     }
 }
 
@@ -90,7 +95,7 @@ impl Shared {
                 let later = now + u64::try_from(REPRIEVE.as_micros()).unwrap_or(0);
                 next = Some(next.map_or(later, |next| next.min(later)));
             } else if process.deadline() == deadline {
-                process.kill();
+                process.kill(deadline);
             }
         }
         next.map(|next| Duration::from_micros(next - now))

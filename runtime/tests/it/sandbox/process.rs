@@ -277,3 +277,31 @@ async fn one_shot_runs_a_body_in_a_worker_of_its_own() {
         .unwrap();
     assert_eq!((odd.outcome, odd.result.unwrap().get()), ("bad_result", "[1,2]"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_ends_as_it_is_killed_is_not_laid_at_the_door_of_the_next() {
+    const BUDGET: Duration = Duration::from_millis(20);
+    let (pool, _guard) = pool(PoolOptions {
+        workers: 1,
+        budget: BUDGET,
+        ..options()
+    })
+    .await;
+    let patient = CallOptions {
+        budget: Some(LEISURE),
+        ..call()
+    };
+    let good = body(GOOD);
+    // Work that the engine's clock does not see, as long as the watchdog waits: less after a kill, else more.
+    let mut length = 100_000.0;
+    for _ in 0..400 {
+        let slow = body(&format!("[].reverse.call({{length: {length:.0}}}); return {{}};"));
+        let (first, next) = tokio::join!(run(&pool, &slow, call()), run(&pool, &good, patient));
+        assert_eq!(next.outcome.name(), "ok");
+        length *= if first.outcome.name() == "cpu_limit" {
+            0.9
+        } else {
+            1.05
+        };
+    }
+}
