@@ -10,15 +10,15 @@ use botloom_core::model::{
     ApiToken, AuditEntry, BotRow, Deployment, Identity, Invitation, LoginAttempt, ManagedBot, ManagedOutcome,
     ManagedRequest, Member, Membership, Newcomer, ProfileRow, Project, Registered, RevisionRow, Role,
     SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity, Tried, User,
-    WebhookCheck, WebhookGrant, WebhookPace, WebhookPaceState, WebhookStatus, WebhookTally,
+    WebhookCheck, WebhookGrant, WebhookPace, WebhookPaceState, WebhookStatus, WebhookSurvey, WebhookTally,
 };
 use botloom_core::ports::{
-    Acceptance, Accounts, Admission, Admittance, Audit, AuditQuery, Bots, Catalog, Connection, Deployments,
-    Idempotency, IdempotencyClaim, IdempotencyKey, Identities, Leases, Linking, ManagedBots, MemberChange,
-    Members, NewBot, NewDeploymentOutcome, NewProjectOutcome, NewVersion, NewVersionOutcome, Page,
-    PageRequest, PasswordChange, Profiles, ProjectRemoval, ProjectRename, Projects, Registrar, Revisions,
-    SettledWebhook, StagingChange, StoreError, StoreResult, StoredResponse, TokenChange, Tokens, Versions,
-    Webhooks,
+    Acceptance, Accounts, Admission, Admittance, Audit, AuditQuery, BotMark, Bots, BotsMark, Catalog,
+    Connection, Deployments, Idempotency, IdempotencyClaim, IdempotencyKey, Identities, Leases, Linking,
+    ManagedBots, MemberChange, Members, NewBot, NewDeploymentOutcome, NewProjectOutcome, NewVersion,
+    NewVersionOutcome, Page, PageRequest, PasswordChange, Profiles, ProjectRemoval, ProjectRename, Projects,
+    Registrar, Revisions, SettledWebhook, StagingChange, StoreError, StoreResult, StoredResponse,
+    TokenChange, Tokens, Versions, Webhooks,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
 use uuid::Uuid;
@@ -126,6 +126,8 @@ forward! { Bots
     fn bot(id: &BotId) -> Option<BotRow>;
     fn bots(projects: &[ProjectId], page: &PageRequest) -> Page<BotRow>;
     fn live_bots() -> Vec<BotRow>;
+    fn bots_mark() -> BotsMark;
+    fn live_bot_marks() -> Vec<BotMark>;
     fn set_token(id: &BotId, seen: Option<&SealedToken>, token: &SealedToken, identity: &TelegramIdentity) -> TokenChange;
     fn set_connection(id: &BotId, connection: Option<&Connection>) -> ();
     fn replace_connection(id: &BotId, seen: Option<&Connection>, connection: Option<&Connection>) -> bool;
@@ -198,6 +200,9 @@ forward! { Webhooks
     fn webhook_check(bot: &BotId) -> Option<WebhookCheck>;
     fn webhook_checks(projects: &[ProjectId], status: Option<WebhookStatus>, page: &PageRequest) -> Page<WebhookCheck>;
     fn webhook_tally(projects: Option<&[ProjectId]>) -> Vec<WebhookTally>;
+    fn webhook_check_ids() -> Vec<BotId>;
+    fn webhook_survey() -> WebhookSurvey;
+    fn note_webhook_moves_held(since: Option<TimestampMs>) -> bool;
     fn begin_registration(bot: &BotId, url: &str, by: Registrar<'_>, now: TimestampMs, until: TimestampMs) -> bool;
     fn end_registration(bot: &BotId, by: Registrar<'_>, tried: &Tried, registered: Option<&Registered>) -> ();
     fn grant_webhook_change(bot: &BotId, now: TimestampMs, pace: WebhookPace) -> WebhookGrant;
