@@ -1,7 +1,8 @@
 //! A catalog that goes away: every question fails until it is back.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
@@ -27,6 +28,8 @@ use uuid::Uuid;
 pub(crate) struct Switched {
     inner: Arc<dyn Catalog>,
     away: AtomicBool,
+    /// How often each question was asked.
+    asked: Mutex<HashMap<&'static str, usize>>,
 }
 
 impl Switched {
@@ -34,14 +37,26 @@ impl Switched {
         Self {
             inner,
             away: AtomicBool::new(false),
+            asked: Mutex::default(),
         }
+    }
+
+    /// The catalog itself, which is never away.
+    pub(crate) fn inner(&self) -> &dyn Catalog {
+        &*self.inner
+    }
+
+    /// How often the method of this name was called.
+    pub(crate) fn asked(&self, method: &str) -> usize {
+        self.asked.lock().unwrap().get(method).copied().unwrap_or(0)
     }
 
     pub(crate) fn away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
     }
 
-    fn pass(&self) -> StoreResult<&dyn Catalog> {
+    fn pass(&self, method: &'static str) -> StoreResult<&dyn Catalog> {
+        *self.asked.lock().unwrap().entry(method).or_default() += 1;
         if self.away.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("switched off"));
         }
@@ -54,7 +69,7 @@ macro_rules! forward {
         #[async_trait]
         impl $port for Switched {
             $(async fn $name(&self, $($arg: $kind),*) -> StoreResult<$answer> {
-                self.pass()?.$name($($arg),*).await
+                self.pass(stringify!($name))?.$name($($arg),*).await
             })*
         }
     };
