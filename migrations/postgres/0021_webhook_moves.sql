@@ -2,6 +2,7 @@
 
 ALTER TABLE webhook_checks ADD COLUMN moved_at BIGINT;
 ALTER TABLE webhook_checks ADD COLUMN moved_error_at BIGINT;
+ALTER TABLE webhook_checks ADD COLUMN moved_well BIGINT;
 DROP INDEX webhook_checks_by_status;
 ALTER TABLE webhook_changes ADD COLUMN moves_held_since BIGINT;
 

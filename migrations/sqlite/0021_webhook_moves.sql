@@ -21,12 +21,13 @@ CREATE TABLE webhook_checks_in_order (
     secret           TEXT,         -- SHA-256 of the secret that it confirmed
     tried            TEXT,         -- SHA-256 of what the last answered setWebhook asked for
     tried_at         BIGINT,
-    moved_at         BIGINT,       -- when a check moved it to another address; NULL also where it was not well before
-    moved_error_at   BIGINT        -- error_at then
+    moved_at         BIGINT,       -- when a check moved it to another address
+    moved_error_at   BIGINT,       -- error_at then
+    moved_well       BIGINT        -- 1: it was well until then
 ) WITHOUT ROWID;
 INSERT INTO webhook_checks_in_order
     SELECT bot_id, next_at, claimed_until, fence, status, codes, findings, since, told, checked_at, unanswered_since, pending,
-           growth, error_at, registered, registering, secret, tried, tried_at, NULL, NULL
+           growth, error_at, registered, registering, secret, tried, tried_at, NULL, NULL, NULL
     FROM webhook_checks ORDER BY bot_id;
 DROP TABLE webhook_checks;
 ALTER TABLE webhook_checks_in_order RENAME TO webhook_checks;

@@ -27,14 +27,17 @@ impl SqlCatalog {
     pub(super) async fn survey(&self) -> StoreResult<WebhookSurvey> {
         let sql = format!(
             "WITH checks AS (SELECT {HERE} AS here, {ELSEWHERE} AS elsewhere, {FAILING} AS failing, \
-             {FAILING_SINCE} AS failing_since, c.moved_at, c.unanswered_since \
+             {FAILING_SINCE} AS failing_since, c.moved_at, c.moved_well, c.unanswered_since \
              FROM webhook_checks c JOIN bots b ON b.id = c.bot_id {ANNOUNCED} WHERE {CONNECTED}), \
-             counted AS (SELECT k.*, CASE WHEN k.here = 1 AND k.moved_at > l.at - $1 THEN 1 ELSE 0 END AS moved \
+             counted AS (SELECT k.*, \
+             CASE WHEN k.here = 1 AND k.moved_at > l.at - $1 AND k.moved_well = 1 THEN 1 ELSE 0 END AS moved, \
+             CASE WHEN k.here = 1 AND k.moved_at > l.at - $1 AND k.moved_well = 0 THEN 1 ELSE 0 END AS ill \
              FROM checks k LEFT JOIN (SELECT MAX(moved_at) AS at FROM checks WHERE here = 1) l ON TRUE) \
              SELECT CAST(COALESCE(SUM(moved), 0) AS BIGINT) AS moved, \
              CAST(COALESCE(SUM(moved * failing_since), 0) AS BIGINT) AS moved_failing, \
              CAST(COALESCE(SUM(elsewhere), 0) AS BIGINT) AS rest, \
-             CAST(COALESCE(SUM(elsewhere * failing), 0) AS BIGINT) AS rest_failing, \
+             CAST(COALESCE(SUM(elsewhere + ill), 0) AS BIGINT) AS others, \
+             CAST(COALESCE(SUM(elsewhere * failing + ill), 0) AS BIGINT) AS others_failing, \
              COUNT(unanswered_since) AS unanswered, CAST(MIN(unanswered_since) AS BIGINT) AS unanswered_since, \
              CAST((SELECT moves_held_since FROM webhook_changes WHERE id = 1) AS BIGINT) AS held_since FROM counted"
         );
@@ -47,7 +50,8 @@ impl SqlCatalog {
             moved: row.number("moved")?,
             moved_failing: row.number("moved_failing")?,
             rest: row.number("rest")?,
-            rest_failing: row.number("rest_failing")?,
+            others: row.number("others")?,
+            others_failing: row.number("others_failing")?,
             held_since: row.opt_int("held_since")?.map(TimestampMs),
             unanswered: row.number("unanswered")?,
             unanswered_since: row.opt_int("unanswered_since")?.map(TimestampMs),

@@ -19,7 +19,8 @@ use crate::sql::cursor::{self, Start};
 use crate::sql::{RowExt, Statement, placeholders};
 
 const COLUMNS: &str = "c.bot_id, c.fence, c.status, c.findings, c.since, c.told, c.checked_at, c.unanswered_since, \
-    c.pending, c.growth, c.error_at, c.registered, c.registering, c.secret, c.tried, c.tried_at, c.moved_at, c.moved_error_at";
+    c.pending, c.growth, c.error_at, c.registered, c.registering, c.secret, c.tried, c.tried_at, c.moved_at, c.moved_error_at, \
+    c.moved_well";
 pub(super) const CONNECTED: &str = "b.ingress IS NOT NULL AND b.deleted_at IS NULL";
 /// Whether what Telegram has of ours is not under the base of the announced public URL `p`; unknown is no.
 pub(super) const ELSEWHERE: &str = "CASE WHEN b.ingress = 'webhook' \
@@ -348,7 +349,7 @@ fn settle(settled: &SettledWebhook) -> StoreResult<Query<'_, Any, AnyArguments>>
         "UPDATE webhook_checks SET next_at = CASE WHEN next_at < claimed_until THEN next_at ELSE $3 END, \
          claimed_until = 0, status = $4, codes = $5, findings = $6, since = $7, told = $8, checked_at = $9, \
          unanswered_since = $10, pending = $11, growth = $12, error_at = $13, registered = COALESCE($14, registered), \
-         secret = COALESCE($15, secret), moved_at = $16, moved_error_at = $17 WHERE bot_id = $1 AND fence = $2",
+         secret = COALESCE($15, secret), moved_at = $16, moved_error_at = $17, moved_well = $18 WHERE bot_id = $1 AND fence = $2",
     );
     Ok(statement
         .bind(claim.bot.as_str())
@@ -371,7 +372,8 @@ fn settle(settled: &SettledWebhook) -> StoreResult<Query<'_, Any, AnyArguments>>
         .bind(seen.as_ref().map(|seen| &*seen.url))
         .bind(seen.as_ref().map(|seen| seen.secret.to_string()))
         .bind(state.moved.map(|moved| moved.at.0))
-        .bind(state.moved.and_then(|moved| moved.error_at)))
+        .bind(state.moved.and_then(|moved| moved.error_at))
+        .bind(state.moved.map(|moved| i64::from(moved.well))))
 }
 
 /// A finding as it is stored: with a code that a newer version may have made up, and a detail that it may write otherwise.
@@ -445,6 +447,7 @@ fn check(row: &AnyRow) -> StoreResult<WebhookCheck> {
                 Some(at) => Some(WebhookMove {
                     at: TimestampMs(at),
                     error_at: row.opt_int("moved_error_at")?,
+                    well: row.opt_int("moved_well")? == Some(1),
                 }),
                 None => None,
             },

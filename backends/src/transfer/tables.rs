@@ -290,6 +290,7 @@ pub(crate) const TABLES: &[Table] = &[
             Int("tried_at"),
             Int("moved_at"),
             Int("moved_error_at"),
+            Int("moved_well"),
         ],
     },
     Table {

@@ -90,7 +90,12 @@ pub(super) async fn check(app: &App, look: &Look, claim: WebhookCheck) -> Result
             let mut moved = before.moved;
             if diagnosis.arrived {
                 let error_at = before.error_at;
-                moved = well(&before.findings).then_some(WebhookMove { at: now, error_at });
+                let well = well(&before.findings);
+                moved = Some(WebhookMove {
+                    at: now,
+                    error_at,
+                    well,
+                });
             }
             let mut refused = None;
             if diagnosis.repair {
@@ -99,7 +104,12 @@ pub(super) async fn check(app: &App, look: &Look, claim: WebhookCheck) -> Result
                     Repaired::Wait(ms) => not_before = app.now().plus(ms),
                     Repaired::Done if moves(&diagnosis.findings) => {
                         let error_at = info.last_error_date.or(before.error_at);
-                        moved = well(&diagnosis.findings).then_some(WebhookMove { at: now, error_at });
+                        let well = well(&diagnosis.findings);
+                        moved = Some(WebhookMove {
+                            at: now,
+                            error_at,
+                            well,
+                        });
                     }
                     Repaired::Done | Repaired::NotNow => {}
                 }

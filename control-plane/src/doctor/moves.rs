@@ -22,12 +22,13 @@ pub(super) const fn is_bad(survey: &WebhookSurvey) -> bool {
         moved,
         moved_failing,
         rest,
-        rest_failing,
+        others,
+        others_failing,
         ..
     } = *survey;
     rest > 0
         && moved_failing >= FEW
-        && moved_failing.saturating_mul(rest) >= TIMES.saturating_mul(rest_failing).saturating_mul(moved)
+        && moved_failing.saturating_mul(others) >= TIMES.saturating_mul(others_failing).saturating_mul(moved)
 }
 
 /// Looks whether moves are held, and tells when that changes.
@@ -76,7 +77,8 @@ mod tests {
             moved,
             moved_failing,
             rest,
-            rest_failing,
+            others: rest,
+            others_failing: rest_failing,
             ..WebhookSurvey::default()
         })
     }
@@ -102,5 +104,14 @@ mod tests {
         assert!(!bad((100, 100), (900, 900)));
         assert!(!bad((100, 30), (900, 90)), "three times as often");
         assert!(bad((100, 40), (900, 90)), "four times as often");
+        let last = WebhookSurvey {
+            moved: 17,
+            moved_failing: 3,
+            rest: 1,
+            others: 3,
+            others_failing: 2,
+            ..WebhookSurvey::default()
+        };
+        assert!(!is_bad(&last), "most of those that failed have been moved");
     }
 }

@@ -138,7 +138,7 @@ pub struct WebhookState {
     pub growth: u32,
     /// Telegram's date of the last failed delivery, Unix seconds.
     pub error_at: Option<i64>,
-    /// That a check moved the bot to another address of ours, when it was last well before that.
+    /// That a check moved the bot to another address of ours.
     pub moved: Option<WebhookMove>,
 }
 
@@ -149,6 +149,8 @@ pub struct WebhookMove {
     pub at: TimestampMs,
     /// Telegram's date of the last failed delivery until then, Unix seconds: what is newer is of the new address.
     pub error_at: Option<i64>,
+    /// Whether the bot was well until then: only such a one tells anything about the new address.
+    pub well: bool,
 }
 
 impl WebhookState {
@@ -278,8 +280,10 @@ pub struct WebhookSurvey {
     pub moved_failing: u64,
     /// Bots that are at an older address.
     pub rest: u64,
-    /// Those of them whose deliveries fail.
-    pub rest_failing: u64,
+    /// What `moved` is to be compared with: the rest, and bots that were moved in the same hour and were not well before.
+    pub others: u64,
+    /// Those of them whose deliveries fail at the older address, or did until they were moved.
+    pub others_failing: u64,
     /// Since when moves are held, as it was noted.
     pub held_since: Option<TimestampMs>,
     /// Bots of which Telegram told nothing at the last check.

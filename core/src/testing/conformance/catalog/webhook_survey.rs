@@ -61,7 +61,23 @@ impl Seen {
 
     fn moved(self, at: TimestampMs, error_at: Option<i64>) -> Self {
         Self {
-            moved: Some(WebhookMove { at, error_at }),
+            moved: Some(WebhookMove {
+                at,
+                error_at,
+                well: true,
+            }),
+            ..self
+        }
+    }
+
+    /// Moved though it was not well.
+    fn moved_ill(self, at: TimestampMs) -> Self {
+        Self {
+            moved: Some(WebhookMove {
+                at,
+                error_at: None,
+                well: false,
+            }),
             ..self
         }
     }
@@ -134,6 +150,7 @@ async fn bots_at_the_new_address_are_told_from_those_at_an_older_one(catalog: Su
                 .moved(T0, None)
                 .failing(WebhookFinding::DeliveryFailing, 7),
             Seen::at("always-there", NEW),
+            Seen::at("ill-before", NEW).moved_ill(T0),
             Seen::at("left", OLD),
             Seen::at("left-ill", OLD).failing(WebhookFinding::SecretRefused, 7),
             // It was moved to where everybody is to be moved away from.
@@ -147,7 +164,8 @@ async fn bots_at_the_new_address_are_told_from_those_at_an_older_one(catalog: Su
         moved: 2,
         moved_failing: 1,
         rest: 3,
-        rest_failing: 2,
+        others: 4,
+        others_failing: 3,
         ..WebhookSurvey::default()
     };
     assert_eq!(survey, expected);
@@ -156,8 +174,9 @@ async fn bots_at_the_new_address_are_told_from_those_at_an_older_one(catalog: Su
     let expected = WebhookSurvey {
         moved: 1,
         moved_failing: 1,
-        rest: 3,
-        rest_failing: 1,
+        rest: 4,
+        others: 4,
+        others_failing: 1,
         ..WebhookSurvey::default()
     };
     assert_eq!(catalog.webhook_survey().await?, expected);
@@ -209,7 +228,7 @@ async fn bots_that_are_not_connected_do_not_count(catalog: Subject) -> CaseResul
         seen.failing(WebhookFinding::DeliveryFailing, 7)
     };
     let survey = found(&catalog, vec![ill("one", NEW), ill("other", OLD)]).await?;
-    assert_eq!((survey.moved_failing, survey.rest_failing), (1, 1));
+    assert_eq!((survey.moved_failing, survey.others_failing), (1, 1));
     catalog.set_connection(&BotId::new("one")?, None).await?;
     catalog.delete_bot(&BotId::new("other")?, T0).await?;
     assert_eq!(catalog.webhook_survey().await?, WebhookSurvey::default());

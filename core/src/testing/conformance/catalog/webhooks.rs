@@ -192,6 +192,7 @@ async fn what_was_found_is_kept(catalog: Subject) -> CaseResult {
         moved: Some(WebhookMove {
             at: T0.plus(4),
             error_at: Some(1_795_199_999),
+            well: true,
         }),
     };
     let settled = SettledWebhook {
