@@ -150,6 +150,11 @@ const PROMISES: &[Promise] = &[
                 "`finding`: a code of [webhooks.md](webhooks.md)",
                 "Connected bots of which this was found; a bot may count several times.",
             ),
+            gauge(
+                "botloom_webhook_moves_held",
+                "",
+                "1 while nobody is moved to a new public URL, because bots that were moved get no updates there; every node with the role `control-plane` reports the same.",
+            ),
             counter(
                 "botloom_webhook_checks_total",
                 "`result`: `answered`, `unanswered`",

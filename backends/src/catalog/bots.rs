@@ -5,7 +5,8 @@ use botloom_core::hash::RevHash;
 use botloom_core::ids::{BotId, Epoch, ProjectId};
 use botloom_core::model::{BotRow, SealedToken, TelegramIdentity};
 use botloom_core::ports::{
-    Bots, Connection, NewBot, Page, PageRequest, StagingChange, StoreError, StoreResult, TokenChange,
+    BotMark, Bots, BotsMark, Connection, NewBot, Page, PageRequest, StagingChange, StoreError, StoreResult,
+    TokenChange,
 };
 use botloom_core::time::TimestampMs;
 use sqlx::any::{AnyArguments, AnyRow};
@@ -19,6 +20,7 @@ use crate::sql::{RowExt, Statement, placeholders, readable};
 
 pub(super) const COLUMNS: &str = "id, project_id, name, active_rev, epoch, token, telegram_id, telegram_username, ingress, \
     webhook_secret, suspended, paused_at, staging_of, deleted_at, created_at, version";
+const LIVE: &str = "deleted_at IS NULL AND (ingress IS NOT NULL OR active_rev IS NOT NULL)";
 const LIST: &str = "bots";
 
 impl SqlCatalog {
@@ -117,12 +119,37 @@ impl Bots for SqlCatalog {
     }
 
     async fn live_bots(&self) -> StoreResult<Vec<BotRow>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM bots WHERE deleted_at IS NULL AND (ingress IS NOT NULL OR active_rev IS NOT NULL) \
-             ORDER BY id"
-        );
+        let sql = format!("SELECT {COLUMNS} FROM bots WHERE {LIVE} ORDER BY id");
         let rows = query(AssertSqlSafe(sql)).all(&self.db).await?;
         readable("live bots", &rows, bot_row)
+    }
+
+    async fn bots_mark(&self) -> StoreResult<BotsMark> {
+        let row = query(
+            "SELECT COUNT(*) AS bots, CAST(COALESCE(SUM(version), 0) AS BIGINT) AS versions, \
+             CAST(COALESCE(SUM(epoch), 0) AS BIGINT) AS epochs FROM bots",
+        )
+        .optional(&self.db)
+        .await?
+        .ok_or(StoreError::Missing("count of bots"))?;
+        Ok(BotsMark {
+            rows: row.int("bots")?,
+            versions: row.int("versions")?,
+            epochs: row.int("epochs")?,
+        })
+    }
+
+    async fn live_bot_marks(&self) -> StoreResult<Vec<BotMark>> {
+        let sql = format!("SELECT id, version, epoch FROM bots WHERE {LIVE} ORDER BY id");
+        let rows = query(AssertSqlSafe(sql)).all(&self.db).await?;
+        let mark = |row: &AnyRow| {
+            Ok(BotMark {
+                id: row.parsed("id")?,
+                version: row.int("version")?,
+                epoch: Epoch(row.number("epoch")?),
+            })
+        };
+        readable("marks of live bots", &rows, mark)
     }
 
     async fn set_token(

@@ -16,6 +16,7 @@ mod revisions;
 mod tokens;
 mod versions;
 mod webhook_pace;
+mod webhook_survey;
 mod webhooks;
 
 use botloom_core::ports::StoreResult;

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use botloom_core::ids::{BotId, ProjectId};
 use botloom_core::model::{
-    Found, Registered, Registration, Tried, WebhookCheck, WebhookFinding, WebhookGrant, WebhookPace,
-    WebhookPaceState, WebhookState, WebhookStatus, WebhookTally,
+    Found, Registered, Registration, Tried, WebhookCheck, WebhookFinding, WebhookGrant, WebhookMove,
+    WebhookPace, WebhookPaceState, WebhookState, WebhookStatus, WebhookSurvey, WebhookTally,
 };
 use botloom_core::ports::{Page, PageRequest, Registrar, SettledWebhook, StoreError, StoreResult, Webhooks};
 use botloom_core::time::TimestampMs;
@@ -19,11 +19,15 @@ use crate::sql::cursor::{self, Start};
 use crate::sql::{RowExt, Statement, placeholders};
 
 const COLUMNS: &str = "c.bot_id, c.fence, c.status, c.findings, c.since, c.told, c.checked_at, c.unanswered_since, \
-    c.pending, c.growth, c.error_at, c.registered, c.registering, c.secret, c.tried, c.tried_at";
-const CONNECTED: &str = "b.ingress IS NOT NULL AND b.deleted_at IS NULL";
+    c.pending, c.growth, c.error_at, c.registered, c.registering, c.secret, c.tried, c.tried_at, c.moved_at, c.moved_error_at, \
+    c.moved_well";
+pub(super) const CONNECTED: &str = "b.ingress IS NOT NULL AND b.deleted_at IS NULL";
 /// Whether what Telegram has of ours is not under the base of the announced public URL `p`; unknown is no.
-const ELSEWHERE: &str = "CASE WHEN b.ingress = 'webhook' \
+pub(super) const ELSEWHERE: &str = "CASE WHEN b.ingress = 'webhook' \
     AND SUBSTR(COALESCE(c.registered, c.registering), 1, LENGTH(p.base)) <> p.base THEN 1 ELSE 0 END";
+/// The base of the announced public URL, as `p`; unknown where none was announced.
+pub(super) const ANNOUNCED: &str =
+    "LEFT JOIN (SELECT RTRIM(public_url, '/') || '/' AS base FROM webhook_changes WHERE id = 1) p ON TRUE";
 const LIST: &str = "webhooks";
 const INSERT: &str = "INSERT INTO webhook_checks (bot_id, next_at, claimed_until, fence, status, codes, findings, since, \
     told, growth";
@@ -148,9 +152,20 @@ impl Webhooks for SqlCatalog {
         if projects.is_empty() {
             return Ok(cursor::empty());
         }
+        // Bots of one project have an index in this order. Those of several are met in the order of the checks, which SQLite
+        // takes from the order of a cross join: sorting all of them for every page would cost more.
+        let (join, id) = match projects {
+            [_] => ("JOIN", "b.id"),
+            _ => ("CROSS JOIN", "c.bot_id"),
+        };
+        let on = if projects.len() == 1 {
+            "ON b.id = c.bot_id WHERE"
+        } else {
+            "WHERE b.id = c.bot_id AND"
+        };
         let sql = format!(
-            "SELECT {COLUMNS} FROM webhook_checks c JOIN bots b ON b.id = c.bot_id WHERE {CONNECTED} AND c.bot_id > $1 \
-             AND ($3 = '' OR c.status = $3) AND b.project_id IN ({}) ORDER BY c.bot_id LIMIT $2",
+            "SELECT {COLUMNS} FROM webhook_checks c {join} bots b {on} {CONNECTED} AND {id} > $1 \
+             AND ($3 = '' OR c.status = $3) AND b.project_id IN ({}) ORDER BY {id} LIMIT $2",
             placeholders(4, projects.len())
         );
         let mut select = query(AssertSqlSafe(sql))
@@ -172,8 +187,7 @@ impl Webhooks for SqlCatalog {
         };
         let sql = format!(
             "SELECT c.status, c.codes, CAST({ELSEWHERE} AS BIGINT) AS elsewhere, COUNT(*) AS bots \
-             FROM webhook_checks c JOIN bots b ON b.id = c.bot_id LEFT JOIN \
-             (SELECT RTRIM(public_url, '/') || '/' AS base FROM webhook_changes WHERE id = 1) p ON TRUE \
+             FROM webhook_checks c JOIN bots b ON b.id = c.bot_id {ANNOUNCED} \
              WHERE {CONNECTED} {of_projects} GROUP BY c.status, c.codes, {ELSEWHERE} ORDER BY c.status, c.codes, elsewhere"
         );
         let mut select = query(AssertSqlSafe(sql));
@@ -182,6 +196,21 @@ impl Webhooks for SqlCatalog {
         }
         let rows = select.all(&self.db).await?;
         rows.iter().map(tally).collect()
+    }
+
+    async fn webhook_check_ids(&self) -> StoreResult<Vec<BotId>> {
+        let rows = query("SELECT bot_id FROM webhook_checks ORDER BY bot_id")
+            .all(&self.db)
+            .await?;
+        rows.iter().map(|row| row.parsed("bot_id")).collect()
+    }
+
+    async fn webhook_survey(&self) -> StoreResult<WebhookSurvey> {
+        self.survey().await
+    }
+
+    async fn note_webhook_moves_held(&self, since: Option<TimestampMs>) -> StoreResult<bool> {
+        self.note_moves_held(since).await
     }
 
     async fn begin_registration(
@@ -320,7 +349,7 @@ fn settle(settled: &SettledWebhook) -> StoreResult<Query<'_, Any, AnyArguments>>
         "UPDATE webhook_checks SET next_at = CASE WHEN next_at < claimed_until THEN next_at ELSE $3 END, \
          claimed_until = 0, status = $4, codes = $5, findings = $6, since = $7, told = $8, checked_at = $9, \
          unanswered_since = $10, pending = $11, growth = $12, error_at = $13, registered = COALESCE($14, registered), \
-         secret = COALESCE($15, secret) WHERE bot_id = $1 AND fence = $2",
+         secret = COALESCE($15, secret), moved_at = $16, moved_error_at = $17, moved_well = $18 WHERE bot_id = $1 AND fence = $2",
     );
     Ok(statement
         .bind(claim.bot.as_str())
@@ -341,7 +370,10 @@ fn settle(settled: &SettledWebhook) -> StoreResult<Query<'_, Any, AnyArguments>>
         .bind(i64::from(state.growth))
         .bind(state.error_at)
         .bind(seen.as_ref().map(|seen| &*seen.url))
-        .bind(seen.as_ref().map(|seen| seen.secret.to_string())))
+        .bind(seen.as_ref().map(|seen| seen.secret.to_string()))
+        .bind(state.moved.map(|moved| moved.at.0))
+        .bind(state.moved.and_then(|moved| moved.error_at))
+        .bind(state.moved.map(|moved| i64::from(moved.well))))
 }
 
 /// A finding as it is stored: with a code that a newer version may have made up, and a detail that it may write otherwise.
@@ -411,6 +443,14 @@ fn check(row: &AnyRow) -> StoreResult<WebhookCheck> {
             pending: row.opt_number("pending")?,
             growth: row.number("growth")?,
             error_at: row.opt_int("error_at")?,
+            moved: match row.opt_int("moved_at")? {
+                Some(at) => Some(WebhookMove {
+                    at: TimestampMs(at),
+                    error_at: row.opt_int("moved_error_at")?,
+                    well: row.opt_int("moved_well")? == Some(1),
+                }),
+                None => None,
+            },
         },
         registration: Registration {
             registered: row.opt_text("registered")?,

@@ -288,6 +288,9 @@ pub(crate) const TABLES: &[Table] = &[
             Text("secret"),
             Text("tried"),
             Int("tried_at"),
+            Int("moved_at"),
+            Int("moved_error_at"),
+            Int("moved_well"),
         ],
     },
     Table {
@@ -298,7 +301,12 @@ pub(crate) const TABLES: &[Table] = &[
     Table {
         name: "webhook_changes",
         key: 1,
-        columns: &[Int("id"), Text("public_url"), Int("held_until")],
+        columns: &[
+            Int("id"),
+            Text("public_url"),
+            Int("held_until"),
+            Int("moves_held_since"),
+        ],
     },
     Table {
         name: "audit_log",

@@ -1,7 +1,9 @@
 //! Whether Telegram delivers: looking at it, and taking a bot's updates back.
 
 use botloom_core::ids::{BotId, ProjectId};
-use botloom_core::model::{BotRow, WebhookCheck, WebhookPaceState, WebhookStatus, WebhookTally};
+use botloom_core::model::{
+    BotRow, WebhookCheck, WebhookPaceState, WebhookStatus, WebhookSurvey, WebhookTally,
+};
 use botloom_core::ports::{Page, PageRequest};
 
 use super::actor::{Actor, verb};
@@ -20,6 +22,8 @@ pub(crate) struct Progress {
     /// Until all bots of the installation that wait have had their turn, s.
     pub(crate) eta_secs: u64,
     pub(crate) pace: WebhookPaceState,
+    /// Of all bots of the installation.
+    pub(crate) survey: WebhookSurvey,
 }
 
 /// Checks of the connected bots of the caller's projects, by id of the bot.
@@ -41,11 +45,13 @@ pub(crate) async fn progress(app: &App, actor: Actor) -> Result<Progress, Error>
     let tally = catalog.webhook_tally(Some(&projects)).await?;
     let all = catalog.webhook_tally(None).await?;
     let pace = catalog.webhook_pace(app.now()).await?;
+    let survey = catalog.webhook_survey().await?;
     Ok(Progress {
         left: left(&tally),
         eta_secs: doctor::eta_secs(left(&all), pace.last_hour),
         tally,
         pace,
+        survey,
     })
 }
 

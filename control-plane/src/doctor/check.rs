@@ -1,29 +1,30 @@
 //! One check of one bot: ask Telegram, compare, set right what may be set right.
 
+use std::sync::Arc;
+
 use botloom_core::event::BotEvent;
 use botloom_core::hash::Sha256Hash;
 use botloom_core::ids::ProjectId;
 use botloom_core::model::{
-    BotRow, Found, IngressMode, SealedToken, WebhookCheck, WebhookFinding, WebhookState, WebhookStatus,
-    WebhookTally,
+    BotRow, Found, IngressMode, SealedToken, WebhookCheck, WebhookFinding, WebhookMove, WebhookState,
+    WebhookStatus, WebhookTally,
 };
 use botloom_core::ports::{Registrar, SettledWebhook};
 use botloom_core::secret::Secret;
 use botloom_core::time::TimestampMs;
 use botloom_telegram::{CallError, Class, Token, WebhookInfo, classify};
 use metrics::counter;
-use rand::Rng as _;
 use url::Url;
 
-use super::diagnose::{Aim, answered, diagnose, heals, unanswered};
+use super::diagnose::{Aim, answered, diagnose, fails, heals, unanswered};
+use super::reach::Reach;
+use super::rota::Rota;
 use super::words;
 use crate::app::bots::changed;
 use crate::app::webhook::{Wanted, allowed_updates, fresh_secret, register, take_back, webhook_url_at};
 use crate::app::{Error, telegram};
 use crate::state::App;
 
-/// Between two checks of a bot, ms: together with a look every second, what breaks is known within 45 s.
-const EVERY_MS: std::ops::RangeInclusive<i64> = 25_000..=40_000;
 /// Between two checks of a bot of which more and more updates wait, ms.
 const SUSPICIOUS_MS: i64 = 5_000;
 /// Longest that Telegram is believed when it asks us to wait, ms.
@@ -36,9 +37,18 @@ pub(super) struct Checked {
     pub(super) settled: SettledWebhook,
 }
 
+/// What all checks of a look share.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// Where the installation is reached.
+    pub(super) public: Option<Url>,
+    pub(super) rota: Arc<Rota>,
+    pub(super) reach: Arc<Reach>,
+}
+
 /// Why Telegram's answer is not known.
 enum NoAnswer {
-    /// It is away.
+    /// It is away, or this node cannot ask.
     Away,
     /// It asks to wait so long, ms.
     Wait(i64),
@@ -46,12 +56,8 @@ enum NoAnswer {
     Rejected,
 }
 
-/// Checks a bot. `None`: it is not connected any more. `public`: where the installation is reached.
-pub(super) async fn check(
-    app: &App,
-    public: Option<&Url>,
-    claim: WebhookCheck,
-) -> Result<Option<Checked>, Error> {
+/// Checks a bot. `None`: it is not connected any more.
+pub(super) async fn check(app: &App, look: &Look, claim: WebhookCheck) -> Result<Option<Checked>, Error> {
     let catalog = &app.deps.ports.catalog;
     let bot = catalog.bot(&claim.bot).await?;
     let connected = bot.filter(|bot| bot.deleted_at.is_none());
@@ -59,10 +65,12 @@ pub(super) async fn check(
         catalog.forget_webhook_check(&claim).await?;
         return Ok(None);
     };
-    let mut pause = rand::rng().random_range(EVERY_MS);
+    // Together with a look every second, what breaks is known within 45 s.
+    let mut next_at = look.rota.next(&bot.id, app.now());
+    let mut not_before = TimestampMs(0);
     let before = &claim.state;
     let asked = match telegram::token(app, &bot) {
-        Ok(token) => ask(app, &token).await.map(|info| (token, info)),
+        Ok(token) => ask(app, &look.reach, &token).await.map(|info| (token, info)),
         // It cannot be opened here; a node that can may come by.
         Err(_) => Err(NoAnswer::Away),
     };
@@ -72,17 +80,37 @@ pub(super) async fn check(
     let mut seen = None;
     let state = match asked {
         Ok((token, info)) => {
-            let aim = Aimed::of(app, public, &bot, ingress).await?;
+            let aim = Aimed::of(app, look.public.as_ref(), &bot, ingress).await?;
             let mut diagnosis = diagnose(&aim.aim, &info, before, &claim.registration, now);
             seen = diagnosis.seen.take();
             if diagnosis.growth > before.growth {
-                pause = SUSPICIOUS_MS;
+                next_at = next_at.min(now.plus(SUSPICIOUS_MS));
+            }
+            let well = |findings: &[Found]| !findings.iter().any(|found| fails(found.finding));
+            let mut moved = before.moved;
+            if diagnosis.arrived {
+                let error_at = before.error_at;
+                let well = well(&before.findings);
+                moved = Some(WebhookMove {
+                    at: now,
+                    error_at,
+                    well,
+                });
             }
             let mut refused = None;
             if diagnosis.repair {
                 match repair(app, &claim, &bot, &token, aim, &info, &diagnosis.findings).await? {
                     Repaired::Refused(words) => refused = Some(words),
-                    Repaired::Wait(ms) => pause = pause.max(ms),
+                    Repaired::Wait(ms) => not_before = app.now().plus(ms),
+                    Repaired::Done if moves(&diagnosis.findings) => {
+                        let error_at = info.last_error_date.or(before.error_at);
+                        let well = well(&diagnosis.findings);
+                        moved = Some(WebhookMove {
+                            at: now,
+                            error_at,
+                            well,
+                        });
+                    }
                     Repaired::Done | Repaired::NotNow => {}
                 }
             }
@@ -93,7 +121,8 @@ pub(super) async fn check(
                     detail: Some(words),
                 });
             }
-            answered(before, &diagnosis, &info, now)
+            let state = answered(before, &diagnosis, &info, now);
+            WebhookState { moved, ..state }
         }
         Err(NoAnswer::Rejected) => {
             let rejected = Found {
@@ -117,7 +146,7 @@ pub(super) async fn check(
         }
         Err(no_answer) => {
             if let NoAnswer::Wait(ms) = no_answer {
-                pause = pause.max(ms);
+                not_before = now.plus(ms);
             }
             unanswered(before, now)
         }
@@ -127,23 +156,38 @@ pub(super) async fn check(
         settled: SettledWebhook {
             state,
             seen,
-            next_at: app.now().plus(pause),
+            next_at: next_at.max(not_before),
             claim,
         },
     }))
 }
 
-async fn ask(app: &App, token: &Token) -> Result<WebhookInfo, NoAnswer> {
+async fn ask(app: &App, reach: &Reach, token: &Token) -> Result<WebhookInfo, NoAnswer> {
     let call = app.deps.telegram.get_webhook_info(token);
-    match tokio::time::timeout(app.options.telegram_timeout, call).await {
-        Err(_) => Err(NoAnswer::Away),
+    let answer = match tokio::time::timeout(app.options.telegram_timeout, call).await {
+        Err(late) => {
+            reach.unanswered(late.to_string());
+            return Err(NoAnswer::Away);
+        }
         Ok(Ok(info)) => Ok(info),
         Ok(Err(error)) => Err(match classify(&error, "getWebhookInfo") {
             Class::Unauthorized => NoAnswer::Rejected,
             Class::RetryAfter { secs } => NoAnswer::Wait(wait_ms(secs)),
-            _ => NoAnswer::Away,
+            _ => {
+                reach.unanswered(error.to_string());
+                return Err(NoAnswer::Away);
+            }
         }),
-    }
+    };
+    reach.answered();
+    answer
+}
+
+/// Whether setting this right moves the bot to another address.
+fn moves(findings: &[Found]) -> bool {
+    findings
+        .iter()
+        .any(|found| found.finding == WebhookFinding::UrlOutdated)
 }
 
 fn wait_ms(secs: u32) -> i64 {
@@ -223,10 +267,7 @@ async fn repair(
     else {
         return Ok(Repaired::NotNow);
     };
-    let moves = findings
-        .iter()
-        .any(|found| found.finding == WebhookFinding::UrlOutdated);
-    if !app.pacer.grant(app, &bot.id, moves).await? {
+    if !app.pacer.grant(app, &bot.id, moves(findings)).await? {
         return Ok(Repaired::NotNow);
     }
     let secret = if let Some(secret) = aimed.secret {
@@ -307,10 +348,11 @@ pub(super) async fn tell(app: &App, checked: &Checked) -> Result<(), Error> {
 }
 
 /// Whether bots like these wait for their turn to be changed. Where they are at Telegram is known without a check; one that drifted
-/// is ours to move only if it drifted by that.
+/// is ours to move only if it drifted at that address.
 pub(crate) fn is_left(bots: &WebhookTally) -> bool {
     let outdated = WebhookFinding::UrlOutdated;
-    let moves = bots.status != WebhookStatus::Drifted || bots.findings.contains(&outdated);
+    let there = |finding: &WebhookFinding| *finding == outdated || fails(*finding);
+    let moves = bots.status != WebhookStatus::Drifted || bots.findings.iter().any(there);
     let found = |finding: &WebhookFinding| *finding != outdated && heals(*finding);
     (bots.elsewhere && moves) || bots.findings.iter().any(found)
 }

@@ -47,6 +47,8 @@ pub(super) struct Diagnosis {
     pub(super) in_vain: bool,
     /// What Telegram has of ours.
     pub(super) seen: Option<Registered>,
+    /// Whether it was moved here by a `setWebhook` whose answer was lost.
+    pub(super) arrived: bool,
     pub(super) growth: u32,
 }
 
@@ -59,6 +61,14 @@ pub(super) fn heals(finding: WebhookFinding) -> bool {
             | WebhookFinding::MaxConnectionsDiffer
             | WebhookFinding::SecretOutdated
             | WebhookFinding::SecretRefused
+    )
+}
+
+/// Whether deliveries fail by it, at the address that Telegram has.
+pub(super) fn fails(finding: WebhookFinding) -> bool {
+    matches!(
+        finding,
+        WebhookFinding::SecretRefused | WebhookFinding::DeliveryFailing | WebhookFinding::BacklogGrowing
     )
 }
 
@@ -75,6 +85,7 @@ pub(super) fn diagnose(
         repair: false,
         in_vain: false,
         seen: None,
+        arrived: false,
         growth: 0,
     };
     let mut add = |finding, detail: Option<String>| diagnosis.findings.push(Found { finding, detail });
@@ -116,8 +127,11 @@ pub(super) fn diagnose(
         if secret.is_none() || registration.secret.is_some() && registration.secret != *secret {
             add(WebhookFinding::SecretOutdated, None);
         }
+        let old = registration.registered.as_ref();
+        diagnosis.arrived = old.is_some_and(|old| old != url);
+        let unconfirmed = diagnosis.arrived && registration.secret == *secret;
         diagnosis.seen = secret
-            .filter(|_| registration.secret.is_none())
+            .filter(|_| registration.secret.is_none() || unconfirmed)
             .map(|secret| Registered {
                 url: url.clone(),
                 secret,
@@ -238,6 +252,7 @@ pub(super) fn answered(
         pending: Some(info.pending_update_count),
         growth: diagnosis.growth,
         error_at: info.last_error_date.or(before.error_at),
+        moved: before.moved,
     }
 }
 

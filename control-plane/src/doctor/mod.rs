@@ -1,17 +1,19 @@
-//! Whether Telegram delivers: every connected bot is checked every 25 to 40 seconds, by whichever node comes first.
+//! Whether Telegram delivers: every connected bot is checked every 32 seconds, by whichever node comes first.
 //!
-//! `diagnose` compares what Telegram says with what should be and does nothing; `check` asks, sets right what may be set
-//! right without being asked, and tells; `pace` bounds that for the whole installation. All state is in the catalog: a node
-//! that dies is not missed.
+//! `rota` says when; `diagnose` compares what Telegram says with what should be and does nothing; `check` asks, sets right what
+//! may be set right without being asked, and tells; `pace` bounds that for the whole installation, and `moves` holds it where a
+//! new address does not work; `reach` tells of Telegram's silence. What matters is in the catalog: a node that dies is not missed.
 
 mod check;
 mod diagnose;
+mod moves;
 mod pace;
+mod reach;
+mod rota;
 mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use botloom_core::model::{WebhookCheck, WebhookFinding, WebhookStatus, WebhookTally};
 use botloom_core::ports::{Notice, StoreResult};
@@ -19,28 +21,29 @@ use metrics::gauge;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::state::App;
-use check::Checked;
+use check::{Checked, Look};
+use reach::Reach;
+use rota::Rota;
 
 pub(crate) use check::is_left;
 pub(crate) use pace::{PER_HOUR, Pacer, eta_secs};
 pub(crate) use words::{message, remedy};
 
-/// Checks that are claimed, or settled, together.
-const BATCH: u32 = 32;
 /// Checks of one node at a time: what bounds its memory and its calls. One that waits for Telegram takes one place of these, and
 /// holds up no other.
 const PLACES: usize = 256;
+/// Where all places were taken, so many are to be free before more is claimed.
+const ROOM: usize = 64;
 /// What a claim lasts. Asking and setting take at most two waits for Telegram.
 const LEASE_MS: i64 = 30_000;
-/// How long what was found waits for more that can be settled with it.
-const GATHER: Duration = Duration::from_millis(100);
 /// Batches of one node that are settled and told at a time.
-const SETTLING: usize = 8;
-/// Every so many looks, new bots are enrolled and all are counted.
+const SETTLING: usize = 4;
+/// Every so many pauses between looks, new bots are enrolled and all are counted.
 const SLOW: u32 = 10;
 
 /// Checks until `shutdown`.
@@ -54,60 +57,121 @@ pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
     }
 }
 
+/// What one node keeps between its looks.
+#[derive(Debug)]
+struct Memory {
+    announced: bool,
+    /// When it is time to look again, whatever happens until then.
+    due: Instant,
+    /// Checks that may be begun until then.
+    budget: u32,
+    /// When new bots are to be enrolled, and all to be counted.
+    slow_due: Instant,
+    rota: Arc<Rota>,
+    reach: Arc<Reach>,
+}
+
 /// Starts checks for ever.
 async fn look(app: &App, found: &mpsc::Sender<Checked>) {
     let mut notices = app.deps.ports.bus.subscribe();
     let mut checks = JoinSet::new();
-    let (mut looks, mut announced) = (0, false);
+    let begun = Instant::now();
+    let mut memory = Memory {
+        announced: false,
+        due: begun,
+        budget: 0,
+        slow_due: begun,
+        rota: Arc::default(),
+        reach: Arc::default(),
+    };
     loop {
-        let look = async {
-            if !announced {
-                let public = app.options.public_url.as_ref().map(Url::as_str);
-                app.deps.ports.catalog.announce_public_url(public).await?;
-                announced = true;
-            }
-            if looks % SLOW == 0 {
-                app.deps.ports.catalog.enrol_webhook_checks(app.now()).await?;
-                count(app).await?;
-            }
-            start(app, &mut checks, found).await
-        };
-        if let Err(error) = look.await {
+        if let Err(error) = look_once(app, &mut memory, &mut checks, found).await {
             tracing::warn!(%error, "webhooks cannot be checked at the moment");
         }
-        looks = looks.wrapping_add(1);
-        until_next(app, &mut notices, &mut checks).await;
+        until_next(app, memory.due, &mut notices, &mut checks).await;
     }
 }
 
-/// Starts what is due, as far as there is room.
-async fn start(app: &App, checks: &mut JoinSet<()>, found: &mpsc::Sender<Checked>) -> StoreResult<()> {
+async fn look_once(
+    app: &App,
+    memory: &mut Memory,
+    checks: &mut JoinSet<()>,
+    found: &mpsc::Sender<Checked>,
+) -> StoreResult<()> {
     let catalog = &app.deps.ports.catalog;
-    let announced = catalog.announced_public_url().await?;
-    let public = Arc::new(announced.and_then(|text| Url::parse(&text).ok()));
-    while has_room(checks) {
-        let now = app.now();
-        let claims = catalog
-            .claim_webhook_checks(now, now.plus(LEASE_MS), BATCH)
-            .await?;
-        if claims.is_empty() {
-            break;
-        }
-        for claim in claims {
-            checks.spawn(one(app.clone(), Arc::clone(&public), claim, found.clone()));
-        }
+    let pause = app.options.webhook_look;
+    let now = Instant::now();
+    let due = now >= memory.due;
+    if due {
+        memory.due = now + pause;
     }
+    if !memory.announced {
+        let public = app.options.public_url.as_ref().map(Url::as_str);
+        catalog.announce_public_url(public).await?;
+        memory.announced = true;
+    }
+    if now >= memory.slow_due {
+        memory.reach.tell();
+        catalog.enrol_webhook_checks(app.now()).await?;
+        let bots = count(app).await?;
+        moves::survey(app).await?;
+        if memory.rota.len() != bots {
+            memory.rota = Arc::new(Rota::new(catalog.webhook_check_ids().await?));
+        }
+        memory.slow_due = now + pause * SLOW;
+    }
+    if due {
+        memory.budget = memory.rota.at_a_look(pause);
+    }
+    let announced = catalog.announced_public_url().await?;
+    let look = Look {
+        public: announced.and_then(|text| Url::parse(&text).ok()),
+        rota: Arc::clone(&memory.rota),
+        reach: Arc::clone(&memory.reach),
+    };
+    let begun = start(app, Arc::new(look), memory.budget, checks, found).await?;
+    memory.budget = memory.budget.saturating_sub(begun);
     Ok(())
 }
 
-/// Whether a whole batch may be claimed.
+/// Starts what is due, as far as there is room, at most `budget`. Answers how many.
+async fn start(
+    app: &App,
+    look: Arc<Look>,
+    budget: u32,
+    checks: &mut JoinSet<()>,
+    found: &mpsc::Sender<Checked>,
+) -> StoreResult<u32> {
+    let room = u32::try_from(PLACES.saturating_sub(checks.len())).unwrap_or(u32::MAX);
+    let limit = room.min(budget);
+    if limit == 0 {
+        return Ok(0);
+    }
+    let now = app.now();
+    let catalog = &app.deps.ports.catalog;
+    let claims = catalog
+        .claim_webhook_checks(now, now.plus(LEASE_MS), limit)
+        .await?;
+    let begun = u32::try_from(claims.len()).unwrap_or(u32::MAX);
+    for claim in claims {
+        checks.spawn(one(app.clone(), Arc::clone(&look), claim, found.clone()));
+    }
+    Ok(begun)
+}
+
+/// Whether it is worth a transaction to claim more.
 fn has_room(checks: &JoinSet<()>) -> bool {
-    checks.len() + BATCH as usize <= PLACES
+    checks.len() + ROOM <= PLACES
 }
 
 /// Waits until it is time to look, a revision went live, or there is room again.
-async fn until_next(app: &App, notices: &mut broadcast::Receiver<Notice>, checks: &mut JoinSet<()>) {
-    let pause = tokio::time::sleep(app.options.webhook_look);
+async fn until_next(
+    app: &App,
+    due: Instant,
+    notices: &mut broadcast::Receiver<Notice>,
+    checks: &mut JoinSet<()>,
+) {
+    let pause = tokio::time::sleep_until(due);
     tokio::pin!(pause);
     loop {
         let had_room = has_room(checks);
@@ -137,9 +201,9 @@ async fn until_next(app: &App, notices: &mut broadcast::Receiver<Notice>, checks
     }
 }
 
-async fn one(app: App, public: Arc<Option<Url>>, claim: WebhookCheck, found: mpsc::Sender<Checked>) {
+async fn one(app: App, look: Arc<Look>, claim: WebhookCheck, found: mpsc::Sender<Checked>) {
     let bot = claim.bot.clone();
-    match check::check(&app, (*public).as_ref(), claim).await {
+    match check::check(&app, &look, claim).await {
         // Who settles goes with the node.
         Ok(Some(checked)) => drop(found.send(checked).await),
         Ok(None) => {}
@@ -148,14 +212,14 @@ async fn one(app: App, public: Arc<Option<Url>>, claim: WebhookCheck, found: mps
     }
 }
 
-/// Settles what was found for ever, what came together in one transaction.
+/// Settles what was found for ever, what came within half a look in one transaction.
 async fn settle(app: &App, mut results: mpsc::Receiver<Checked>) {
     let mut settling = JoinSet::new();
     let mut batch = Vec::new();
-    while results.recv_many(&mut batch, BATCH as usize).await > 0 {
-        if batch.len() < BATCH as usize {
-            tokio::time::sleep(GATHER).await;
-            while batch.len() < BATCH as usize
+    while results.recv_many(&mut batch, PLACES).await > 0 {
+        if batch.len() < PLACES {
+            tokio::time::sleep(app.options.webhook_look / 2).await;
+            while batch.len() < PLACES
                 && let Ok(checked) = results.try_recv()
             {
                 batch.push(checked);
@@ -186,8 +250,8 @@ async fn settle_batch(app: App, batch: Vec<Checked>) {
     }
 }
 
-/// Tells the numbers of the whole installation.
-async fn count(app: &App) -> StoreResult<()> {
+/// Tells the numbers of the whole installation; answers how many bots have a check.
+async fn count(app: &App) -> StoreResult<usize> {
     let tally = app.deps.ports.catalog.webhook_tally(None).await?;
     let mut findings: BTreeMap<WebhookFinding, u64> =
         WebhookFinding::ALL.iter().map(|finding| (*finding, 0)).collect();
@@ -202,7 +266,8 @@ async fn count(app: &App) -> StoreResult<()> {
     for (finding, bots) in findings {
         gauge!("botloom_webhook_findings", "finding" => finding.as_str()).set(as_f64(bots));
     }
-    Ok(())
+    let bots: u64 = tally.iter().map(|entry| entry.bots).sum();
+    Ok(usize::try_from(bots).unwrap_or(usize::MAX))
 }
 
 /// Bots of a status.

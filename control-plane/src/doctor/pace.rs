@@ -9,6 +9,7 @@ use botloom_core::ports::StoreResult;
 use botloom_core::time::TimestampMs;
 use tokio::sync::Mutex;
 
+use super::moves;
 use crate::state::App;
 
 /// For what a deployment changed, and the like.
@@ -21,6 +22,9 @@ const MOVING: WebhookPace = WebhookPace {
     per_minute: 16,
     per_hour: 540,
 };
+
+/// While moves are held it is looked so often whether they still are, ms.
+const HELD_LOOK_MS: i64 = 5_000;
 
 /// Longest that the catalog asks anybody to wait, ms: a hold, as a clock sees it that is behind by as much as clocks may be.
 const LONGEST_WAIT_MS: i64 = 2 * 3_600_000;
@@ -47,6 +51,10 @@ impl Pacer {
         let wait = not_before.load(Ordering::Relaxed).saturating_sub(now.0);
         // What is further ahead was answered while this node's clock was, and means nothing now.
         if (1..=LONGEST_WAIT_MS).contains(&wait) {
+            return Ok(false);
+        }
+        if moves && moves::survey(app).await?.held_since.is_some() {
+            not_before.store(now.plus(HELD_LOOK_MS).0, Ordering::Relaxed);
             return Ok(false);
         }
         match app

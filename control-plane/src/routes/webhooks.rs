@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use botloom_core::TimestampMs;
 use botloom_core::ids::BotId;
-use botloom_core::model::{Found, WebhookCheck, WebhookState, WebhookStatus};
+use botloom_core::model::{Found, WebhookCheck, WebhookState, WebhookStatus, WebhookSurvey};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -108,6 +108,38 @@ pub(crate) struct WebhookProgress {
     per_hour: u32,
     /// RFC 3339; Telegram asked us to wait until then.
     held_until: Option<String>,
+    /// Present while nobody is moved to the public URL, because bots that were moved get no updates there.
+    move_held: Option<WebhookMoveHeld>,
+    /// Everybody's bots of which Telegram told nothing at the last check.
+    unanswered: u64,
+    /// RFC 3339; since when it has told nothing of the first of them.
+    unanswered_since: Option<String>,
+}
+
+/// Why nobody is moved to the public URL. It goes on by itself when the bots that were moved get their updates; setting the URL
+/// back moves these back and nobody else.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WebhookMoveHeld {
+    /// RFC 3339.
+    since: String,
+    /// Everybody's bots that were moved within the hour before the last move.
+    moved: u64,
+    /// Those of them whose deliveries have failed since.
+    failing: u64,
+    /// Everybody's bots that are at an older address.
+    rest: u64,
+}
+
+impl WebhookMoveHeld {
+    fn of(survey: &WebhookSurvey) -> Option<Self> {
+        survey.held_since.map(|since| Self {
+            since: since.to_rfc3339(),
+            moved: survey.moved,
+            failing: survey.moved_failing,
+            rest: survey.rest,
+        })
+    }
 }
 
 /// List whether Telegram delivers
@@ -157,6 +189,9 @@ pub(crate) async fn webhook_progress(
         last_hour: progress.pace.last_hour,
         per_hour: doctor::PER_HOUR,
         held_until: progress.pace.held_until.map(TimestampMs::to_rfc3339),
+        move_held: WebhookMoveHeld::of(&progress.survey),
+        unanswered: progress.survey.unanswered,
+        unanswered_since: progress.survey.unanswered_since.map(TimestampMs::to_rfc3339),
     }))
 }
 

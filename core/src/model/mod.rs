@@ -29,6 +29,6 @@ pub use task::{Task, TaskError, TaskKind, TaskPayload};
 pub use token::ApiToken;
 pub use version::{SpecVersion, SpecVersionSummary};
 pub use webhook::{
-    Found, Registered, Registration, Tried, WebhookCheck, WebhookFinding, WebhookGrant, WebhookPace,
-    WebhookPaceState, WebhookState, WebhookStatus, WebhookTally,
+    Found, Registered, Registration, Tried, WebhookCheck, WebhookFinding, WebhookGrant, WebhookMove,
+    WebhookPace, WebhookPaceState, WebhookState, WebhookStatus, WebhookSurvey, WebhookTally,
 };

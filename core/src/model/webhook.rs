@@ -138,6 +138,19 @@ pub struct WebhookState {
     pub growth: u32,
     /// Telegram's date of the last failed delivery, Unix seconds.
     pub error_at: Option<i64>,
+    /// That a check moved the bot to another address of ours.
+    pub moved: Option<WebhookMove>,
+}
+
+/// A move of a bot to another address that a check made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebhookMove {
+    /// When.
+    pub at: TimestampMs,
+    /// Telegram's date of the last failed delivery until then, Unix seconds: what is newer is of the new address.
+    pub error_at: Option<i64>,
+    /// Whether the bot was well until then: only such a one tells anything about the new address.
+    pub well: bool,
 }
 
 impl WebhookState {
@@ -153,6 +166,7 @@ impl WebhookState {
             pending: None,
             growth: 0,
             error_at: None,
+            moved: None,
         }
     }
 
@@ -253,4 +267,27 @@ pub struct WebhookTally {
     pub elsewhere: bool,
     /// Bots.
     pub bots: u64,
+}
+
+/// How all connected bots are, in numbers that tell whether Telegram can be reached and whether a move to another address goes
+/// well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WebhookSurvey {
+    /// Bots that checks moved to the public URL announced last, within the hour before the last such move, and that were well
+    /// until then.
+    pub moved: u64,
+    /// Those of them whose deliveries have failed since.
+    pub moved_failing: u64,
+    /// Bots that are at an older address.
+    pub rest: u64,
+    /// What `moved` is to be compared with: the rest, and bots that were moved in the same hour and were not well before.
+    pub others: u64,
+    /// Those of them whose deliveries fail at the older address, or did until they were moved.
+    pub others_failing: u64,
+    /// Since when moves are held, as it was noted.
+    pub held_since: Option<TimestampMs>,
+    /// Bots of which Telegram told nothing at the last check.
+    pub unanswered: u64,
+    /// Since when it has told nothing of the first of them.
+    pub unanswered_since: Option<TimestampMs>,
 }

@@ -57,6 +57,28 @@ pub enum StagingChange {
     Refused,
 }
 
+/// What all rows of bots are like together: it is another after every change of any of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BotsMark {
+    /// Rows, deleted bots included.
+    pub rows: i64,
+    /// Their versions, added up.
+    pub versions: i64,
+    /// Their epochs, added up.
+    pub epochs: i64,
+}
+
+/// Of which state a bot's row is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotMark {
+    /// The bot.
+    pub id: BotId,
+    /// Of the row.
+    pub version: i64,
+    /// Of the activation.
+    pub epoch: Epoch,
+}
+
 /// Bots. Every method is one transaction; every change but [`Bots::activate`] and [`Bots::overtake`] adds one to `version`.
 #[async_trait]
 pub trait Bots: Debug + Send + Sync {
@@ -71,6 +93,13 @@ pub trait Bots: Debug + Send + Sync {
 
     /// All bots that are connected or have an active revision and are not deleted, by id: for the runtime.
     async fn live_bots(&self) -> StoreResult<Vec<BotRow>>;
+
+    /// Whether any bot has changed, for little: equal marks mean that none has. Versions and epochs only grow, so that no two
+    /// changes make up for each other, and a change that is committed late is not missed.
+    async fn bots_mark(&self) -> StoreResult<BotsMark>;
+
+    /// Of which state the bots of [`Bots::live_bots`] are, by id.
+    async fn live_bot_marks(&self) -> StoreResult<Vec<BotMark>>;
 
     /// Stores a token with what Telegram said of it and lifts a suspension, if the bot's token is still the one that was
     /// `seen` (`None`: it had none). Of any number of concurrent calls for several bots, one bot gets an identity; of those for

@@ -40,7 +40,7 @@ pub use accounts::{Accounts, PasswordChange};
 pub use analytics::{Analytics, AnalyticsEvent, AnalyticsQuery, AnalyticsRow, DEFAULT_RETENTION_MS};
 pub use artifacts::{ArtifactError, ArtifactName, Artifacts};
 pub use audit::{Audit, AuditQuery};
-pub use bots::{Bots, Connection, NewBot, StagingChange, TokenChange};
+pub use bots::{BotMark, Bots, BotsMark, Connection, NewBot, StagingChange, TokenChange};
 pub use bus::{Bus, Notice};
 pub use chat_states::{ChatState, ChatStates};
 pub use chats::{ChatPlace, ChatView, Chats, FirstMessage, Freed, Remedy, Standing};

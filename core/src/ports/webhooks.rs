@@ -8,7 +8,7 @@ use super::{Page, PageRequest, StoreResult};
 use crate::ids::{BotId, ProjectId};
 use crate::model::{
     Registered, Tried, WebhookCheck, WebhookGrant, WebhookPace, WebhookPaceState, WebhookState,
-    WebhookStatus, WebhookTally,
+    WebhookStatus, WebhookSurvey, WebhookTally,
 };
 use crate::time::TimestampMs;
 
@@ -83,6 +83,16 @@ pub trait Webhooks: Debug + Send + Sync {
 
     /// Counts connected bots by status, findings and whether they are to be moved: of these projects, or of all where none are given.
     async fn webhook_tally(&self, projects: Option<&[ProjectId]>) -> StoreResult<Vec<WebhookTally>>;
+
+    /// Ids of all bots that have a check, in their order.
+    async fn webhook_check_ids(&self) -> StoreResult<Vec<BotId>>;
+
+    /// How all connected bots are.
+    async fn webhook_survey(&self) -> StoreResult<WebhookSurvey>;
+
+    /// Notes since when moves to another address are held (`None`: they are not), for all nodes. Answers whether that changes
+    /// whether they are: of several callers one is told so. The beginning of a hold stays.
+    async fn note_webhook_moves_held(&self, since: Option<TimestampMs>) -> StoreResult<bool>;
 
     /// To be called before a `setWebhook`: from now on `url` counts as ours too. `until`: while Telegram may not have it yet;
     /// nobody gets the check before, unless the end is told. A check that is hastened meanwhile is due then. Answers whether it

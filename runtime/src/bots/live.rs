@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use botloom_core::ids::{BotId, ProjectId};
+use botloom_core::ids::{BotId, Epoch, ProjectId};
 use botloom_core::model::{BotRow, IngressMode, SealedToken};
-use botloom_core::ports::ActiveRevision;
+use botloom_core::ports::{ActiveRevision, BotMark};
 use botloom_core::vault::{SecretContext, Vault};
 use botloom_telegram::Token;
 use sha2::{Digest, Sha256};
@@ -72,7 +72,21 @@ impl LiveBot {
     }
 
     pub(super) fn is_as_in(&self, row: &BotRow) -> bool {
-        self.version == row.version && self.revision.map_or(0, |revision| revision.epoch.0) == row.epoch.0
+        self.version == row.version && self.epoch() == row.epoch
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.revision.map_or(Epoch(0), |revision| revision.epoch)
+    }
+
+    /// Whether the row of this state is known.
+    pub(super) fn is_of(&self, mark: &BotMark) -> bool {
+        self.version == mark.version && self.epoch() == mark.epoch
+    }
+
+    /// Whether the row is of before.
+    pub(super) fn is_newer_than(&self, row: &BotRow) -> bool {
+        self.version > row.version || self.epoch() > row.epoch
     }
 
     /// Whether this is the webhook's secret. Takes as long for any wrong one.

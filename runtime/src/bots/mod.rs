@@ -1,17 +1,17 @@
 //! The bots that this node serves, in memory: who may knock, with which token to send.
 //!
-//! Rows come from the catalog when a bot is first heard of, when a notice says that it changed, and all together every
-//! few seconds. While the catalog is away, bots that are known stay known.
+//! Rows come from the catalog when a bot is first heard of, when a notice says that it changed, and when it shows every few
+//! seconds that any did. While the catalog is away, bots that are known stay known.
 
 mod live;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use botloom_core::ids::BotId;
 use botloom_core::model::BotRow;
-use botloom_core::ports::{Bus, Catalog, Notice, StoreError, StoreResult};
+use botloom_core::ports::{BotMark, BotsMark, Bus, Catalog, Notice, StoreError, StoreResult};
 use botloom_core::vault::Vault;
 use moka::sync::Cache;
 use tokio::sync::broadcast::error::RecvError;
@@ -28,6 +28,10 @@ const ABSENT_KEPT: u64 = 10_000;
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// How long a look into the catalog may take.
 const LOOK_WITHIN: Duration = Duration::from_secs(3);
+/// So many changed rows are read one by one; of more, all are read at once.
+const ONE_BY_ONE: usize = 32;
+/// Every so many looks at the catalog, what is known is compared with it though nothing seems to have changed.
+const COMPARE_EVERY: u32 = 30;
 
 /// What is known of a bot.
 #[derive(Debug, Clone)]
@@ -151,13 +155,15 @@ impl Bots {
     }
 
     async fn look(&self, id: &BotId) -> StoreResult<Found> {
-        let row = tokio::time::timeout(LOOK_WITHIN, self.0.catalog.bot(id))
-            .await
-            .map_err(|_| StoreError::unavailable("the catalog did not answer in time"))??;
+        let row = in_time(self.0.catalog.bot(id)).await?;
         let found = match row {
             None => Found::Unknown,
             Some(row) if row.deleted_at.is_some() => Found::Deleted,
-            Some(row) => return Ok(Found::Live(self.learn(&row))),
+            Some(row) => {
+                // Somebody who asked later may have been answered before.
+                let newer = self.known(&row.id).filter(|bot| bot.is_newer_than(&row));
+                return Ok(Found::Live(newer.unwrap_or_else(|| self.learn(&row))));
+            }
         };
         self.forget(id);
         self.0.absent.insert(id.clone(), found.clone());
@@ -192,20 +198,38 @@ impl Bots {
         }
     }
 
-    async fn reconcile(&self) -> StoreResult<()> {
-        let rows = tokio::time::timeout(LOOK_WITHIN, self.0.catalog.live_bots())
-            .await
-            .map_err(|_| StoreError::unavailable("the catalog did not answer in time"))??;
-        let live: HashMap<&BotId, &BotRow> = rows.iter().map(|row| (&row.id, row)).collect();
+    /// Reads what differs from what is known. `seen` is what all rows were like at the last look; where they still are, nothing
+    /// is read.
+    async fn reconcile(&self, seen: &mut Option<BotsMark>) -> StoreResult<()> {
+        let catalog = &self.0.catalog;
+        let mark = in_time(catalog.bots_mark()).await?;
+        if *seen == Some(mark) {
+            return Ok(());
+        }
+        let live = in_time(catalog.live_bot_marks()).await?;
+        let ids: HashSet<&BotId> = live.iter().map(|mark| &mark.id).collect();
         for bot in self.all() {
-            if !live.contains_key(&bot.id) {
+            if !ids.contains(&bot.id) {
                 // Disconnected, deleted, or never deployed: heard of again when somebody asks.
                 self.forget(&bot.id);
             }
         }
-        for row in live.values() {
+        let is_known = |mark: &&BotMark| self.known(&mark.id).is_some_and(|bot| bot.is_of(mark));
+        let changed: Vec<&BotMark> = live.iter().filter(|mark| !is_known(mark)).collect();
+        let rows = if changed.len() > ONE_BY_ONE {
+            in_time(catalog.live_bots()).await?
+        } else {
+            let mut rows = Vec::with_capacity(changed.len());
+            for mark in changed {
+                rows.extend(in_time(catalog.bot(&mark.id)).await?);
+            }
+            rows
+        };
+        for row in rows.iter().filter(|row| row.deleted_at.is_none()) {
             self.learn(row);
         }
+        // What changed since it was asked for gets another mark.
+        *seen = Some(mark);
         Ok(())
     }
 
@@ -214,14 +238,21 @@ impl Bots {
         let mut notices = self.0.bus.subscribe();
         let mut tick = tokio::time::interval(every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut seen, mut looks) = (None, 0_u32);
         loop {
             let outcome = tokio::select! {
                 () = shutdown.cancelled() => return,
-                _ = tick.tick() => self.reconcile().await,
+                _ = tick.tick() => {
+                    if looks.is_multiple_of(COMPARE_EVERY) {
+                        seen = None;
+                    }
+                    looks = looks.wrapping_add(1);
+                    self.reconcile(&mut seen).await
+                }
                 notice = notices.recv() => match notice {
                     Ok(Notice::BotChanged { bot }) => self.look(&bot).await.map(|_| ()),
                     Ok(_) => Ok(()),
-                    Err(RecvError::Lagged(_)) => self.reconcile().await,
+                    Err(RecvError::Lagged(_)) => self.reconcile(&mut seen).await,
                     // Nobody publishes any more; the tick goes on.
                     Err(RecvError::Closed) => {
                         notices = self.0.bus.subscribe();
@@ -235,6 +266,12 @@ impl Bots {
             }
         }
     }
+}
+
+async fn in_time<T>(answer: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+    tokio::time::timeout(LOOK_WITHIN, answer)
+        .await
+        .map_err(|_| StoreError::unavailable("the catalog did not answer in time"))?
 }
 
 /// Reason of a suspension.

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod conversation;
+mod directory;
 mod draining;
 mod fairness;
 mod flips;

@@ -56,22 +56,54 @@ pub(crate) async fn webhooks(command: WebhooksCommand) -> CommandResult {
             let api = Api::login(&at.login).await?;
             let progress = api.get("/webhooks/progress").await?.ok()?;
             tell(&at, &progress, || {
-                let held = progress["heldUntil"].as_str().map_or_else(String::new, |until| {
-                    format!("\nTelegram asks to wait until {until}")
-                });
-                format!(
-                    "{} healthy, {} repairing, {} drifted, {} unknown\n{} left, about {}{held}",
-                    progress["healthy"],
-                    progress["repairing"],
-                    progress["drifted"],
-                    progress["unknown"],
-                    progress["left"],
-                    span(progress["etaSeconds"].as_u64().unwrap_or_default()),
-                )
+                let left = &progress["left"];
+                let left = if progress["moveHeld"].is_object() {
+                    format!("{left} left, held")
+                } else {
+                    let secs = progress["etaSeconds"].as_u64().unwrap_or_default();
+                    format!("{left} left, about {}", span(secs))
+                };
+                let mut lines = vec![
+                    format!(
+                        "{} healthy, {} repairing, {} drifted, {} unknown",
+                        progress["healthy"], progress["repairing"], progress["drifted"], progress["unknown"],
+                    ),
+                    left,
+                ];
+                lines.extend(troubles(&progress));
+                lines.join("\n")
             });
         }
     }
     Ok(())
+}
+
+/// What keeps webhooks from being set right, in words.
+fn troubles(progress: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(until) = progress["heldUntil"].as_str() {
+        lines.push(format!("Telegram asks to wait until {until}"));
+    }
+    if let Some(since) = progress["moveHeld"]["since"].as_str() {
+        let held = &progress["moveHeld"];
+        lines.push(format!(
+            "The move to the new public URL is held since {since}: of {} bots moved lately, deliveries of {} fail there; {} \
+             stay at the old one.",
+            held["moved"], held["failing"], held["rest"]
+        ));
+        lines.push(
+            "  `botloom webhooks list --status drifted` names them. Once they get their updates it goes on by itself; if the \
+             URL is wrong, set BOTLOOM_PUBLIC_URL back and restart: only bots that were moved are moved back."
+                .to_owned(),
+        );
+    }
+    if let Some(since) = progress["unansweredSince"].as_str() {
+        lines.push(format!(
+            "Telegram does not answer for {} bots, the first since {since}",
+            progress["unanswered"]
+        ));
+    }
+    lines
 }
 
 /// The codes of what was found, as a cell of a table.

@@ -119,6 +119,10 @@ mod webhooks {
 mod webhook_pace {
     botloom_core::webhook_pace_conformance!(super::catalog().await);
 }
+
+mod webhook_survey {
+    botloom_core::webhook_survey_conformance!(super::catalog().await);
+}
 mod profiles {
     botloom_core::profiles_conformance!(super::catalog().await);
 }

@@ -135,6 +135,25 @@ fn connections_and_secrets() {
     assert_eq!(diagnosis.seen, Some(seen), "from now on it is known");
 }
 
+#[test]
+fn a_move_whose_answer_was_lost_has_arrived() {
+    let mut known = registration();
+    known.registered = Some(OLD.to_owned());
+    known.registering = Some(URL.to_owned());
+    let diagnosis = diagnose(&aim(), &info(), &healthy(), &known, NOW);
+    let seen = Registered {
+        url: URL.to_owned(),
+        secret: Sha256Hash::of("secret"),
+    };
+    assert!(diagnosis.arrived);
+    assert_eq!(diagnosis.seen, Some(seen), "from now on it is known");
+    known.secret = Some(Sha256Hash::of("another"));
+    let diagnosis = diagnose(&aim(), &info(), &healthy(), &known, NOW);
+    assert_eq!(diagnosis.seen, None, "which secret Telegram has is not known");
+    known.registered = Some(URL.to_owned());
+    assert!(!diagnose(&aim(), &info(), &healthy(), &known, NOW).arrived);
+}
+
 fn failing(pending: u64, error_at: i64, words: &str) -> WebhookInfo {
     WebhookInfo {
         pending_update_count: pending,

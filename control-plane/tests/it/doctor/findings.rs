@@ -243,6 +243,12 @@ async fn while_telegram_is_away_nothing_is_known_and_nothing_told() {
     }
     assert!(clinic.is(0, "unknown", &[]).await);
     assert!(clinic.health(0).await["unansweredSince"].is_string());
+    let progress = async || clinic.owner.get("/webhooks/progress").await.expect(200).json();
+    assert_eq!(progress().await["unanswered"], 2);
+    assert_eq!(
+        progress().await["unansweredSince"],
+        clinic.health(0).await["unansweredSince"]
+    );
     assert!(
         clinic.is(1, "drifted", &["webhook-foreign"]).await,
         "what was known stays known"
@@ -251,6 +257,8 @@ async fn while_telegram_is_away_nothing_is_known_and_nothing_told() {
     clinic.pass(ROUND_MS).await;
     clinic.becomes(0, "healthy", &[]).await;
     assert_eq!(clinic.health(0).await["unansweredSince"], Value::Null);
+    assert_eq!(progress().await["unanswered"], 0);
+    assert_eq!(progress().await["unansweredSince"], Value::Null);
     assert_eq!(clinic.told_names(0).await, [""; 0]);
     assert_eq!(clinic.told_names(1).await, ["WebhookDrifted"], "once");
 }

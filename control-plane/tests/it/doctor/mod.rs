@@ -2,6 +2,7 @@
 //! moves it, so checks and pace go by it; sockets are real.
 
 mod findings;
+mod holding;
 mod moving;
 mod nodes;
 mod races;

@@ -124,6 +124,11 @@ async fn all_bots_move_at_the_pace_though_nodes_are_killed_and_none_moves_twice(
         assert!(clinic.is(bot, "healthy", &[]).await, "{bot}");
         assert_eq!(clinic.told(bot).await, [], "a move is no drift");
     }
+    let progress = clinic.owner.get("/webhooks/progress").await.expect(200).json();
+    assert_eq!(
+        progress["left"], 0,
+        "also the one whose answer was lost has arrived"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

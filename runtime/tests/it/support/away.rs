@@ -1,7 +1,8 @@
 //! A catalog that goes away: every question fails until it is back.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use botloom_core::hash::{RevHash, Sha256Hash};
@@ -10,15 +11,15 @@ use botloom_core::model::{
     ApiToken, AuditEntry, BotRow, Deployment, Identity, Invitation, LoginAttempt, ManagedBot, ManagedOutcome,
     ManagedRequest, Member, Membership, Newcomer, ProfileRow, Project, Registered, RevisionRow, Role,
     SealedToken, Session, SessionHash, SpecVersion, SpecVersionSummary, TelegramIdentity, Tried, User,
-    WebhookCheck, WebhookGrant, WebhookPace, WebhookPaceState, WebhookStatus, WebhookTally,
+    WebhookCheck, WebhookGrant, WebhookPace, WebhookPaceState, WebhookStatus, WebhookSurvey, WebhookTally,
 };
 use botloom_core::ports::{
-    Acceptance, Accounts, Admission, Admittance, Audit, AuditQuery, Bots, Catalog, Connection, Deployments,
-    Idempotency, IdempotencyClaim, IdempotencyKey, Identities, Leases, Linking, ManagedBots, MemberChange,
-    Members, NewBot, NewDeploymentOutcome, NewProjectOutcome, NewVersion, NewVersionOutcome, Page,
-    PageRequest, PasswordChange, Profiles, ProjectRemoval, ProjectRename, Projects, Registrar, Revisions,
-    SettledWebhook, StagingChange, StoreError, StoreResult, StoredResponse, TokenChange, Tokens, Versions,
-    Webhooks,
+    Acceptance, Accounts, Admission, Admittance, Audit, AuditQuery, BotMark, Bots, BotsMark, Catalog,
+    Connection, Deployments, Idempotency, IdempotencyClaim, IdempotencyKey, Identities, Leases, Linking,
+    ManagedBots, MemberChange, Members, NewBot, NewDeploymentOutcome, NewProjectOutcome, NewVersion,
+    NewVersionOutcome, Page, PageRequest, PasswordChange, Profiles, ProjectRemoval, ProjectRename, Projects,
+    Registrar, Revisions, SettledWebhook, StagingChange, StoreError, StoreResult, StoredResponse,
+    TokenChange, Tokens, Versions, Webhooks,
 };
 use botloom_core::{BotId, Epoch, ProjectId, TaskId, TimestampMs, UserId};
 use uuid::Uuid;
@@ -27,6 +28,8 @@ use uuid::Uuid;
 pub(crate) struct Switched {
     inner: Arc<dyn Catalog>,
     away: AtomicBool,
+    /// How often each question was asked.
+    asked: Mutex<HashMap<&'static str, usize>>,
 }
 
 impl Switched {
@@ -34,14 +37,26 @@ impl Switched {
         Self {
             inner,
             away: AtomicBool::new(false),
+            asked: Mutex::default(),
         }
+    }
+
+    /// The catalog itself, which is never away.
+    pub(crate) fn inner(&self) -> &dyn Catalog {
+        &*self.inner
+    }
+
+    /// How often the method of this name was called.
+    pub(crate) fn asked(&self, method: &str) -> usize {
+        self.asked.lock().unwrap().get(method).copied().unwrap_or(0)
     }
 
     pub(crate) fn away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
     }
 
-    fn pass(&self) -> StoreResult<&dyn Catalog> {
+    fn pass(&self, method: &'static str) -> StoreResult<&dyn Catalog> {
+        *self.asked.lock().unwrap().entry(method).or_default() += 1;
         if self.away.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("switched off"));
         }
@@ -54,7 +69,7 @@ macro_rules! forward {
         #[async_trait]
         impl $port for Switched {
             $(async fn $name(&self, $($arg: $kind),*) -> StoreResult<$answer> {
-                self.pass()?.$name($($arg),*).await
+                self.pass(stringify!($name))?.$name($($arg),*).await
             })*
         }
     };
@@ -126,6 +141,8 @@ forward! { Bots
     fn bot(id: &BotId) -> Option<BotRow>;
     fn bots(projects: &[ProjectId], page: &PageRequest) -> Page<BotRow>;
     fn live_bots() -> Vec<BotRow>;
+    fn bots_mark() -> BotsMark;
+    fn live_bot_marks() -> Vec<BotMark>;
     fn set_token(id: &BotId, seen: Option<&SealedToken>, token: &SealedToken, identity: &TelegramIdentity) -> TokenChange;
     fn set_connection(id: &BotId, connection: Option<&Connection>) -> ();
     fn replace_connection(id: &BotId, seen: Option<&Connection>, connection: Option<&Connection>) -> bool;
@@ -198,6 +215,9 @@ forward! { Webhooks
     fn webhook_check(bot: &BotId) -> Option<WebhookCheck>;
     fn webhook_checks(projects: &[ProjectId], status: Option<WebhookStatus>, page: &PageRequest) -> Page<WebhookCheck>;
     fn webhook_tally(projects: Option<&[ProjectId]>) -> Vec<WebhookTally>;
+    fn webhook_check_ids() -> Vec<BotId>;
+    fn webhook_survey() -> WebhookSurvey;
+    fn note_webhook_moves_held(since: Option<TimestampMs>) -> bool;
     fn begin_registration(bot: &BotId, url: &str, by: Registrar<'_>, now: TimestampMs, until: TimestampMs) -> bool;
     fn end_registration(bot: &BotId, by: Registrar<'_>, tried: &Tried, registered: Option<&Registered>) -> ();
     fn grant_webhook_change(bot: &BotId, now: TimestampMs, pace: WebhookPace) -> WebhookGrant;

@@ -8,7 +8,7 @@ use super::{Subject, a_bot, add_bot, entry, owner, pages, project, rev};
 use crate::ids::{BotId, Epoch, ProjectId};
 use crate::model::{BotRow, IngressMode, SealedToken, TelegramIdentity};
 use crate::ports::{
-    Connection, NewProjectOutcome, PageRequest, StagingChange, StoreError, StoreResult, TokenChange,
+    BotMark, Connection, NewProjectOutcome, PageRequest, StagingChange, StoreError, StoreResult, TokenChange,
 };
 use crate::testing::conformance::CaseResult;
 use crate::testing::conformance::cases::{T0, cases, race};
@@ -37,6 +37,7 @@ cases!(($) bots_conformance, catalog::bots, Subject, [
     lists_come_in_pages,
     foreign_cursors_list_nothing,
     live_bots_are_connected_or_active,
+    every_change_of_a_bot_changes_the_mark_of_all,
     secrets_are_sealed_anew_unless_the_bot_changed,
     a_staging_bot_belongs_to_one_bot_of_its_project,
     of_bots_that_stage_each_other_one_does,
@@ -521,8 +522,64 @@ async fn live_bots_are_connected_or_active(catalog: Subject) -> CaseResult {
         catalog.activate(&BotId::new(id)?, Epoch(0), rev(id)).await?;
     }
     let live = catalog.live_bots().await?;
+    let marks = catalog.live_bot_marks().await?;
+    let expected = live.iter().map(|bot| BotMark {
+        id: bot.id.clone(),
+        version: bot.version,
+        epoch: bot.epoch,
+    });
+    assert_eq!(marks, expected.collect::<Vec<_>>());
+    assert_eq!(marks[0].epoch, Epoch(1));
     let live: Vec<_> = live.iter().map(|bot| bot.id.as_str()).collect();
     assert_eq!(live, ["active", "both", "connected"]);
+    Ok(())
+}
+
+async fn every_change_of_a_bot_changes_the_mark_of_all(catalog: Subject) -> CaseResult {
+    let mut marks = vec![catalog.bots_mark().await?];
+    let mut note = async |what: &str| -> CaseResult {
+        let mark = catalog.bots_mark().await?;
+        assert!(!marks.contains(&mark), "{what} is not seen");
+        marks.push(mark);
+        assert_eq!(catalog.bots_mark().await?, mark, "nothing has changed");
+        Ok(())
+    };
+    let (_, project) = owner(&catalog).await?;
+    for id in ["one", "two"] {
+        assert!(add_bot(&catalog, project.id, id).await?);
+        note("a new bot").await?;
+    }
+    let (one, two) = (BotId::new("one")?, BotId::new("two")?);
+    assert!(give(&catalog, &one, "token", 1).await?);
+    note("a token").await?;
+    catalog.set_connection(&one, Some(&webhook())).await?;
+    note("a connection").await?;
+    let epoch = catalog
+        .activate(&one, Epoch(0), rev("one"))
+        .await?
+        .ok_or("active")?;
+    note("an activation").await?;
+    // What one loses another gains: both versions grow all the same.
+    catalog.set_connection(&one, None).await?;
+    note("a disconnection").await?;
+    catalog.set_connection(&two, Some(&webhook())).await?;
+    note("a connection of another").await?;
+    assert!(catalog.overtake(&one, epoch, Epoch(9)).await?.is_some());
+    note("an epoch").await?;
+    let version = catalog.bot(&one).await?.ok_or("stored")?.version;
+    assert!(catalog.suspend(&one, version, "token-revoked").await?);
+    note("a suspension").await?;
+    assert!(catalog.set_paused(&one, Some(T0)).await?);
+    note("a pause").await?;
+    catalog.rename_bot(&one, "Other").await?;
+    note("a name").await?;
+    let read = catalog.bot(&one).await?.ok_or("stored")?;
+    assert!(catalog.reseal(&read, Some(&token("new")), None).await?);
+    note("a sealed token").await?;
+    assert!(catalog.delete_bot(&one, T0).await?);
+    note("a deletion").await?;
+    assert!(!catalog.delete_bot(&one, T0).await?);
+    assert_eq!(catalog.bots_mark().await?, *marks.last().ok_or("noted")?);
     Ok(())
 }
 

@@ -15,6 +15,7 @@ pub mod revisions;
 pub mod tokens;
 pub mod versions;
 pub mod webhook_pace;
+pub mod webhook_survey;
 pub mod webhooks;
 
 use std::error::Error;

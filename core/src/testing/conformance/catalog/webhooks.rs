@@ -10,7 +10,7 @@ use crate::hash::Sha256Hash;
 use crate::ids::{BotId, ProjectId};
 use crate::model::{
     Found, IngressMode, Registered, Registration, SealedToken, TelegramIdentity, Tried, WebhookCheck,
-    WebhookFinding, WebhookState, WebhookStatus, WebhookTally,
+    WebhookFinding, WebhookMove, WebhookState, WebhookStatus, WebhookTally,
 };
 use crate::ports::{Connection, PageRequest, Registrar, SettledWebhook, StoreError, TokenChange};
 use crate::testing::conformance::CaseResult;
@@ -189,6 +189,11 @@ async fn what_was_found_is_kept(catalog: Subject) -> CaseResult {
         pending: Some(100_000),
         growth: 4,
         error_at: Some(1_795_200_000),
+        moved: Some(WebhookMove {
+            at: T0.plus(4),
+            error_at: Some(1_795_199_999),
+            well: true,
+        }),
     };
     let settled = SettledWebhook {
         claim: claimed[0].clone(),
