@@ -146,7 +146,7 @@ async fn until_delayed(world: &World, bot: &Bot, chat: i64) {
         chat: chat.into(),
     };
     eventually("it is noted", async || {
-        let view = world.ports.chats.chat(&lane).await.unwrap();
+        let view = world.ports.chats.chat(&lane).await.expect("the store answers");
         matches!(view.outbound, Some(Standing::Delayed { .. }))
     })
     .await;
@@ -156,7 +156,7 @@ async fn until_delayed(world: &World, bot: &Bot, chat: i64) {
 async fn replay_and_say(world: &World, bot: &Bot) {
     let letters = world.dead_letters(&bot.id, Direction::Out).await;
     let replayed = world.ports.dead_letters.replay(&bot.id, &letters[0].id).await;
-    assert!(replayed.unwrap());
+    assert!(replayed.expect("the store answers"));
     say(world, bot, 5, 3..4).await;
 }
 

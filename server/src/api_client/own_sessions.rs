@@ -56,7 +56,8 @@ pub(crate) async fn ended_after(command: impl Future<Output = CommandResult>) ->
 const HOW_TO_END: &str = "`botloom sessions list` shows it, `botloom sessions end` ends it";
 
 async fn end_all() {
-    for task in std::mem::take(&mut *lock(&OPENING)) {
+    let opening = std::mem::take(&mut *lock(&OPENING));
+    for task in opening {
         if tokio::time::timeout(OPENS, task).await.is_err() {
             note(format!(
                 "whether the server opened a session for this command is not known; {HOW_TO_END}"

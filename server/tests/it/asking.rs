@@ -21,7 +21,7 @@ fn ask(server: &str, args: &[&str]) -> Ran {
 }
 
 /// Runs a command against a server with these replies; answers what it was asked, too.
-async fn story(replies: &[Reply], args: &[&str]) -> (Ran, Vec<String>) {
+fn story(replies: &[Reply], args: &[&str]) -> (Ran, Vec<String>) {
     let server = Scripted::start(replies);
     let ran = ask(&server.url(), args);
     (ran, server.lines())
@@ -33,15 +33,15 @@ const CREATE: &[&str] = &["bots", "create", "some-bot"];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_asks_to_wait_is_waited_for() {
     let soon = Answer(429, "Retry-After: 1\r\n", "{}");
-    let (ran, asked) = story(&[soon, MADE], CREATE).await;
+    let (ran, asked) = story(&[soon, MADE], CREATE);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(asked, ["POST /bots"; 2], "nothing was done at the first time");
 
-    let (ran, asked) = story(&[Answer(429, "Retry-After: 3\r\n", "{}"), NOTHING], LIST).await;
+    let (ran, asked) = story(&[Answer(429, "Retry-After: 3\r\n", "{}"), NOTHING], LIST);
     assert_eq!((ran.code, asked.len()), (Some(0), 2), "{ran:?}");
     assert!(ran.err.contains("asks to wait (429"), "{}", ran.err);
 
-    let (ran, asked) = story(&[Answer(429, "Retry-After: 3600\r\n", "{}"), NOTHING], LIST).await;
+    let (ran, asked) = story(&[Answer(429, "Retry-After: 3600\r\n", "{}"), NOTHING], LIST);
     assert_eq!((ran.code, asked.len()), (Some(1), 1), "not for an hour: {ran:?}");
     assert!(ran.err.contains("429"), "{}", ran.err);
 }
@@ -49,7 +49,7 @@ async fn a_server_that_asks_to_wait_is_waited_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_only_read_is_asked_for_again() {
     for failure in [BUSY, Close] {
-        let (ran, asked) = story(&[failure, NOTHING], LIST).await;
+        let (ran, asked) = story(&[failure, NOTHING], LIST);
         assert_eq!(ran.code, Some(0), "{failure:?}: {ran:?}");
         assert_eq!(asked.len(), 2);
     }
@@ -57,9 +57,9 @@ async fn what_is_only_read_is_asked_for_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_have_been_done_is_not_done_twice() {
-    let (ran, asked) = story(&[BUSY, MADE], CREATE).await;
+    let (ran, asked) = story(&[BUSY, MADE], CREATE);
     assert_eq!((ran.code, asked.len()), (Some(1), 1), "{ran:?}");
-    let (ran, asked) = story(&[Close, MADE], CREATE).await;
+    let (ran, asked) = story(&[Close, MADE], CREATE);
     assert_eq!((ran.code, asked.len()), (Some(1), 1), "{ran:?}");
     assert!(
         ran.err
@@ -165,7 +165,7 @@ async fn a_server_that_says_nothing_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_tells_how_it_is_now() {
-    let (ran, asked) = story(&[BUSY, NOTHING], &["health"]).await;
+    let (ran, asked) = story(&[BUSY, NOTHING], &["health"]);
     assert_eq!((ran.code, asked.len()), (Some(1), 1), "{ran:?}");
 }
 
@@ -178,7 +178,7 @@ async fn events_begin_with_the_oldest_that_is_kept() {
     );
     let last = Answer(200, "", ": connected\n\nid: 5000\nevent: BotPaused\ndata: {}\n\n");
     for args in [&["events", "shop", "--after", "0"][..], &["events", "shop"]] {
-        let (ran, asked) = story(&[told, last], args).await;
+        let (ran, asked) = story(&[told, last], args);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert!(ran.out.contains("BotPaused"), "{ran:?}");
         assert_eq!(asked[1], "GET /events?botId=shop&lastEventId=2000");
@@ -192,7 +192,7 @@ async fn a_deployment_that_another_one_overtook_is_told_so() {
         "",
         r#"{"botId":"shop","status":"failed","stages":[],"error":{"code":"superseded","detail":"Another one came first."}}"#,
     );
-    let (ran, _) = story(&[superseded; 3], &["deployments", "show", "some-task", "--watch"]).await;
+    let (ran, _) = story(&[superseded; 3], &["deployments", "show", "some-task", "--watch"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
         ran.err.contains("superseded: Another one came first."),
