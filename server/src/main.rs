@@ -16,6 +16,7 @@ mod metrics;
 mod private_file;
 mod proxies;
 mod saved_session;
+mod signals;
 mod telemetry;
 mod terminal;
 mod wiring;
@@ -48,7 +49,10 @@ fn main() -> ExitCode {
     if matches!(cli.command, Command::SandboxWorker) {
         return botloom_runtime::sandbox::worker::main();
     }
-    match run(cli) {
+    let ended = run(cli);
+    let written = terminal::all_written()
+        .map_err(|error| CommandError::Other(format!("the answer cannot be written: {error}")));
+    match ended.and(written) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !matches!(error, CommandError::Differences) {
@@ -129,7 +133,9 @@ fn run(cli: Cli) -> CommandResult {
             Ok(())
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "botloom", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "botloom", &mut script);
+            terminal::say(String::from_utf8_lossy(&script).trim_end());
             Ok(())
         }
         Command::SandboxWorker => Ok(()),

@@ -27,6 +27,13 @@ pub(super) fn event(event: &LoggedEvent) -> Bytes {
     .into()
 }
 
+/// Tells a reader of whom it is not known where it was what there is: the oldest event that is kept, and the latest, from
+/// which the stream goes on.
+pub(super) fn unknown(oldest: u64, latest: u64) -> Bytes {
+    let data = json!({ "reason": "the last event is not known", "oldest": oldest });
+    format!("id: {latest}\nevent: resync\ndata: {data}\n\n").into()
+}
+
 /// Tells the reader to fetch everything anew and, with an id, from where the stream goes on.
 pub(super) fn resync(reason: &str, latest: Option<u64>) -> Bytes {
     let id = latest.map_or_else(String::new, |latest| format!("id: {latest}\n"));

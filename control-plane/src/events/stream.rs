@@ -112,15 +112,15 @@ impl Stream {
             .events
             .events_after(self.watch.project, 0, 1)
             .await;
-        let latest = page
-            .map_err(|error| {
-                tracing::warn!(?error, "an event stream ends; its reader comes back");
-                Ended
-            })?
-            .latest;
+        let page = page.map_err(|error| {
+            tracing::warn!(?error, "an event stream ends; its reader comes back");
+            Ended
+        })?;
+        let latest = page.latest;
         if self.watch.start == Start::Unknown {
-            self.send(frame::resync("the last event is not known", Some(latest)))
-                .await?;
+            // Where none is kept, the next one will be the oldest.
+            let oldest = page.events.first().map_or(latest + 1, |event| event.id);
+            self.send(frame::unknown(oldest, latest)).await?;
         }
         Ok(latest)
     }

@@ -154,6 +154,9 @@ impl ChangeView {
     }
 }
 
+/// The number of the version before the first.
+const NO_VERSION: u32 = 0;
+
 fn tag(version: u32) -> String {
     format!("specVersion-{version}")
 }
@@ -168,6 +171,7 @@ fn tag(version: u32) -> String {
     params(
         ("note" = Option<String>, Query, max_length = 1000, description = "Said about the version, if it is a new one"),
         ("If-Match" = Option<String>, Header, description = "`\"specVersion-N\"` of the version that you edited"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only as the first version of the bot"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key again gives the same answer"),
     ),
     responses(
@@ -279,12 +283,20 @@ pub(super) fn refused(findings: Vec<Finding>) -> Problem {
     Problem::new(code::INVALID_SPEC, detail).with_errors(&findings)
 }
 
-/// What the caller says was edited.
+/// What the caller says was edited; `If-None-Match: *` says that there is nothing yet.
 pub(super) fn edited(headers: &HeaderMap) -> Result<Edited, Problem> {
-    Ok(match etag::condition(headers, &header::IF_MATCH)? {
-        None => Edited::Unsaid,
-        Some(Condition::Any) => Edited::Any,
-        Some(Condition::Tags(tags)) => {
+    let unless = etag::condition(headers, &header::IF_NONE_MATCH)?;
+    Ok(match (etag::condition(headers, &header::IF_MATCH)?, unless) {
+        (None, None) => Edited::Unsaid,
+        (None, Some(Condition::Any)) => Edited::Versions(vec![NO_VERSION]),
+        (_, Some(_)) => {
+            return Err(Problem::new(
+                code::MALFORMED_HEADER,
+                "if-none-match must be *, and without if-match.",
+            ));
+        }
+        (Some(Condition::Any), None) => Edited::Any,
+        (Some(Condition::Tags(tags)), None) => {
             let number = |tag: &str| tag.strip_prefix("specVersion-")?.parse::<Version>().ok();
             let versions = tags
                 .iter()

@@ -21,42 +21,42 @@ pub(super) enum Credential {
 }
 
 /// E-mail and password of an account that there is.
-pub(crate) fn credentials(login: &Login) -> Result<(String, String), CommandError> {
+pub(crate) async fn credentials(login: &Login) -> Result<(String, String), CommandError> {
     if login.email.is_none() && login.password.is_none() && !std::io::stdin().is_terminal() {
         return Err(CommandError::Other(format!(
             "nobody is logged in at {}: {WAYS_IN}",
             login.server
         )));
     }
-    let email = email(login)?;
-    let password = password(login.password.as_deref(), "Password: ")?;
+    let email = email(login).await?;
+    let password = password(login.password.as_deref(), "Password: ").await?;
     Ok((email, password))
 }
 
 /// E-mail and password of an account that is to be made.
-pub(crate) fn new_credentials(login: &Login) -> Result<(String, String), CommandError> {
-    let email = email(login)?;
-    let password = new_password(login.password.as_deref(), "Password: ", "BOTLOOM_PASSWORD")?;
+pub(crate) async fn new_credentials(login: &Login) -> Result<(String, String), CommandError> {
+    let email = email(login).await?;
+    let password = new_password(login.password.as_deref(), "Password: ", "BOTLOOM_PASSWORD").await?;
     Ok((email, password))
 }
 
-fn email(login: &Login) -> Result<String, CommandError> {
-    asked(login.email.as_deref(), "E-mail: ", "--email or BOTLOOM_EMAIL")
+async fn email(login: &Login) -> Result<String, CommandError> {
+    asked(login.email.as_deref(), "E-mail: ", "--email or BOTLOOM_EMAIL").await
 }
 
 /// A password that holds.
-pub(crate) fn password(given: Option<&str>, question: &str) -> Result<String, CommandError> {
-    answered(given, "BOTLOOM_PASSWORD", || terminal::ask_hidden(question))
+pub(crate) async fn password(given: Option<&str>, question: &str) -> Result<String, CommandError> {
+    answered(given, "BOTLOOM_PASSWORD", terminal::ask_hidden(question)).await
 }
 
 /// A password that is to hold from now on: what nobody sees is typed twice.
-pub(crate) fn new_password(
+pub(crate) async fn new_password(
     given: Option<&str>,
     question: &str,
     otherwise: &str,
 ) -> Result<String, CommandError> {
-    let password = answered(given, otherwise, || terminal::ask_hidden(question))?;
-    if given.is_none() && password != answered(None, otherwise, || terminal::ask_hidden("Once more: "))? {
+    let password = answered(given, otherwise, terminal::ask_hidden(question)).await?;
+    if given.is_none() && password != answered(None, otherwise, terminal::ask_hidden("Once more: ")).await? {
         return Err(CommandError::Other(
             "these are two different passwords; nothing was changed".to_owned(),
         ));
@@ -65,14 +65,18 @@ pub(crate) fn new_password(
 }
 
 /// A text that was given, or is asked for on a terminal; `otherwise` says how to give it where there is none.
-pub(crate) fn asked(given: Option<&str>, question: &str, otherwise: &str) -> Result<String, CommandError> {
-    answered(given, otherwise, || terminal::ask(question))
+pub(crate) async fn asked(
+    given: Option<&str>,
+    question: &str,
+    otherwise: &str,
+) -> Result<String, CommandError> {
+    answered(given, otherwise, terminal::ask(question)).await
 }
 
-fn answered(
+async fn answered(
     given: Option<&str>,
     otherwise: &str,
-    ask: impl FnOnce() -> std::io::Result<String>,
+    ask: impl Future<Output = std::io::Result<String>>,
 ) -> Result<String, CommandError> {
     if let Some(text) = given {
         return Ok(text.to_owned());
@@ -80,5 +84,5 @@ fn answered(
     if !std::io::stdin().is_terminal() {
         return Err(CommandError::Other(format!("give {otherwise}")));
     }
-    ask().map_err(|error| CommandError::Other(error.to_string()))
+    ask.await.map_err(|error| CommandError::Other(error.to_string()))
 }

@@ -95,6 +95,14 @@ impl Api {
         }
     }
 
+    /// The same, for the last request of a command: what the server asks to wait for is waited for, and not for long.
+    fn at_the_end(&self) -> Self {
+        Self {
+            transport: self.transport.with(Patience::END),
+            ..self.clone()
+        }
+    }
+
     /// Logs in, with an API token where there is one. A session that this opens ends with the command.
     pub(crate) async fn login(login: &Login) -> Result<Self, CommandError> {
         let mut api = Self::new(&login.server);
@@ -110,26 +118,36 @@ impl Api {
             api.credential = Credential::Kept;
             return Ok(api);
         }
-        let (session, email) = api.open_session(login).await?;
-        api.go_on_with(&session)?;
-        api.credential = Credential::Account(email);
-        own_sessions::add(&api);
-        Ok(api)
+        let (email, password) = credentials(login).await?;
+        let opened = own_sessions::open(async move {
+            let (session, email) = api.exchange(&email, &password).await?;
+            api.go_on_with(&session)?;
+            api.credential = Credential::Account(email);
+            Ok((api, ()))
+        });
+        Ok(opened.await?.0)
     }
 
     /// Makes an account; answers what the server says of it. The session that it gives ends with the command.
     pub(crate) async fn sign_up(&self, path: &str, account: Value) -> Result<Value, CommandError> {
-        let (answer, headers) = self.send(Method::POST, path, Some(account)).await?;
-        let body = answer.ok()?;
-        let mut api = self.clone();
-        api.go_on_with(&session(&headers, &body))?;
-        own_sessions::add(&api);
-        Ok(body)
+        let (mut api, path) = (self.clone(), path.to_owned());
+        let opened = own_sessions::open(async move {
+            let (answer, headers) = api.send(Method::POST, &path, Some(account)).await?;
+            let body = answer.ok()?;
+            api.go_on_with(&session(&headers, &body))?;
+            Ok((api, body))
+        });
+        Ok(opened.await?.1)
     }
 
     /// Opens a session with e-mail and password; answers whose it is, too.
     pub(crate) async fn open_session(&self, login: &Login) -> Result<(SavedSession, String), CommandError> {
-        let (email, password) = credentials(login)?;
+        let (email, password) = credentials(login).await?;
+        self.exchange(&email, &password).await
+    }
+
+    /// The session that e-mail and password give, and whose it is.
+    async fn exchange(&self, email: &str, password: &str) -> Result<(SavedSession, String), CommandError> {
         let body = json!({ "email": email, "password": password });
         let (answer, headers) = self.send(Method::POST, "/auth/login", Some(body)).await?;
         let body = answer.ok()?;
@@ -202,10 +220,11 @@ impl Api {
 
     /// Posts JSON text as it is.
     pub(crate) async fn post_text(&self, path: &str, text: Vec<u8>) -> Result<Answer, CommandError> {
-        self.post_on(path, text, None).await
+        self.post_if(path, text, None).await
     }
 
-    /// Posts JSON text, or nothing, on the condition that this is the latest version of the bot's spec.
+    /// Posts JSON text, or nothing, on the condition that this is the latest version of the bot's spec; `None`: that it
+    /// has none.
     pub(crate) async fn post_on(
         &self,
         path: &str,
@@ -213,7 +232,19 @@ impl Api {
         version: Option<u64>,
     ) -> Result<Answer, CommandError> {
         let tag = version.map(|version| format!("\"specVersion-{version}\""));
-        let condition = tag.as_deref().map(|tag| (header::IF_MATCH, tag));
+        let condition = match &tag {
+            Some(tag) => (header::IF_MATCH, tag.as_str()),
+            None => (header::IF_NONE_MATCH, "*"),
+        };
+        self.post_if(path, text, Some(condition)).await
+    }
+
+    async fn post_if(
+        &self,
+        path: &str,
+        text: Vec<u8>,
+        condition: Option<(HeaderName, &str)>,
+    ) -> Result<Answer, CommandError> {
         let sent = self.send_bytes(Method::POST, path, Bytes::from(text), condition);
         Ok(sent.await?.0)
     }
@@ -284,6 +315,9 @@ impl Api {
         }
         let url = format!("{}{path}", self.server.as_str().trim_end_matches('/'));
         let outgoing = Outgoing {
+            is_repeatable: method.is_safe()
+                || headers.contains_key(&IDEMPOTENCY_KEY)
+                || path == own_sessions::LOGOUT,
             method,
             url,
             headers,

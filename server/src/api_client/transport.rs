@@ -54,6 +54,12 @@ impl Patience {
         busy: Duration::ZERO,
         unseen: Duration::ZERO,
     };
+    /// That of the end of a command, for which somebody waits that wants nothing more of it.
+    pub(super) const END: Self = Self {
+        answer: Duration::from_secs(10),
+        busy: Duration::from_secs(20),
+        unseen: Duration::ZERO,
+    };
 }
 
 /// A request, as often as it is needed.
@@ -63,14 +69,11 @@ pub(super) struct Outgoing {
     pub(super) url: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Whether having arrived twice does nothing twice.
+    pub(super) is_repeatable: bool,
 }
 
 impl Outgoing {
-    /// Whether having arrived twice does nothing twice.
-    fn is_repeatable(&self) -> bool {
-        self.method.is_safe() || self.headers.contains_key(&IDEMPOTENCY_KEY)
-    }
-
     fn request(&self) -> Result<Request<Full<Bytes>>, CommandError> {
         let mut request = Request::builder()
             .method(&self.method)
@@ -169,7 +172,7 @@ impl Transport {
                 Ok(Tried { outcome, again })
             }
             Ok(Err(error)) => {
-                let again = is_transient(&error) && (error.is_connect() || outgoing.is_repeatable());
+                let again = is_transient(&error) && (error.is_connect() || outgoing.is_repeatable);
                 let again = again.then(|| Again {
                     asked: None,
                     because: self.unreachable(&error),
@@ -186,7 +189,7 @@ impl Transport {
         let asked = answer.headers().get(header::RETRY_AFTER);
         let wanted = match status {
             StatusCode::TOO_MANY_REQUESTS => true,
-            StatusCode::SERVICE_UNAVAILABLE => outgoing.is_repeatable(),
+            StatusCode::SERVICE_UNAVAILABLE => outgoing.is_repeatable,
             // Somebody is at the first request with this key.
             StatusCode::CONFLICT => outgoing.headers.contains_key(&IDEMPOTENCY_KEY) && asked.is_some(),
             _ => false,

@@ -17,7 +17,7 @@ const POLL: Duration = Duration::from_millis(150);
 
 /// Creates the first owner.
 pub(crate) async fn setup(login: &Login) -> CommandResult {
-    let (email, password) = new_credentials(login)?;
+    let (email, password) = new_credentials(login).await?;
     let account = json!({ "email": email, "password": password });
     Api::new(&login.server).sign_up("/auth/setup", account).await?;
     say(format!("{email} owns {}", login.server));
@@ -146,7 +146,11 @@ pub(super) async fn deployed(
                 return Ok(state["epoch"].as_u64().unwrap_or_default());
             }
             Some("failed") => {
-                note("nothing changed for users: the revision that was live still is");
+                note(if state["error"]["code"] == "superseded" {
+                    "this deployment changed nothing: what the other one made live is live; see `botloom deployments list`"
+                } else {
+                    "nothing changed for users: the revision that was live still is"
+                });
                 return Err(CommandError::Api(format!(
                     "deployment failed: {}",
                     failure(&state)

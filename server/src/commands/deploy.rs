@@ -1,7 +1,7 @@
 //! `botloom deploy`: a version, or a revision, goes live.
 
 use super::apply;
-use super::going_live::{newest_version, see_through};
+use super::going_live::{built, newest_version, see_through};
 use crate::api_client::Api;
 use crate::cli::releases::DeployArgs;
 use crate::error::CommandResult;
@@ -17,9 +17,7 @@ pub(crate) async fn deploy(args: &DeployArgs) -> CommandResult {
             Some(version) => version.into(),
             None => newest_version(&api, &args.bot).await?,
         };
-        // Building what is built already makes the revision that is there.
-        let task = apply::generate(&api, &args.bot, version).await?;
-        let revision = apply::generated(&api, &task).await?;
+        let revision = built(&api, &args.bot, version).await?;
         let line = format!("version {version} is revision {revision}");
         if args.at.json {
             note(line);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::apply::deployed;
+use super::apply::{deployed, generate, generated};
 use super::listing::{newest, segment};
 use crate::api_client::Api;
 use crate::cli::bots::At;
@@ -59,6 +59,14 @@ pub(super) async fn named(api: &Api, revision: &Value) -> Result<String, Command
     }
 }
 
+/// Has a version built if it was not built yet, and says what is waited for; answers the revision.
+pub(super) async fn built(api: &Api, bot: &str, version: u64) -> Result<String, CommandError> {
+    // Building what is built already makes the revision that is there.
+    let task = generate(api, bot, version).await?;
+    note(format!("building version {version} of {bot}: task {task}"));
+    generated(api, &task).await
+}
+
 /// Says from what to what a deployment leads, and how it ends if `wait`ed for. As JSON it is shown at last.
 pub(super) async fn see_through(api: &Api, task: &str, wait: bool, at: &At) -> CommandResult {
     let tell = |line: String| if at.json { note(line) } else { say(line) };
@@ -69,6 +77,7 @@ pub(super) async fn see_through(api: &Api, task: &str, wait: bool, at: &At) -> C
     let from = named(api, &begun["fromRev"]).await?;
     tell(format!("{bot} goes from {from} to {to}"));
     let ended = if wait {
+        note(format!("waiting for the deployment: task {task}"));
         let ended = deployed(api, task, tell).await;
         ended.map(|epoch| tell(format!("{bot} is live with {to}, epoch {epoch}")))
     } else {

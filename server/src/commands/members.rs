@@ -54,10 +54,10 @@ pub(crate) async fn members(command: MembersCommand) -> CommandResult {
             tell(at.json, &json!({}), "revoked".to_owned());
         }
         MembersCommand::Join { link, new, login } => {
-            let link = invitation(link.as_deref())?;
+            let link = invitation(link.as_deref()).await?;
             let secret = link.rsplit('#').next().unwrap_or_default();
             let joined = if new {
-                let (email, password) = new_credentials(&login)?;
+                let (email, password) = new_credentials(&login).await?;
                 let body = json!({ "secret": secret, "email": email, "password": password });
                 let answer = Api::new(&login.server).sign_up("/auth/register", body).await?;
                 answer["projects"][0].clone()
@@ -79,7 +79,7 @@ pub(crate) async fn members(command: MembersCommand) -> CommandResult {
 }
 
 /// The link, wherever it is given.
-fn invitation(given: Option<&str>) -> Result<String, CommandError> {
+async fn invitation(given: Option<&str>) -> Result<String, CommandError> {
     if given == Some("-") {
         let mut line = String::new();
         std::io::stdin()
@@ -87,7 +87,7 @@ fn invitation(given: Option<&str>) -> Result<String, CommandError> {
             .map_err(|error| CommandError::Other(error.to_string()))?;
         return Ok(line.trim().to_owned());
     }
-    let link = asked(given, "Link: ", "the link, or BOTLOOM_INVITATION")?;
+    let link = asked(given, "Link: ", "the link, or BOTLOOM_INVITATION").await?;
     Ok(link.trim().to_owned())
 }
 

@@ -70,12 +70,13 @@ pub(crate) async fn sessions(command: SessionsCommand) -> CommandResult {
 
 /// Changes the password. The session that the command uses goes on.
 pub(crate) async fn change_password(args: &PasswordArgs) -> CommandResult {
-    let old = password(args.login.password.as_deref(), "Present password: ")?;
+    let old = password(args.login.password.as_deref(), "Present password: ").await?;
     let new = new_password(
         args.new_password.as_deref(),
         "New password: ",
         "BOTLOOM_NEW_PASSWORD",
-    )?;
+    )
+    .await?;
     // Typed once, where it logs in as well.
     let login = Login {
         password: Some(old.clone()),

@@ -1,10 +1,14 @@
 //! A folder of specs in git: `pull`, `diff`, `apply`.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::support::api::{EMAIL, PASSWORD};
 use crate::support::desk::Desk;
+use crate::support::process::binary;
 use crate::support::specs::chain;
 
 impl Desk {
@@ -335,4 +339,82 @@ async fn a_bot_that_fails_keeps_no_other_back() {
     );
     let told = desk.ends(&["apply", "bots"], 1);
     assert!(told.contains("a-bot: The bot id is taken"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_command_at_a_time_writes_into_a_folder() {
+    let desk = Desk::new().await;
+    desk.write("first-bot.json", &chain("first-bot", "a"));
+    desk.ends(&["apply", "bots"], 0);
+    desk.write("first-bot.json", &chain("first-bot", "b"));
+    for args in [
+        &["apply", "bots"][..],
+        &["apply", "bots/first-bot.json"],
+        &["pull", "bots"],
+    ] {
+        let folder = std::fs::File::open(desk.folder()).unwrap();
+        folder.lock().unwrap();
+        let mut second = binary()
+            .args(args)
+            .current_dir(desk.dir.path())
+            .env("BOTLOOM_SERVER", desk.server.url(""))
+            .env("BOTLOOM_EMAIL", EMAIL)
+            .env("BOTLOOM_PASSWORD", PASSWORD)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = BufReader::new(second.stderr.take().unwrap());
+        let mut line = String::new();
+        told.read_line(&mut line).unwrap();
+        assert!(
+            line.contains("works in bots; waiting for its end"),
+            "{args:?}: {line}"
+        );
+        // What the first one does meanwhile is what the second one finds.
+        let bot = format!("{}-bot", if args[0] == "pull" { "third" } else { "first" });
+        desk.write(
+            &format!("{bot}.json"),
+            &edited(&chain(&bot, "c"), &args.join(" ")),
+        );
+        drop(folder);
+        let mut rest = String::new();
+        told.read_to_string(&mut rest).unwrap();
+        assert_eq!(second.wait().unwrap().code(), Some(0), "{args:?}: {rest}");
+    }
+    assert_eq!(desk.versions("first-bot").await, [3, 2, 1]);
+    let newest = desk.api.get("/spec/latest?botId=first-bot").await.json();
+    assert_eq!(
+        newest["flows"][0]["steps"][0]["text"],
+        "apply bots/first-bot.json"
+    );
+    // Who only looks waits for nobody.
+    let folder = std::fs::File::open(desk.folder()).unwrap();
+    folder.lock().unwrap();
+    desk.ends(&["diff", "bots"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_written_beside_what_others_write() {
+    let desk = Desk::new().await;
+    desk.bot(&chain("first-bot", "a")).await;
+    // What a fixed name for drafts would run into.
+    for taken in ["botloom.lock.tmp", "first-bot.json.tmp"] {
+        std::fs::create_dir_all(desk.file(taken)).unwrap();
+    }
+    desk.ends(&["pull", "bots"], 0);
+    assert!(desk.read("botloom.lock").contains("first-bot"));
+    let mut names: Vec<_> = std::fs::read_dir(desk.folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let expected = [
+        "botloom.lock",
+        "botloom.lock.tmp",
+        "first-bot.json",
+        "first-bot.json.tmp",
+    ];
+    assert_eq!(names, expected, "no draft is left");
 }

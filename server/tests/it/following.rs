@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -10,6 +11,7 @@ use crate::support::api::{EMAIL, PASSWORD};
 use crate::support::desk::Desk;
 use crate::support::process::binary;
 use crate::support::specs::chain;
+use crate::support::world::PATIENCE;
 
 /// `botloom events` that goes on.
 struct Follower {
@@ -34,18 +36,27 @@ impl Follower {
         Self { child, lines }
     }
 
-    /// Reads until an event of this name was told; answers all events on the way.
+    /// Reads until an event of this name was told; answers all events on the way. A follower that hears nothing for too
+    /// long is ended.
     fn until(&mut self, name: &str) -> Vec<Value> {
-        let mut told = Vec::new();
-        for line in self.lines.by_ref() {
-            let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            let is_it = event["event"] == name;
-            told.push(event);
-            if is_it {
-                return told;
+        let pid = self.child.id().to_string();
+        let (done, waited) = std::sync::mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            if waited.recv_timeout(4 * PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                Command::new("kill").args(["-s", "KILL", &pid]).status().unwrap();
             }
+        });
+        let mut told = Vec::new();
+        let mut is_told = false;
+        while !is_told && let Some(line) = self.lines.next() {
+            let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            is_told = event["event"] == name;
+            told.push(event);
         }
-        panic!("it ended without {name}: {told:?}")
+        drop(done);
+        watch.join().unwrap();
+        assert!(is_told, "it ended without {name}: {told:?}");
+        told
     }
 
     fn interrupt(mut self) -> Option<i32> {

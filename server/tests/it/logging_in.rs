@@ -3,14 +3,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
 use crate::support::api::{EMAIL, PASSWORD};
 use crate::support::desk::Desk;
-use crate::support::process::{Ran, Server, binary, run};
-use crate::support::scripted::Reply::{self, Answer, Hang};
+use crate::support::process::{Ran, Server, run, without_settings};
+use crate::support::scripted::Reply::{self, Answer};
 use crate::support::scripted::Scripted;
 
 const LIST: &[&str] = &["bots", "list"];
@@ -67,33 +67,6 @@ async fn making_an_account_leaves_no_session_behind() {
     assert_eq!(listed.as_array().unwrap().len(), 1, "its own: {listed}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_that_is_stopped_ends_its_session() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        let server = Scripted::start(&[LOGGED_IN, Hang, GONE]).await;
-        let child = binary()
-            .args(LIST)
-            .env("BOTLOOM_SERVER", server.url())
-            .env("BOTLOOM_EMAIL", "ada@example.com")
-            .env("BOTLOOM_PASSWORD", PASSWORD)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut child = child.unwrap();
-        server.asked(2).await;
-        let pid = child.id().to_string();
-        let sent = std::process::Command::new("kill")
-            .args(["-s", signal, &pid])
-            .status();
-        assert!(sent.unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(code));
-        let heard = server.heard();
-        assert_eq!(heard[2].line, "POST /auth/logout");
-        assert_eq!(heard[2].headers["cookie"], "botloom_session=story");
-    }
-}
-
 /// Runs a command in a folder with this settings file.
 fn with_file(dir: &Path, text: &str, args: &[&str], env: &[(&str, &str)]) -> Ran {
     std::fs::write(dir.join("botloom.toml"), text).unwrap();
@@ -106,8 +79,7 @@ async fn arguments_count_before_the_environment_and_that_before_the_file() {
     let dir = dir.path();
     let server = Scripted::start(&[
         NOTHING, NOTHING, LOGGED_IN, NOTHING, GONE, LOGGED_IN, NOTHING, GONE,
-    ])
-    .await;
+    ]);
     let url = server.url();
     // What is wrong with settings of the server alone is no matter of a client.
     let file =
@@ -233,6 +205,9 @@ async fn refusals_are_told_in_words_of_the_command_line() {
     assert!(person.contains("needs a person"), "{person}");
 }
 
+/// The binary under test.
+const BOTLOOM: &str = env!("CARGO_BIN_EXE_botloom");
+
 /// A command at a terminal of its own.
 struct AtTerminal {
     script: Child,
@@ -242,9 +217,14 @@ struct AtTerminal {
 
 impl AtTerminal {
     fn start(args: &[&str], env: &[(&str, &str)]) -> Self {
-        let command = format!("{} {}", env!("CARGO_BIN_EXE_botloom"), args.join(" "));
-        let script = std::process::Command::new("script")
-            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        Self::shell(&format!("{BOTLOOM} {}", args.join(" ")), env)
+    }
+
+    /// Runs a command of the shell.
+    fn shell(command: &str, env: &[(&str, &str)]) -> Self {
+        let script = without_settings(Command::new("script"))
+            .args(["--quiet", "--return", "--command", command, "/dev/null"])
+            .env("SHELL", "/bin/sh")
             .envs(env.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -257,6 +237,11 @@ impl AtTerminal {
 
     /// Waits for a question, and answers it.
     fn answers(&mut self, question: &str, text: &str) {
+        self.types(question, &format!("{text}\n"));
+    }
+
+    /// Waits for a question, and types this.
+    fn types(&mut self, question: &str, keys: &str) {
         let after = self.shown.len();
         let mut byte = [0];
         while !self.shown[after..].contains(question) {
@@ -264,12 +249,11 @@ impl AtTerminal {
             assert_eq!(read, 1, "no {question:?} in: {}", self.shown);
             self.shown.push(char::from(byte[0]));
         }
-        let typed = format!("{text}\n");
         self.script
             .stdin
             .as_mut()
             .unwrap()
-            .write_all(typed.as_bytes())
+            .write_all(keys.as_bytes())
             .unwrap();
     }
 
@@ -315,4 +299,16 @@ async fn a_password_that_is_typed_is_not_shown() {
             "{shown}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_gives_up_at_a_password_sees_again_what_they_type() {
+    // Nobody is asked: there is no server.
+    let env = [("BOTLOOM_EMAIL", EMAIL)];
+    let command = format!("trap : INT; {BOTLOOM} login; echo \"ended with $?\"; stty -a");
+    let mut login = AtTerminal::shell(&command, &env);
+    login.types("Password: ", "\u{3}");
+    let (_, shown) = login.ends();
+    assert!(shown.contains("ended with 130"), "{shown}");
+    assert!(shown.contains(" echo ") && !shown.contains("-echo "), "{shown}");
 }

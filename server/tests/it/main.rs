@@ -29,6 +29,7 @@ mod nodes;
 mod oidc;
 mod once;
 mod operating;
+mod own_sessions;
 mod people;
 mod polling;
 mod proxies;

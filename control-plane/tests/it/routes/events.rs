@@ -200,6 +200,14 @@ async fn a_reader_that_cannot_catch_up_is_told_to_fetch_anew() {
             ("resync", Some(latest)),
             "{unknown}"
         );
+        let knows_oldest = unknown != "999999";
+        let oldest = knows_oldest.then_some(1);
+        assert_eq!(
+            event.data["oldest"].as_u64(),
+            oldest,
+            "{unknown}: {:?}",
+            event.data
+        );
     }
     // The stream goes on where it said.
     let mut reader = Reader::open(&owner, "/events?botId=a-bot", &[("last-event-id", "999999")]).await;

@@ -134,7 +134,23 @@ async fn a_lost_update_is_refused() {
     let on = |tag: &'static str| [("if-match", tag)];
     let none = owner.post_with("/spec", &spec("a-bot", "one"), &on("*")).await;
     none.refused(412, "precondition-failed");
-    owner.post("/spec", &spec("a-bot", "one")).await.expect(201);
+    let first = [("if-none-match", "*")];
+    owner
+        .post_with("/spec", &spec("a-bot", "one"), &first)
+        .await
+        .expect(201);
+    let second = owner.post_with("/spec", &spec("a-bot", "two"), &first).await;
+    second.refused(412, "precondition-failed");
+    assert_eq!(second.header("etag"), "\"specVersion-1\"");
+    for malformed in [
+        &[("if-none-match", "\"specVersion-1\"")][..],
+        &[("if-none-match", "*"), ("if-match", "*")],
+    ] {
+        owner
+            .post_with("/spec", &spec("a-bot", "two"), malformed)
+            .await
+            .refused(400, "malformed-header");
+    }
     owner
         .post_with("/spec", &spec("a-bot", "two"), &on("\"specVersion-1\""))
         .await

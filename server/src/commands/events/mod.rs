@@ -18,7 +18,7 @@ use crate::terminal::{go_on, note};
 
 /// Pause before a server that was away is asked again, as its streams ask for.
 const AGAIN: Duration = Duration::from_secs(2);
-/// Events of a project that a server has at least, if there were so many.
+/// Events of a project that a server has at least, if there were so many: where one that is older does not say what it has.
 const KEPT: u64 = 1_000;
 /// An id that no event has: the server tells the latest one, and goes on from there.
 const NO_ID: &str = "none";
@@ -43,10 +43,10 @@ struct Reader<'a> {
 }
 
 async fn watch(api: &Api, args: &EventsArgs) -> CommandResult {
-    let (mut frames, latest) = from_now(api, &args.bot).await?;
+    let (mut frames, Told { latest, oldest }) = from_now(api, &args.bot).await?;
     let last = match args.after {
         None if args.follow => latest,
-        None | Some(0) => latest.saturating_sub(KEPT),
+        None | Some(0) => oldest.map_or(latest.saturating_sub(KEPT), |oldest| oldest.saturating_sub(1)),
         Some(after) => after,
     };
     let mut reader = Reader { api, args, last };
@@ -75,12 +75,26 @@ async fn watch(api: &Api, args: &EventsArgs) -> CommandResult {
     }
 }
 
-/// A stream from now on, and the latest event before it.
-async fn from_now(api: &Api, bot: &str) -> Result<(Frames, u64), CommandError> {
+/// What a server has of a project's events.
+struct Told {
+    /// The latest one; 0 if there never was one.
+    latest: u64,
+    /// The oldest one that is kept, where the server says so.
+    oldest: Option<u64>,
+}
+
+/// A stream from now on, and what there was before it.
+async fn from_now(api: &Api, bot: &str) -> Result<(Frames, Told), CommandError> {
     let mut frames = open(api, bot, NO_ID).await?;
     while let Some(frame) = frames.next().await {
-        if let Frame::Event { id: Some(latest), .. } = frame {
-            return Ok((frames, latest));
+        if let Frame::Event {
+            id: Some(latest),
+            data,
+            ..
+        } = frame
+        {
+            let oldest = data["oldest"].as_u64();
+            return Ok((frames, Told { latest, oldest }));
         }
     }
     Err(broke_off())
@@ -119,7 +133,7 @@ impl Reader<'_> {
         } else {
             words(id, name, data)
         };
-        go_on(line).is_ok()
+        go_on(line)
     }
 
     /// The stream after what was told, as soon as the server is there.

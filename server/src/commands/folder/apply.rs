@@ -30,8 +30,8 @@ pub(crate) async fn apply(args: &ApplyArgs) -> CommandResult {
                        `botloom connect`";
         return Err(CommandError::Usage(message.to_owned()));
     }
+    let mut lock = Lock::hold(&args.file).await?;
     let specs = files::read(&args.file, args.json)?;
-    let mut lock = Lock::read(&args.file)?;
     let api = Api::login(&args.login).await?;
     let project = named_project(&api, args.project.as_deref()).await?;
     let fileless = fileless::find(&api, &lock, &specs).await?;

@@ -1,11 +1,14 @@
 //! The specs of a folder.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use botloom_spec::model::BotSpec;
 use botloom_spec::{Accepted, Finding};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::commands::validate;
 use crate::error::{self, CommandError};
@@ -104,15 +107,23 @@ pub(super) fn pretty(spec: &BotSpec) -> Result<String, CommandError> {
         .map_err(|error| CommandError::Other(error.to_string()))
 }
 
-/// Writes a file whole: whoever reads it sees the old text or the new one.
+/// Writes a file whole: whoever reads it sees the old text or the new one, also after the power failed.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), CommandError> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".tmp");
-    let draft = PathBuf::from(draft);
-    std::fs::write(&draft, text)
-        .and_then(|()| std::fs::rename(&draft, path))
-        .map_err(|source| CommandError::File {
-            path: path.to_owned(),
-            source,
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = dir.unwrap_or_else(|| Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // A name that nobody else writes to, and that is taken for no spec.
+    let draft = dir.join(format!(".{name}.{}.tmp", Uuid::new_v4().simple()));
+    let written = File::create_new(&draft)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
         })
+        .and_then(|()| std::fs::rename(&draft, path))
+        .and_then(|()| File::open(dir)?.sync_all());
+    written.map_err(|source| {
+        // Nothing depends on it; the error is what counts.
+        let _ = std::fs::remove_file(&draft);
+        CommandError::at(path)(source)
+    })
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::files;
+use super::hold::Hold;
 use super::remote::Newest;
 use crate::error::CommandError;
 
@@ -20,6 +21,8 @@ pub(super) struct Lock {
     bots: BTreeMap<String, Base>,
     /// As it is on the disk.
     written: String,
+    /// That nobody else writes into the folder meanwhile, where this command does.
+    _held: Option<Hold>,
 }
 
 /// A version that a file was made of.
@@ -50,16 +53,29 @@ impl Lock {
                 path.display()
             ))
         })?;
-        Ok(Self { path, bots, written })
+        Ok(Self {
+            path,
+            bots,
+            written,
+            _held: None,
+        })
     }
 
-    /// The lock of the folder that a file is in; `None` if that has none, and for standard input.
-    pub(super) fn beside(file: &Path) -> Result<Option<Self>, CommandError> {
-        let dir = file.parent().unwrap_or_else(|| Path::new(""));
+    /// Reads the file as soon as no other command writes into the folder, and keeps others from that.
+    pub(super) async fn hold(dir: &Path) -> Result<Self, CommandError> {
+        let held = Hold::take(dir).await?;
+        let lock = Self::read(dir)?;
+        Ok(Self { _held: held, ..lock })
+    }
+
+    /// The lock of the folder that a file is in, held; `None` if that has none, and for standard input.
+    pub(super) async fn beside(file: &Path) -> Result<Option<Self>, CommandError> {
+        let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let dir = dir.unwrap_or_else(|| Path::new("."));
         if file.as_os_str() == "-" || !dir.join(NAME).exists() {
             return Ok(None);
         }
-        Self::read(dir).map(Some)
+        Self::hold(dir).await.map(Some)
     }
 
     /// The bots that have, or had, a file.

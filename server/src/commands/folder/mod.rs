@@ -5,6 +5,7 @@ mod compare;
 mod entry;
 mod fileless;
 mod files;
+mod hold;
 mod lock;
 mod one;
 mod pull;

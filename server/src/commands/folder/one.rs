@@ -16,9 +16,10 @@ use crate::terminal::{note, say};
 /// Brings a spec to a server. Where the folder of its file has a lock that names the bot, the lock counts. It is kept if the file is
 /// the bot's own of that folder: of another one, a draft, the bot's file does not know.
 pub(crate) async fn apply_file(args: &ApplyArgs) -> CommandResult {
+    let lock = Lock::beside(&args.file).await?;
     let local = read(args)?;
     let bot = local.accepted.spec.meta.bot_id.as_str();
-    let mut lock = Lock::beside(&args.file)?.filter(|lock| lock.base(bot).is_some());
+    let mut lock = lock.filter(|lock| lock.base(bot).is_some());
     let api = Api::login(&args.login).await?;
     let project = named_project(&api, args.project.as_deref()).await?;
     let mut entry = Entry::look(&api, bot, &local, lock.as_ref()).await?;

@@ -33,7 +33,7 @@ pub(crate) async fn pull(args: &PullArgs) -> CommandResult {
         source,
     };
     std::fs::create_dir_all(&args.dir).map_err(failed)?;
-    let mut lock = Lock::read(&args.dir)?;
+    let mut lock = Lock::hold(&args.dir).await?;
     let api = Api::login(&args.login).await?;
     let project = named_project(&api, args.project.as_deref()).await?;
     let bots = listing::bots(&api, None).await?;

@@ -9,8 +9,11 @@ use super::http::Http;
 
 /// The binary under test.
 pub(crate) fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_botloom"));
-    // Nothing of the developer's own settings.
+    without_settings(Command::new(env!("CARGO_BIN_EXE_botloom")))
+}
+
+/// A command that sees nothing of the developer's own settings.
+pub(crate) fn without_settings(mut command: Command) -> Command {
     for (key, _) in std::env::vars() {
         if key.starts_with("BOTLOOM_")
             || matches!(
@@ -26,13 +29,13 @@ pub(crate) fn binary() -> Command {
     command
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago. It is none of those that systems give to whoever asks for any, or connects: nobody
+/// gets it by chance, also while the server on it is away.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
+    let mut tries = std::iter::repeat_with(|| rand::random_range(20_000..32_000));
+    tries
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 /// A server that can be killed and started again on the same data and the same port.

@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
+
+use super::world::PATIENCE;
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +18,8 @@ pub(crate) enum Reply {
     Answer(u16, &'static str, &'static str),
     /// The connection ends without an answer.
     Close,
+    /// The same answer as soon as [`Scripted::go_on`] is called; until then nobody else is answered.
+    Held(u16, &'static str, &'static str),
     /// Nothing comes.
     Hang,
 }
@@ -33,26 +38,39 @@ pub(crate) struct Heard {
 pub(crate) struct Scripted {
     port: u16,
     heard: Arc<Mutex<Vec<Heard>>>,
+    goes_on: Arc<Notify>,
     _accepting: AbortOnDropHandle<()>,
 }
 
 impl Scripted {
     /// Starts it on a port that is free.
-    pub(crate) async fn start(replies: &[Reply]) -> Self {
-        Self::on(0, replies).await
+    pub(crate) fn start(replies: &[Reply]) -> Self {
+        Self::at(unopened(), replies)
     }
 
-    /// Starts it on this port. What comes after the last reply gets 500.
-    pub(crate) async fn on(port: u16, replies: &[Reply]) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    /// Starts it where nobody was let in so far. What comes after the last reply gets 500.
+    pub(crate) fn at(door: TcpSocket, replies: &[Reply]) -> Self {
+        let listener = door.listen(64).unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::<Mutex<Vec<Heard>>>::default();
-        let accepting = tokio::spawn(serve(listener, replies.to_vec(), Arc::clone(&heard)));
+        let goes_on = Arc::new(Notify::new());
+        let accepting = tokio::spawn(serve(
+            listener,
+            replies.to_vec(),
+            Arc::clone(&heard),
+            Arc::clone(&goes_on),
+        ));
         Self {
             port,
             heard,
+            goes_on,
             _accepting: AbortOnDropHandle::new(accepting),
         }
+    }
+
+    /// Gives the answer that is held, or is the next to be.
+    pub(crate) fn go_on(&self) {
+        self.goes_on.notify_one();
     }
 
     pub(crate) fn url(&self) -> String {
@@ -76,13 +94,23 @@ impl Scripted {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), enough)
-            .await
-            .unwrap();
+        tokio::time::timeout(PATIENCE, enough).await.unwrap();
     }
 }
 
-async fn serve(listener: TcpListener, replies: Vec<Reply>, heard: Arc<Mutex<Vec<Heard>>>) {
+/// A port that is taken and lets nobody in: connections are refused.
+pub(crate) fn unopened() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    socket
+}
+
+async fn serve(
+    listener: TcpListener,
+    replies: Vec<Reply>,
+    heard: Arc<Mutex<Vec<Heard>>>,
+    goes_on: Arc<Notify>,
+) {
     let mut replies = replies.into_iter();
     let mut hanging = Vec::new();
     loop {
@@ -95,6 +123,10 @@ async fn serve(listener: TcpListener, replies: Vec<Reply>, heard: Arc<Mutex<Vec<
             Some(Reply::Close) => {}
             Some(Reply::Hang) => hanging.push(stream),
             Some(Reply::Answer(status, headers, body)) => answer(&mut stream, status, headers, body).await,
+            Some(Reply::Held(status, headers, body)) => {
+                goes_on.notified().await;
+                answer(&mut stream, status, headers, body).await;
+            }
             None => answer(&mut stream, 500, "", "").await,
         }
     }
