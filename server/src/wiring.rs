@@ -404,6 +404,8 @@ fn pool_options(config: &Config) -> PoolOptions {
     PoolOptions {
         workers: config.sandbox.workers.unwrap_or(defaults.workers),
         budget: config.sandbox.budget,
+        // Who gives calls more time runs on a slow machine.
+        load_budget: defaults.load_budget.max(config.sandbox.budget),
         loaded: config.sandbox.cache,
         idle: config.sandbox.idle,
         ..defaults

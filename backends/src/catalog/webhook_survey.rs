@@ -10,7 +10,7 @@ use super::webhooks::{ANNOUNCED, CONNECTED, ELSEWHERE};
 use crate::sql::{RowExt, Statement};
 
 /// Moves that far before the last one count with it, ms. From the last one and not from now, so that a move which is held is
-/// not forgotten while it is.
+/// not forgotten while it is. What lies further ahead than this was noted by a clock that was wrong, and moves nothing.
 const COUNTED_MS: i64 = 3_600_000;
 /// Whether Telegram has one of ours that is under the announced public URL; unknown is no.
 const HERE: &str = "CASE WHEN b.ingress = 'webhook' \
@@ -24,7 +24,7 @@ const FAILING_SINCE: &str = "CASE WHEN c.codes LIKE '%backlog-growing%' OR \
      AND c.error_at > COALESCE(c.moved_error_at, 0)) THEN 1 ELSE 0 END";
 
 impl SqlCatalog {
-    pub(super) async fn survey(&self) -> StoreResult<WebhookSurvey> {
+    pub(super) async fn survey(&self, now: TimestampMs) -> StoreResult<WebhookSurvey> {
         let sql = format!(
             "WITH checks AS (SELECT {HERE} AS here, {ELSEWHERE} AS elsewhere, {FAILING} AS failing, \
              {FAILING_SINCE} AS failing_since, c.moved_at, c.moved_well, c.unanswered_since \
@@ -32,7 +32,7 @@ impl SqlCatalog {
              counted AS (SELECT k.*, \
              CASE WHEN k.here = 1 AND k.moved_at > l.at - $1 AND k.moved_well = 1 THEN 1 ELSE 0 END AS moved, \
              CASE WHEN k.here = 1 AND k.moved_at > l.at - $1 AND k.moved_well = 0 THEN 1 ELSE 0 END AS ill \
-             FROM checks k LEFT JOIN (SELECT MAX(moved_at) AS at FROM checks WHERE here = 1) l ON TRUE) \
+             FROM checks k LEFT JOIN (SELECT MAX(moved_at) AS at FROM checks WHERE here = 1 AND moved_at <= $2) l ON TRUE) \
              SELECT CAST(COALESCE(SUM(moved), 0) AS BIGINT) AS moved, \
              CAST(COALESCE(SUM(moved * failing_since), 0) AS BIGINT) AS moved_failing, \
              CAST(COALESCE(SUM(elsewhere), 0) AS BIGINT) AS rest, \
@@ -43,6 +43,7 @@ impl SqlCatalog {
         );
         let row = query(AssertSqlSafe(sql))
             .bind(COUNTED_MS)
+            .bind(now.0.saturating_add(COUNTED_MS))
             .optional(&self.db)
             .await?
             .ok_or(StoreError::Missing("count of webhooks"))?;

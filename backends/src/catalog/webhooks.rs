@@ -199,14 +199,15 @@ impl Webhooks for SqlCatalog {
     }
 
     async fn webhook_check_ids(&self) -> StoreResult<Vec<BotId>> {
-        let rows = query("SELECT bot_id FROM webhook_checks ORDER BY bot_id")
-            .all(&self.db)
-            .await?;
+        let sql = format!(
+            "SELECT c.bot_id FROM webhook_checks c JOIN bots b ON b.id = c.bot_id WHERE {CONNECTED} ORDER BY c.bot_id"
+        );
+        let rows = query(AssertSqlSafe(sql)).all(&self.db).await?;
         rows.iter().map(|row| row.parsed("bot_id")).collect()
     }
 
-    async fn webhook_survey(&self) -> StoreResult<WebhookSurvey> {
-        self.survey().await
+    async fn webhook_survey(&self, now: TimestampMs) -> StoreResult<WebhookSurvey> {
+        self.survey(now).await
     }
 
     async fn note_webhook_moves_held(&self, since: Option<TimestampMs>) -> StoreResult<bool> {

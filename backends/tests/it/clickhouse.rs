@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::proxy::{Network, Proxy};
 use crate::settings::setting;
+use crate::support::eventually;
 use crate::telemetry::{bot, event};
 
 /// Longest that a test waits for delivery; a server that was away is tried again within ten seconds.
@@ -178,7 +179,7 @@ async fn an_insert_whose_answer_is_lost_is_made_again_and_stored_once() {
     analytics.record(&batch(0..100)).await.unwrap();
     let unconfirmed = analytics.flush(Duration::from_secs(3)).await;
     assert!(unconfirmed.is_err(), "no answer ever came");
-    assert_eq!(database.stored().await, 100, "but the rows did");
+    eventually("but the rows did", async || database.stored().await == 100).await;
     proxy.set(Network::Works);
     analytics.flush(DELIVERY).await.unwrap();
     assert_eq!(database.stored().await, 100);

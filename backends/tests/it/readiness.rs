@@ -25,6 +25,10 @@ async fn a_cluster_is_fit_for_work_while_one_primary_serves() {
         let mut set = cmd("CONFIG");
         set.arg(&["SET", "cluster-require-full-coverage", "no"]);
         server.command::<()>(&set).await.unwrap();
+        // One that serves does not give up for want of a majority meanwhile.
+        let mut set = cmd("CONFIG");
+        set.arg(&["SET", "cluster-node-timeout", "60000"]);
+        server.command::<()>(&set).await.unwrap();
     }
     let dir = tempfile::tempdir().unwrap();
     let redis = RedisOptions {

@@ -45,7 +45,7 @@ pub(crate) async fn progress(app: &App, actor: Actor) -> Result<Progress, Error>
     let tally = catalog.webhook_tally(Some(&projects)).await?;
     let all = catalog.webhook_tally(None).await?;
     let pace = catalog.webhook_pace(app.now()).await?;
-    let survey = catalog.webhook_survey().await?;
+    let survey = catalog.webhook_survey(app.now()).await?;
     Ok(Progress {
         left: left(&tally),
         eta_secs: doctor::eta_secs(left(&all), pace.last_hour),

@@ -14,6 +14,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use botloom_core::model::{WebhookCheck, WebhookFinding, WebhookStatus, WebhookTally};
 use botloom_core::ports::{Notice, StoreResult};
@@ -43,17 +44,30 @@ const ROOM: usize = 64;
 const LEASE_MS: i64 = 30_000;
 /// Batches of one node that are settled and told at a time.
 const SETTLING: usize = 4;
+/// Longest wait at a shutdown until what was found is stored.
+const SETTLES: Duration = Duration::from_secs(3);
 /// Every so many pauses between looks, new bots are enrolled and all are counted.
 const SLOW: u32 = 10;
 
 /// Checks until `shutdown`.
 pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
     let (found, results) = mpsc::channel(PLACES);
+    let looking = async move {
+        tokio::select! {
+            // What is under way is given up: its claims end by themselves.
+            () = shutdown.cancelled() => {}
+            () = look(app, &found) => {}
+        }
+    };
+    let settling = settle(app, results);
+    tokio::pin!(settling);
     tokio::select! {
-        // What is under way is given up: its claims end by themselves.
-        () = shutdown.cancelled() => {}
-        () = look(app, &found) => {}
-        () = settle(app, results) => {}
+        () = looking => {}
+        () = &mut settling => return,
+    }
+    // What was found is kept, or these bots would not be checked before their claims end.
+    if tokio::time::timeout(SETTLES, settling).await.is_err() {
+        tracing::warn!("what the last checks of webhooks found could not be stored in time");
     }
 }
 
@@ -113,12 +127,11 @@ async fn look_once(
     if now >= memory.slow_due {
         memory.reach.tell();
         catalog.enrol_webhook_checks(app.now()).await?;
-        let bots = count(app).await?;
-        moves::survey(app).await?;
-        if memory.rota.len() != bots {
-            memory.rota = Arc::new(Rota::new(catalog.webhook_check_ids().await?));
-        }
         memory.slow_due = now + pause * SLOW;
+        // Checks go on with what is known.
+        if let Err(error) = count_all(app, memory).await {
+            tracing::warn!(%error, "webhooks cannot be counted at the moment");
+        }
     }
     if due {
         memory.budget = memory.rota.at_a_look(pause);
@@ -131,6 +144,17 @@ async fn look_once(
     };
     let begun = start(app, Arc::new(look), memory.budget, checks, found).await?;
     memory.budget = memory.budget.saturating_sub(begun);
+    Ok(())
+}
+
+/// Counts all bots, looks whether moves are held, and gives every bot its place.
+async fn count_all(app: &App, memory: &mut Memory) -> StoreResult<()> {
+    let bots = count(app).await?;
+    moves::survey(app).await?;
+    if memory.rota.len() != bots {
+        let ids = app.deps.ports.catalog.webhook_check_ids().await?;
+        memory.rota = Arc::new(Rota::new(ids));
+    }
     Ok(())
 }
 
@@ -212,7 +236,7 @@ async fn one(app: App, look: Arc<Look>, claim: WebhookCheck, found: mpsc::Sender
     }
 }
 
-/// Settles what was found for ever, what came within half a look in one transaction.
+/// Settles what was found until nobody finds any more, what came within half a look in one transaction.
 async fn settle(app: &App, mut results: mpsc::Receiver<Checked>) {
     let mut settling = JoinSet::new();
     let mut batch = Vec::new();
@@ -232,6 +256,7 @@ async fn settle(app: &App, mut results: mpsc::Receiver<Checked>) {
         }
         settling.spawn(settle_batch(app.clone(), std::mem::take(&mut batch)));
     }
+    while settling.join_next().await.is_some() {}
 }
 
 async fn settle_batch(app: App, batch: Vec<Checked>) {

@@ -11,6 +11,8 @@ use crate::state::App;
 
 /// So many bots fail by themselves, whatever their address.
 const FEW: u64 = 3;
+/// Where moves are held, one less holds them on, so that they do not begin and end with a single bot.
+const FEW_HELD: u64 = 2;
 /// Bots that moved fail so many times as often as the others before it is held against the address.
 const TIMES: u64 = 4;
 
@@ -24,17 +26,19 @@ pub(super) const fn is_bad(survey: &WebhookSurvey) -> bool {
         rest,
         others,
         others_failing,
+        held_since,
         ..
     } = *survey;
+    let few = if held_since.is_some() { FEW_HELD } else { FEW };
     rest > 0
-        && moved_failing >= FEW
+        && moved_failing >= few
         && moved_failing.saturating_mul(others) >= TIMES.saturating_mul(others_failing).saturating_mul(moved)
 }
 
 /// Looks whether moves are held, and tells when that changes.
 pub(super) async fn survey(app: &App) -> StoreResult<WebhookSurvey> {
     let catalog = &app.deps.ports.catalog;
-    let mut survey = catalog.webhook_survey().await?;
+    let mut survey = catalog.webhook_survey(app.now()).await?;
     let bad = is_bad(&survey);
     if bad != survey.held_since.is_some() {
         let since = bad.then(|| app.now());
@@ -70,6 +74,8 @@ pub(super) async fn survey(app: &App) -> StoreResult<WebhookSurvey> {
 
 #[cfg(test)]
 mod tests {
+    use botloom_core::time::TimestampMs;
+
     use super::*;
 
     fn bad((moved, moved_failing): (u64, u64), (rest, rest_failing): (u64, u64)) -> bool {
@@ -97,6 +103,20 @@ mod tests {
         assert!(!bad((2, 2), (9_998, 0)), "two fail by themselves");
         assert!(!bad((10_000, 9_000), (0, 0)), "everybody has moved");
         assert!(!bad((0, 0), (0, 0)));
+    }
+
+    #[test]
+    fn a_hold_does_not_end_with_the_first_bot_that_recovers() {
+        let held = |moved_failing| WebhookSurvey {
+            moved: 16,
+            moved_failing,
+            rest: 100,
+            others: 100,
+            held_since: Some(TimestampMs(1)),
+            ..WebhookSurvey::default()
+        };
+        assert!(is_bad(&held(2)));
+        assert!(!is_bad(&held(1)));
     }
 
     #[test]

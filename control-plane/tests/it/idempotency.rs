@@ -7,7 +7,7 @@ use botloom_core::ports::{IdempotencyClaim, IdempotencyKey, PageRequest};
 use http::Method;
 use serde_json::json;
 
-use crate::support::{Server, Setup, revision, spec};
+use crate::support::{PATIENCE, Server, Setup, revision, spec};
 
 #[tokio::test]
 async fn a_hundred_posts_with_one_key_have_one_effect() {
@@ -101,7 +101,9 @@ async fn refusals_are_given_again_and_failures_of_ours_are_not() {
 
 #[tokio::test]
 async fn those_who_wait_try_themselves_when_the_first_fails_for_a_reason_of_ours() {
-    let server = Server::start().await;
+    let mut setup = Setup::patient();
+    setup.options.limits.key_wait = PATIENCE;
+    let server = Server::start_with(setup).await;
     let owner = server.with_bot().await;
     owner.post("/spec", &spec("a-bot", "Hello")).await.expect(201);
     server.rest.generators.store(0, Ordering::SeqCst);

@@ -116,6 +116,20 @@ impl Story {
         calls.skip(after).collect()
     }
 
+    /// The events of this name, once there are so many: they are logged after the state is told.
+    async fn events_of(&self, name: &str, count: usize) -> Vec<Value> {
+        let found = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let found = self.events(name).await;
+                if found.len() >= count {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        found.await.unwrap()
+    }
+
     async fn events(&self, name: &str) -> Vec<Value> {
         let project = self.owner.get("/bots/a-bot").await.json()["projectId"].clone();
         let project = project.as_str().unwrap().parse().unwrap();
@@ -253,7 +267,7 @@ async fn every_language_is_published_and_later_only_what_changed() {
         BTreeMap::from([(String::new(), "For all".to_owned())])
     );
     assert_eq!(
-        story.events("ProfilePublished").await,
+        story.events_of("ProfilePublished", 1).await,
         [json!({ "revHash": first })]
     );
 
@@ -284,7 +298,10 @@ async fn every_language_is_published_and_later_only_what_changed() {
     assert!(shown.descriptions.is_empty() && shown.short_descriptions.is_empty());
 
     // What is the same is not said again, and not told of.
-    let before = (story.calls(0).len(), story.events("ProfilePublished").await.len());
+    let before = (
+        story.calls(0).len(),
+        story.events_of("ProfilePublished", 3).await.len(),
+    );
     less["flows"][0]["steps"][0]["text"] = json!("Another text");
     story.flip(&less).await;
     story.published().await;
@@ -321,7 +338,7 @@ async fn what_the_author_set_by_hand_stays_as_long_as_specs_say_nothing() {
         "Taken",
         "the rest is published"
     );
-    let event = &story.events("ProfileRefused").await[0];
+    let event = &story.events_of("ProfileRefused", 1).await[0];
     assert_eq!(event["reason"], told["failure"]);
     story.flip(&spec("a-bot", "hi")).await;
     story.published().await;

@@ -84,11 +84,11 @@ pub trait Webhooks: Debug + Send + Sync {
     /// Counts connected bots by status, findings and whether they are to be moved: of these projects, or of all where none are given.
     async fn webhook_tally(&self, projects: Option<&[ProjectId]>) -> StoreResult<Vec<WebhookTally>>;
 
-    /// Ids of all bots that have a check, in their order.
+    /// Ids of all connected bots that have a check, in their order.
     async fn webhook_check_ids(&self) -> StoreResult<Vec<BotId>>;
 
-    /// How all connected bots are.
-    async fn webhook_survey(&self) -> StoreResult<WebhookSurvey>;
+    /// How all connected bots are. Moves that are noted far ahead of `now` are no measure for others.
+    async fn webhook_survey(&self, now: TimestampMs) -> StoreResult<WebhookSurvey>;
 
     /// Notes since when moves to another address are held (`None`: they are not), for all nodes. Answers whether that changes
     /// whether they are: of several callers one is told so. The beginning of a hold stays.

@@ -27,6 +27,8 @@ pub(crate) struct LiveBot {
     /// The secret itself is not kept: digests compare in constant time whatever the lengths.
     secret: Option<[u8; 32]>,
     pub(super) version: i64,
+    /// Of the activation; it outlives the revision.
+    epoch: Epoch,
 }
 
 impl fmt::Debug for LiveBot {
@@ -68,25 +70,22 @@ impl LiveBot {
             }),
             secret: secret.map(|secret| Sha256::digest(secret.expose()).into()),
             version: row.version,
+            epoch: row.epoch,
         }
     }
 
     pub(super) fn is_as_in(&self, row: &BotRow) -> bool {
-        self.version == row.version && self.epoch() == row.epoch
-    }
-
-    fn epoch(&self) -> Epoch {
-        self.revision.map_or(Epoch(0), |revision| revision.epoch)
+        self.version == row.version && self.epoch == row.epoch
     }
 
     /// Whether the row of this state is known.
     pub(super) fn is_of(&self, mark: &BotMark) -> bool {
-        self.version == mark.version && self.epoch() == mark.epoch
+        self.version == mark.version && self.epoch == mark.epoch
     }
 
     /// Whether the row is of before.
     pub(super) fn is_newer_than(&self, row: &BotRow) -> bool {
-        self.version > row.version || self.epoch() > row.epoch
+        self.version > row.version || self.epoch > row.epoch
     }
 
     /// Whether this is the webhook's secret. Takes as long for any wrong one.

@@ -6,6 +6,7 @@
 mod live;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ struct Shared {
     /// Bots that were looked at again a moment ago.
     again: Cache<BotId, ()>,
     changes: watch::Sender<u64>,
+    /// A bot was forgotten on the word of one look, which may have been late: all are to be compared.
+    doubt: AtomicBool,
 }
 
 impl Bots {
@@ -79,6 +82,7 @@ impl Bots {
             absent,
             again,
             changes,
+            doubt: AtomicBool::new(false),
         }))
     }
 
@@ -159,43 +163,48 @@ impl Bots {
         let found = match row {
             None => Found::Unknown,
             Some(row) if row.deleted_at.is_some() => Found::Deleted,
-            Some(row) => {
-                // Somebody who asked later may have been answered before.
-                let newer = self.known(&row.id).filter(|bot| bot.is_newer_than(&row));
-                return Ok(Found::Live(newer.unwrap_or_else(|| self.learn(&row))));
-            }
+            // Somebody who asked later may have been answered before.
+            Some(row) => return Ok(Found::Live(self.learn(&row, LiveBot::is_newer_than))),
         };
-        self.forget(id);
+        if self.forget(id) {
+            self.0.doubt.store(true, Ordering::Relaxed);
+        }
         self.0.absent.insert(id.clone(), found.clone());
         Ok(found)
     }
 
-    fn learn(&self, row: &BotRow) -> Arc<LiveBot> {
-        if let Some(bot) = self.known(&row.id).filter(|bot| bot.is_as_in(row)) {
+    /// Remembers a row, unless that is known or what is known is to be kept.
+    fn learn(&self, row: &BotRow, keep: impl Fn(&LiveBot, &BotRow) -> bool) -> Arc<LiveBot> {
+        let stays = |bot: &Arc<LiveBot>| bot.is_as_in(row) || keep(bot, row);
+        if let Some(bot) = self.known(&row.id).filter(stays) {
             return bot;
         }
+        // Opens secrets; nobody waits for that.
         let bot = Arc::new(LiveBot::open(row, &self.0.vault));
-        self.0
-            .known
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(row.id.clone(), Arc::clone(&bot));
+        {
+            let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(other) = known.get(&row.id).filter(|bot| stays(bot)) {
+                return Arc::clone(other);
+            }
+            known.insert(row.id.clone(), Arc::clone(&bot));
+        }
         self.0.absent.invalidate(&row.id);
         self.0.changes.send_modify(|count| *count += 1);
         bot
     }
 
-    fn forget(&self, id: &BotId) {
-        if self
+    /// Answers whether it was known.
+    fn forget(&self, id: &BotId) -> bool {
+        let known = self
             .0
             .known
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(id)
-            .is_some()
-        {
+            .remove(id);
+        if known.is_some() {
             self.0.changes.send_modify(|count| *count += 1);
         }
+        known.is_some()
     }
 
     /// Reads what differs from what is known. `seen` is what all rows were like at the last look; where they still are, nothing
@@ -216,17 +225,26 @@ impl Bots {
         }
         let is_known = |mark: &&BotMark| self.known(&mark.id).is_some_and(|bot| bot.is_of(mark));
         let changed: Vec<&BotMark> = live.iter().filter(|mark| !is_known(mark)).collect();
-        let rows = if changed.len() > ONE_BY_ONE {
-            in_time(catalog.live_bots()).await?
-        } else {
-            let mut rows = Vec::with_capacity(changed.len());
-            for mark in changed {
-                rows.extend(in_time(catalog.bot(&mark.id)).await?);
+        // What is older than what is known counts too: a catalog may have been restored from a backup. If it was only late,
+        // the mark has changed since, and the next look sets it right.
+        let learn = |row: &BotRow| {
+            if row.deleted_at.is_none() {
+                self.learn(row, |_, _| false);
             }
-            rows
         };
-        for row in rows.iter().filter(|row| row.deleted_at.is_none()) {
-            self.learn(row);
+        if changed.len() > ONE_BY_ONE {
+            in_time(catalog.live_bots()).await?.iter().for_each(learn);
+        } else {
+            for mark in changed {
+                match in_time(catalog.bot(&mark.id)).await {
+                    Ok(row) => row.iter().for_each(learn),
+                    // One that cannot be read keeps no other from being read.
+                    Err(StoreError::Corrupt(reason)) => {
+                        tracing::warn!(bot = %mark.id, reason, "a bot cannot be read from the catalog");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
         }
         // What changed since it was asked for gets another mark.
         *seen = Some(mark);
@@ -243,7 +261,7 @@ impl Bots {
             let outcome = tokio::select! {
                 () = shutdown.cancelled() => return,
                 _ = tick.tick() => {
-                    if looks.is_multiple_of(COMPARE_EVERY) {
+                    if looks.is_multiple_of(COMPARE_EVERY) || self.0.doubt.swap(false, Ordering::Relaxed) {
                         seen = None;
                     }
                     looks = looks.wrapping_add(1);

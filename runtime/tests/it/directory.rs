@@ -36,7 +36,7 @@ async fn is_refused(world: &World, bot: &Bot) {
     let mut update = 1_000;
     eventually("the old secret is refused", async || {
         update += 1;
-        world.deliver(bot, &text_update(update, 5, "x")).await.status != 200
+        world.deliver(bot, &text_update(update, 5, "x")).await.status == 401
     })
     .await;
 }
@@ -46,8 +46,14 @@ async fn a_change_that_no_notice_told_of_is_seen() {
     let world = world().await;
     let bot = world.bot("changed", ECHO).await;
     assert_eq!(world.deliver(&bot, &text_update(1, 5, "x")).await.status, 200);
+    let before = world.catalog.asked("bots_mark");
     change_secret(&world, &*world.ports.catalog, &bot).await;
     is_refused(&world, &bot).await;
+    let looks = world.catalog.asked("bots_mark") - before;
+    assert!(
+        looks < 15,
+        "not only when all are compared, every thirtieth time: {looks}"
+    );
     assert_eq!(
         world.catalog.asked("live_bots"),
         0,
@@ -79,6 +85,28 @@ async fn where_nothing_changed_nothing_is_read() {
         "every thirtieth time: {compared} of {looked}"
     );
     assert_eq!(asked("live_bots"), read);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_looked_at_when_all_are_compared() {
+    let world = world().await;
+    let bot = world.bot("unreadable", ECHO).await;
+    assert_eq!(world.deliver(&bot, &text_update(1, 5, "x")).await.status, 200);
+    world.catalog.corrupt(true);
+    change_secret(&world, world.catalog.inner(), &bot).await;
+    let asked = |method| world.catalog.asked(method);
+    let (looked, compared) = (asked("bots_mark"), asked("live_bot_marks"));
+    eventually("it looks", async || asked("bots_mark") >= looked + 25).await;
+    let (looked, compared) = (asked("bots_mark") - looked, asked("live_bot_marks") - compared);
+    // Once for the change, and every thirtieth time.
+    assert!(compared <= looked / 30 + 2, "{compared} of {looked}");
+    assert_eq!(
+        world.deliver(&bot, &text_update(2, 5, "x")).await.status,
+        200,
+        "it stays known"
+    );
+    world.catalog.corrupt(false);
+    is_refused(&world, &bot).await;
 }
 
 #[tokio::test]

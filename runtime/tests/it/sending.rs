@@ -154,6 +154,18 @@ async fn until_delayed(world: &World, bot: &Bot, chat: i64) {
 
 /// Puts back the one that was set aside, and has one more said.
 async fn replay_and_say(world: &World, bot: &Bot) {
+    // Before that, what is put back may come before what was said last.
+    eventually("all were run", async || {
+        world
+            .ports
+            .lanes
+            .stats()
+            .await
+            .expect("the store answers")
+            .updates
+            == 0
+    })
+    .await;
     let letters = world.dead_letters(&bot.id, Direction::Out).await;
     let replayed = world.ports.dead_letters.replay(&bot.id, &letters[0].id).await;
     assert!(replayed.expect("the store answers"));

@@ -22,15 +22,22 @@ pub(crate) fn patient(shards: u16) -> RedisOptions {
     }
 }
 
+/// A connection of a test's own, as patient as the rest of the test: a server may be busy with its disk.
+pub(crate) async fn by_hand(url: &str) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
+    let patience = Some(Duration::from_secs(30));
+    let config = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(patience)
+        .set_response_timeout(patience);
+    Client::open(url)?
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+}
+
 /// The address of an empty database of the shared server, for this test alone.
 pub(crate) async fn database() -> Secret {
     let url = setting("BOTLOOM_TEST_REDIS_URL");
     let url = url.trim_end_matches('/');
-    let mut admin = Client::open(url)
-        .unwrap()
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap();
+    let mut admin = by_hand(url).await.unwrap();
     let (_, databases): (String, u64) = cmd("CONFIG")
         .arg(&["GET", "databases"])
         .query_async(&mut admin)
@@ -42,11 +49,7 @@ pub(crate) async fn database() -> Secret {
         .await
         .unwrap();
     let url = format!("{url}/{}", 1 + turn % (databases - 1));
-    let mut mine = Client::open(url.as_str())
-        .unwrap()
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap();
+    let mut mine = by_hand(&url).await.unwrap();
     cmd("FLUSHDB").exec_async(&mut mine).await.unwrap();
     Secret::new(url)
 }
@@ -67,11 +70,7 @@ pub(crate) async fn cluster() -> (Secret, File) {
     .await
     .unwrap();
     for node in url.trim_start_matches("redis+cluster://").split(',') {
-        let mut node = Client::open(format!("redis://{node}"))
-            .unwrap()
-            .get_multiplexed_async_connection()
-            .await
-            .unwrap();
+        let mut node = by_hand(&format!("redis://{node}")).await.unwrap();
         cmd("FLUSHALL").exec_async(&mut node).await.unwrap();
     }
     (Secret::new(url), lock)
@@ -136,8 +135,7 @@ impl RedisServer {
         &self,
         command: &redis::Cmd,
     ) -> redis::RedisResult<T> {
-        let client = Client::open(format!("redis://127.0.0.1:{}", self.port))?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
+        let mut connection = by_hand(&format!("redis://127.0.0.1:{}", self.port)).await?;
         command.query_async(&mut connection).await
     }
 

@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 
 use botloom_backends::RedisLink;
 use botloom_core::Secret;
-use redis::Client;
 use redis::aio::MultiplexedConnection;
 use url::Url;
 
-use super::redis::{cluster, database, patient};
+use super::redis::{by_hand, cluster, database, patient};
 
 /// Shards of the installation; what is tested with it does not depend on them.
 const SHARDS: u16 = 16;
@@ -71,7 +70,6 @@ impl TestRedis {
 
     /// A connection past all ports; to the single server only.
     pub(crate) async fn by_hand(&self) -> MultiplexedConnection {
-        let client = Client::open(self.url.expose()).unwrap();
-        client.get_multiplexed_async_connection().await.unwrap()
+        by_hand(self.url.expose()).await.unwrap()
     }
 }

@@ -149,8 +149,8 @@ async fn whoever_leaves_is_gone_at_once(members: Subject) -> CaseResult {
 async fn whoever_falls_silent_is_gone(members: Subject) -> CaseResult {
     let silent = &members[0];
     let others = &members[1..];
-    silent.nodes.beat(&beat(silent, 1)).await?;
     let since = tokio::time::Instant::now();
+    silent.nodes.beat(&beat(silent, 1)).await?;
     eventually(|| async {
         for other in others {
             other.nodes.beat(&beat(other, 1)).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use botloom_runtime::sandbox::{Error, Pool, PoolOptions};
 use tokio_util::sync::CancellationToken;
 
-use super::{GOOD, body, call, command, input, options};
+use super::{GOOD, LEISURE, body, call, command, input, options};
 
 #[tokio::test]
 async fn a_worker_that_never_says_hello_is_an_error_at_start() {
@@ -41,7 +41,11 @@ async fn nonsense_from_a_worker_costs_that_worker_one_call() {
     for (lie, expected) in lies {
         let shutdown = CancellationToken::new();
         let _guard = shutdown.clone().drop_guard();
-        let short = Duration::from_millis(50);
+        let short = if lie == "half" {
+            Duration::from_millis(50)
+        } else {
+            LEISURE
+        };
         let command = command(&["--lie", lie]);
         let lying = PoolOptions {
             workers: 1,

@@ -1,4 +1,4 @@
-//! A catalog that goes away: every question fails until it is back.
+//! A catalog that goes away: every question fails until it is back. And one with rows that cannot be read.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +28,8 @@ use uuid::Uuid;
 pub(crate) struct Switched {
     inner: Arc<dyn Catalog>,
     away: AtomicBool,
+    /// Whether no bot can be read by its id.
+    corrupt: AtomicBool,
     /// How often each question was asked.
     asked: Mutex<HashMap<&'static str, usize>>,
 }
@@ -37,6 +39,7 @@ impl Switched {
         Self {
             inner,
             away: AtomicBool::new(false),
+            corrupt: AtomicBool::new(false),
             asked: Mutex::default(),
         }
     }
@@ -55,10 +58,17 @@ impl Switched {
         self.away.store(away, Ordering::SeqCst);
     }
 
+    pub(crate) fn corrupt(&self, corrupt: bool) {
+        self.corrupt.store(corrupt, Ordering::SeqCst);
+    }
+
     fn pass(&self, method: &'static str) -> StoreResult<&dyn Catalog> {
         *self.asked.lock().unwrap().entry(method).or_default() += 1;
         if self.away.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("switched off"));
+        }
+        if method == "bot" && self.corrupt.load(Ordering::SeqCst) {
+            return Err(StoreError::Corrupt("a row of this test".to_owned()));
         }
         Ok(&*self.inner)
     }
@@ -216,7 +226,7 @@ forward! { Webhooks
     fn webhook_checks(projects: &[ProjectId], status: Option<WebhookStatus>, page: &PageRequest) -> Page<WebhookCheck>;
     fn webhook_tally(projects: Option<&[ProjectId]>) -> Vec<WebhookTally>;
     fn webhook_check_ids() -> Vec<BotId>;
-    fn webhook_survey() -> WebhookSurvey;
+    fn webhook_survey(now: TimestampMs) -> WebhookSurvey;
     fn note_webhook_moves_held(since: Option<TimestampMs>) -> bool;
     fn begin_registration(bot: &BotId, url: &str, by: Registrar<'_>, now: TimestampMs, until: TimestampMs) -> bool;
     fn end_registration(bot: &BotId, by: Registrar<'_>, tried: &Tried, registered: Option<&Registered>) -> ();

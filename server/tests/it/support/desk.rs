@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::api::{Api, EMAIL, PASSWORD};
 use super::process::{Ran, Server, run};
+use super::world::FAST;
 
 pub(crate) struct Desk {
     pub(crate) server: Server,
@@ -13,7 +14,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) async fn new() -> Self {
-        let server = Server::start(&[]).await;
+        let server = Server::start(FAST).await;
         let api = Api::set_up(&server).await;
         let dir = tempfile::tempdir().unwrap();
         Self { server, api, dir }

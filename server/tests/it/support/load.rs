@@ -111,6 +111,17 @@ impl Load {
         self.shared.unanswered.load(Ordering::Relaxed)
     }
 
+    /// Nearly all posts were taken at once: what is on the door's way would refuse most of them, a machine that stalls
+    /// now and then refuses a few, and they came again.
+    pub(crate) fn is_taken(&self, world: &World) {
+        let (refused, unanswered) = (self.refused(), self.unanswered());
+        assert!(
+            (refused + unanswered) * 10 < self.acknowledged(),
+            "{refused} refused, {unanswered} unanswered\n{}",
+            world.logs()
+        );
+    }
+
     /// Waits until so many posts were acknowledged.
     pub(crate) async fn until(&self, acknowledged: u64) {
         let (mut seen, mut since) = (0, Instant::now());

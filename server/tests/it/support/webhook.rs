@@ -1,11 +1,13 @@
 //! Updates posted by hand, where a story wants to say which, when, and how often.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::json;
 
 use super::http::{Answer, Http};
 use super::process::Server;
-use super::world::World;
+use super::world::{PATIENCE, World};
 
 /// A bot's webhook, as Telegram knows it.
 #[derive(Debug, Clone)]
@@ -46,6 +48,20 @@ impl Webhook {
             },
         });
         self.post_body(update.to_string()).await
+    }
+
+    /// The same until it is taken, as Telegram does: the door refuses now and then where the machine stalls.
+    pub(crate) async fn taken(&self, update: i64, chat: i64, text: &str) {
+        let taken = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let status = self.post(update, chat, text).await.unwrap().status.as_u16();
+                if !matches!(status, 429 | 503) {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        assert_eq!(taken.await.unwrap(), 200);
     }
 
     /// Posts anything.

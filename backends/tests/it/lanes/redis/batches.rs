@@ -7,10 +7,10 @@ use std::time::Duration;
 use botloom_backends::{RedisLanes, RedisLink};
 use botloom_core::ports::{DedupKey, Lanes as _};
 use botloom_core::{Lane, Secret, SystemClock};
-use redis::{Client, cmd};
+use redis::cmd;
 
 use super::load::{LIMITS, item, lane};
-use crate::support::redis::{RedisCluster, RedisServer, patient};
+use crate::support::redis::{RedisCluster, RedisServer, by_hand, patient};
 
 /// Updates of a batch: what one claim takes, so that a turn shows their order.
 const BATCH: i64 = 8;
@@ -56,8 +56,7 @@ async fn a_batch_keeps_its_order_when_scripts_are_forgotten() {
     const CHATS: i64 = 200;
     let server = RedisServer::start(&["--appendfsync", "no"]).await;
     let (batches, others) = (lanes(&server.url()).await, lanes(&server.url()).await);
-    let client = Client::open(server.url().expose()).unwrap();
-    let mut admin = client.get_multiplexed_async_connection().await.unwrap();
+    let mut admin = by_hand(server.url().expose()).await.unwrap();
     let forget = tokio::spawn(async move {
         loop {
             cmd("SCRIPT").arg("FLUSH").exec_async(&mut admin).await.unwrap();

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::load::{self, LIMITS, item, lane};
-use crate::support::redis::{RedisCluster, RedisServer};
+use crate::support::redis::{RedisCluster, RedisServer, patient};
 
 /// The limit of a call in these tests: longer than in production, because the machine is shared.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -294,10 +294,7 @@ async fn what_was_done_without_an_answer_is_not_done_again() {
     let again = lanes.ingest(vec![update]).await.unwrap();
     assert_eq!(again, [IngestOutcome::Duplicate]);
     // The hint was lost with the answer: the sweep of production finds the lane, here another node does.
-    let options = RedisOptions {
-        shards: 1,
-        ..RedisOptions::default()
-    };
+    let options = patient(1);
     let link = RedisLink::connect(&server.url(), options).await.unwrap();
     let lanes = RedisLanes::with_clock(link, LIMITS, Arc::new(botloom_core::SystemClock))
         .await

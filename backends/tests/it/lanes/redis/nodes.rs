@@ -7,16 +7,16 @@ use std::time::Duration;
 use botloom_backends::{Homes, LocalBus, RedisLanes, RedisLink, RedisNodes, SetSpread};
 use botloom_core::model::{NodeBeat, NodeId};
 use botloom_core::ports::{
-    ActiveRevision, CommitOutcome, DeadLetters as _, Direction, IngestOutcome, Lanes as _, Nodes as _,
-    Outbox as _, PageRequest, StateChange,
+    ActiveRevision, CommitOutcome, DeadLetters as _, Direction, IngestOutcome, LaneLimits, Lanes as _,
+    Nodes as _, Outbox as _, PageRequest, StateChange,
 };
 use botloom_core::{Epoch, RevHash, Secret, Sha256Hash};
-use redis::{Client, cmd};
+use redis::cmd;
 
-use super::load::{self, LIMITS, effects, item, lane, letter};
+use super::load::{self, effects, item, lane, letter};
 use crate::support::eventually;
 use crate::support::proxy::Proxy;
-use crate::support::redis::{RedisServer, cluster, database, patient};
+use crate::support::redis::{RedisServer, by_hand, cluster, database, patient};
 
 struct Node {
     lanes: Arc<RedisLanes>,
@@ -25,11 +25,22 @@ struct Node {
     list: RedisNodes,
 }
 
+/// Leases that no busy machine outlasts.
+const LIMITS: LaneLimits = LaneLimits {
+    lease_ms: 60_000,
+    out_lease_ms: 60_000,
+    ..load::LIMITS
+};
+
 async fn node(url: &Secret) -> Node {
+    node_with(url, LIMITS).await
+}
+
+async fn node_with(url: &Secret, limits: LaneLimits) -> Node {
     let link = RedisLink::connect(url, patient(64)).await.unwrap();
     let homes = Homes::new(NodeId::generate());
     let list = RedisNodes::new(&link, homes.clone(), Arc::new(LocalBus::new()));
-    let lanes = RedisLanes::open(link, LIMITS, homes.clone()).await.unwrap();
+    let lanes = RedisLanes::open(link, limits, homes.clone()).await.unwrap();
     Node { lanes, homes, list }
 }
 
@@ -46,7 +57,10 @@ fn beat(node: &Node, free_turns: u32) -> NodeBeat {
 
 /// Two nodes that know each other.
 async fn two(url: &Secret, free: [u32; 2]) -> [Node; 2] {
-    let nodes = [node(url).await, node(url).await];
+    acquainted([node(url).await, node(url).await], free).await
+}
+
+async fn acquainted(nodes: [Node; 2], free: [u32; 2]) -> [Node; 2] {
     for (node, free) in nodes.iter().zip(free) {
         node.list.beat(&beat(node, free)).await.unwrap();
     }
@@ -156,7 +170,12 @@ async fn the_shards_of_a_node_that_is_gone_are_taken_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn torture_two_nodes_share_the_work() {
     let server = RedisServer::start(&["--appendfsync", "always"]).await;
-    let nodes = two(&server.url(), [8, 0]).await;
+    let url = server.url();
+    let nodes = [
+        node_with(&url, load::LIMITS).await,
+        node_with(&url, load::LIMITS).await,
+    ];
+    let nodes = acquainted(nodes, [8, 0]).await;
     let lanes = nodes.iter().map(|node| Arc::clone(&node.lanes)).collect();
     load::run(lanes, 40, Duration::from_millis(5)).await;
 }
@@ -271,8 +290,7 @@ async fn homes_of_a_spread_bot_share_its_rate() {
     }
     assert_eq!(ask(0, 1_000).await, [0.5, 1.0]);
     assert_eq!(ask(1, 0).await, [0.125, 1.0]);
-    let client = Client::open(url.expose()).unwrap();
-    let mut by_hand = client.get_multiplexed_async_connection().await.unwrap();
+    let mut by_hand = by_hand(url.expose()).await.unwrap();
     let key = format!("share:{hot}");
     let mut old = cmd("HSET");
     old.arg(&key).arg("gone").arg("1000 1").arg("unread").arg("x");

@@ -12,10 +12,10 @@ use botloom_core::ports::{
 };
 use botloom_core::{BotId, Clock as _, Epoch, RevHash, Secret, Sha256Hash, SystemClock, TimestampMs};
 use bytes::Bytes;
-use redis::{Client, cmd};
+use redis::cmd;
 
 use super::load::{self, effects, item, lane, letter};
-use crate::support::redis::{cluster, database, patient};
+use crate::support::redis::{by_hand, cluster, database, patient};
 
 const CHATS: i64 = 12;
 /// No lease runs out in these tests.
@@ -68,8 +68,7 @@ async fn live(lanes: &RedisLanes, first: i64) {
 async fn lives_of_known(url: &Secret) -> Vec<i64> {
     let mut lives = Vec::new();
     for node in url.expose().trim_start_matches("redis+cluster://").split(',') {
-        let client = Client::open(format!("redis://{node}")).unwrap();
-        let mut node = client.get_multiplexed_async_connection().await.unwrap();
+        let mut node = by_hand(&format!("redis://{node}")).await.unwrap();
         let keys: Vec<String> = cmd("KEYS").arg("idemp:*").query_async(&mut node).await.unwrap();
         for key in keys {
             lives.push(cmd("PTTL").arg(key).query_async(&mut node).await.unwrap());
