@@ -14,7 +14,7 @@ fn examples() -> PathBuf {
 }
 
 fn botloom(args: &[&str]) -> Ran {
-    run(args, &[], &std::env::temp_dir(), "")
+    run(args, FAST, &std::env::temp_dir(), "")
 }
 
 fn example(bot: &str, file: &str) -> String {
@@ -109,7 +109,7 @@ fn a_script_that_the_bot_does_not_keep_to_fails_at_its_place() {
 fn a_typed_conversation_needs_no_telegram() {
     let spec = example("pizza-demo", "spec.json");
     let input = "/start\n🍕 Order\n:user 7 Иван ru\n/start\n/quit\n";
-    let told = run(&["simulate", &spec], &[], &std::env::temp_dir(), input);
+    let told = run(&["simulate", &spec], FAST, &std::env::temp_dir(), input);
     assert_eq!(told.code, Some(0), "{told:?}");
     for text in ["Hello, Ada!", "Which size, 30 or 40 cm?", "Здравствуйте, Иван!"] {
         assert!(told.out.contains(text), "{text} is missing in:\n{}", told.out);
@@ -146,7 +146,7 @@ fn findings_come_with_their_places() {
 #[test]
 fn why_was_a_bot_stopped() {
     let sandbox = |body: &str| {
-        let ran = run(&["sandbox-run", "--body", "-"], &[], &std::env::temp_dir(), body);
+        let ran = run(&["sandbox-run", "--body", "-"], FAST, &std::env::temp_dir(), body);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         serde_json::from_str::<Value>(&ran.out).unwrap()
     };

@@ -1,8 +1,11 @@
 //! `botloom serve` as a child process, started the way an operator starts it.
 
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::http::Http;
@@ -29,12 +32,23 @@ pub(crate) fn without_settings(mut command: Command) -> Command {
     command
 }
 
-/// A port that was free a moment ago. It is none of those that systems give to whoever asks for any, or connects: nobody
+/// Ports of this process, as names of the kernel's: nobody gets one of them until the process has ended, also while nothing
+/// listens there.
+static PORTS: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+
+/// A port for this process alone. It is none of those that systems give to whoever asks for any, or connects: nobody
 /// gets it by chance, also while the server on it is away.
 pub(crate) fn free_port() -> u16 {
     let mut tries = std::iter::repeat_with(|| rand::random_range(20_000..32_000));
     tries
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .find(|port| {
+            let name = SocketAddr::from_abstract_name(format!("botloom port {port}")).unwrap();
+            let Ok(mine) = UnixListener::bind_addr(&name) else {
+                return false;
+            };
+            PORTS.lock().unwrap().push(mine);
+            TcpListener::bind(("127.0.0.1", *port)).is_ok()
+        })
         .unwrap()
 }
 
