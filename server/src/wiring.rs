@@ -400,12 +400,9 @@ fn s3_options(bucket: &Bucket) -> S3Options {
 }
 
 fn pool_options(config: &Config) -> PoolOptions {
-    let defaults = PoolOptions::default();
+    let defaults = PoolOptions::with_budget(config.sandbox.budget);
     PoolOptions {
         workers: config.sandbox.workers.unwrap_or(defaults.workers),
-        budget: config.sandbox.budget,
-        // Who gives calls more time runs on a slow machine.
-        load_budget: defaults.load_budget.max(config.sandbox.budget),
         loaded: config.sandbox.cache,
         idle: config.sandbox.idle,
         ..defaults

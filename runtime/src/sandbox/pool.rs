@@ -57,6 +57,20 @@ pub struct PoolOptions {
     pub limits: Limits,
 }
 
+impl PoolOptions {
+    /// Those of [`Default`] with this budget of a call. Loading a revision gets no less: who gives calls more time runs on a
+    /// slow machine.
+    #[must_use]
+    pub fn with_budget(budget: Duration) -> Self {
+        let defaults = Self::default();
+        Self {
+            budget,
+            load_budget: defaults.load_budget.max(budget),
+            ..defaults
+        }
+    }
+}
+
 impl Default for PoolOptions {
     fn default() -> Self {
         Self {

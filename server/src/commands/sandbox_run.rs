@@ -38,13 +38,7 @@ pub(crate) async fn sandbox_run(
         return Err(CommandError::Other("--input: must be a JSON object".to_owned()));
     }
     let source = Source::text(if body { sandbox::wrap_body(&text) } else { text });
-    let defaults = PoolOptions::default();
-    let options = PoolOptions {
-        budget: config.sandbox.budget,
-        // Who gives calls more time runs on a slow machine.
-        load_budget: defaults.load_budget.max(config.sandbox.budget),
-        ..defaults
-    };
+    let options = PoolOptions::with_budget(config.sandbox.budget);
     let call = CallOptions {
         budget: None,
         seed: 0,

@@ -208,6 +208,8 @@ async fn updates_of_one_turn_stay_in_their_own_traces() {
         .sum();
     // What a stalled turn gave back ran in the next one too.
     assert!(turns >= 8, "{turns}");
+    let updates = spans.iter().filter(|span| span.name == "update");
+    assert_eq!(updates.count(), 8, "each ran once");
     // Every update beyond a turn's first says which turn it ran in.
     for update in spans.iter().filter(|span| span.name == "update") {
         let in_turn = spans

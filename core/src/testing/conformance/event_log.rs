@@ -156,7 +156,7 @@ async fn an_event_of_a_newer_version_is_carried_as_it_is(subject: Subject) -> Ca
 
 async fn ids_have_no_gaps_under_concurrency(subject: Subject) -> CaseResult {
     let project = ProjectId::generate();
-    let answers = race(20, |_| {
+    let answers = race(60, |_| {
         let subject = subject.clone();
         async move { append(&subject, project, T0).await }
     })
@@ -166,10 +166,10 @@ async fn ids_have_no_gaps_under_concurrency(subject: Subject) -> CaseResult {
         given.push(answer?.id);
     }
     given.sort_unstable();
-    assert_eq!(given, (1..=20).collect::<Vec<_>>());
+    assert_eq!(given, (1..=60).collect::<Vec<_>>());
     let page = subject.log.events_after(project, 0, 100).await?;
     assert_eq!(ids(&page), given);
-    assert_eq!((page.gap, page.latest), (false, 20));
+    assert_eq!((page.gap, page.latest), (false, 60));
     Ok(())
 }
 

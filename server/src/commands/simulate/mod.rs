@@ -32,13 +32,9 @@ pub(crate) async fn simulate(file: Option<&Path>, args: &SimulateArgs) -> Comman
     let accepted = super::validate::accept(&args.file, &error::read(&args.file)?)?;
     let stop = CancellationToken::new();
     let _ends = stop.clone().drop_guard();
-    let defaults = PoolOptions::default();
     let options = PoolOptions {
         workers: 1,
-        budget: config.sandbox.budget,
-        // Who gives calls more time runs on a slow machine.
-        load_budget: defaults.load_budget.max(config.sandbox.budget),
-        ..defaults
+        ..PoolOptions::with_budget(config.sandbox.budget)
     };
     let pool = Pool::start(options, stop)
         .await

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::{Target, until_closed};
 
 /// What is promised: 10 s, and what a busy machine adds.
-const PROMISED: Duration = Duration::from_secs(25);
+const PROMISED: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_requests_end_and_hold_nobody_up() {

@@ -116,7 +116,7 @@ impl Load {
     pub(crate) fn is_taken(&self, world: &World) {
         let (refused, unanswered) = (self.refused(), self.unanswered());
         assert!(
-            (refused + unanswered) * 10 < self.acknowledged(),
+            (refused + unanswered) * 100 < self.acknowledged(),
             "{refused} refused, {unanswered} unanswered\n{}",
             world.logs()
         );
